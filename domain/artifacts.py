@@ -1,0 +1,125 @@
+"""What authority is shown with: capabilities, receipts, witnesses. Frozen values, compared whole.
+
+They are plain data without a secret: anyone can build one. What makes one worth something is that the journal's live
+state equals it, field by field.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from .identifiers import Identifier, Text
+from .scope import ScopeField
+
+VALUE = ConfigDict(strict=True, extra="forbid")
+"""How every stored value is checked: no coercion, and no field that this version does not know."""
+
+Counter = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""A generation, claim id, witness id, tick or time in ms: what every storage engine holds as an integer."""
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class OwnershipCapability:
+    """Who may act for one session, and how far (telltale 1.2).
+
+    Attributes:
+        session_id: the session.
+        owner: the owner's label.
+        generation: the fencing token: from 1, and higher with every change of owner or scope (law 1).
+        scope: how far the authority reaches.
+    """
+
+    session_id: Identifier
+    owner: Identifier
+    generation: Counter
+    scope: ScopeField
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class OwnershipReceipt:
+    """A staged transfer of one session's ownership (telltale 1.2).
+
+    Attributes:
+        claim_id: the transfer's number in its session, from 1.
+        scope: the scope that the new owner will hold.
+    """
+
+    session_id: Identifier
+    claim_id: Counter
+    from_owner: Identifier
+    from_generation: Counter
+    to_owner: Identifier
+    to_generation: Counter
+    scope: ScopeField
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class ReadinessWitness:
+    """Proof, to be spent once, that a readiness check passed under one capability (telltale 1.2).
+
+    Attributes:
+        witness_id: the witness's number in its session, from 1, counted together with cancellation witnesses.
+        predicate: which check passed.
+    """
+
+    witness_id: Counter
+    session_id: Identifier
+    owner: Identifier
+    generation: Counter
+    scope: ScopeField
+    predicate: Text
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class TerminalReason:
+    """Why a session's ownership ended for good (telltale 1.2).
+
+    Attributes:
+        kind: what happened.
+        owner: the owner it happened to; for transfers, the one that handed over.
+        claim_id: the transfer's number; None when the owner died.
+        reason: why the commit failed; None otherwise.
+    """
+
+    kind: Literal["owner_died", "transfer_abandoned", "transfer_commit_failed"]
+    owner: Identifier
+    claim_id: Counter | None = None
+    reason: Text | None = None
+
+    def __str__(self) -> str:
+        if self.kind == "owner_died":
+            return f"ownership owner `{self.owner}` died"
+        if self.kind == "transfer_abandoned":
+            return f"ownership transfer {self.claim_id} abandoned by `{self.owner}`"
+        return f"ownership transfer commit failed: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class CancellationWitness:
+    """Proof that a session was given up; it is never consumed (telltale 1.2)."""
+
+    witness_id: Counter
+    session_id: Identifier
+    owner: Identifier
+    generation: Counter
+    reason: TerminalReason
+
+
+PresentedArtifact: TypeAlias = OwnershipCapability | OwnershipReceipt | ReadinessWitness
+"""What a caller can show to have a command obeyed."""
+
+Artifact: TypeAlias = PresentedArtifact | CancellationWitness
+"""What the audit trail speaks of."""
+
+
+class ArtifactKind(StrEnum):
+    """The kinds of artifact, as the audit trail names them (telltale 1.2, ``AuthorityArtifact``)."""
+
+    OWNERSHIP_CAPABILITY = "ownership_capability"
+    OWNERSHIP_RECEIPT = "ownership_receipt"
+    READINESS_WITNESS = "readiness_witness"
+    CANCELLATION_WITNESS = "cancellation_witness"

@@ -1,0 +1,71 @@
+"""What a name may look like: checked where callers hand it in, and again whenever a value that holds it is built."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from .errors import InvalidArgument, InvalidIdentifier
+
+MAX_IDENTIFIER_LENGTH = 200
+MAX_TEXT_LENGTH = 2_000
+
+# Control characters and line separators would let a name forge lines in a log or drive a terminal.
+_CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+_IDENTIFIER = rf"^[^{_CONTROL}]{{1,{MAX_IDENTIFIER_LENGTH}}}$"
+_identifier = re.compile(_IDENTIFIER.removesuffix("$") + r"\Z")
+
+Identifier = Annotated[str, StringConstraints(pattern=_IDENTIFIER)]
+"""A session id, an owner label, a fragment key: 1 to 200 characters, none of them a control character."""
+
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT_LENGTH)]
+"""Free text that is kept but never compared with a name: at most 2 000 characters."""
+
+
+def identifier(argument: str, value: object) -> str:
+    """Return ``value`` if it may serve as a name.
+
+    Args:
+        argument: what the caller calls it, for the message.
+        value: what the caller gave.
+
+    Raises:
+        InvalidIdentifier: it is not a string, is empty, is longer than 200 characters, or holds a control character
+            or half of a surrogate pair.
+    """
+    if not isinstance(value, str):
+        raise InvalidIdentifier(argument, f"must be a string, not {type(value).__name__}")
+    if not value:
+        raise InvalidIdentifier(argument, "must not be empty")
+    if len(value) > MAX_IDENTIFIER_LENGTH:
+        raise InvalidIdentifier(argument, f"has {len(value)} characters; at most {MAX_IDENTIFIER_LENGTH} are allowed")
+    if not _identifier.match(value):
+        raise InvalidIdentifier(argument, f"holds a control character: {value!r}")
+    if not _is_unicode(value):
+        raise InvalidIdentifier(argument, f"holds half of a surrogate pair: {value!r}")
+    return value
+
+
+def text(argument: str, value: object) -> str:
+    """Return ``value`` if it may serve as free text.
+
+    Raises:
+        InvalidArgument: it is not a string, is longer than 2 000 characters, or is not valid Unicode.
+    """
+    if not isinstance(value, str):
+        raise InvalidArgument(argument, f"must be a string, not {type(value).__name__}")
+    if len(value) > MAX_TEXT_LENGTH:
+        raise InvalidArgument(argument, f"has {len(value)} characters; at most {MAX_TEXT_LENGTH} are allowed")
+    if not _is_unicode(value):
+        raise InvalidArgument(argument, "holds half of a surrogate pair")
+    return value
+
+
+def _is_unicode(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,79 @@
+"""A recorded event: what happened, where in the journal it stands, when and on whose behalf it was recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass as plain_dataclass
+from typing import Any, Final
+
+from pydantic.dataclasses import dataclass
+
+from .artifacts import VALUE, Counter
+from .event import Event
+from .identifiers import Identifier
+
+UNRECORDED: Final = 0
+"""The position of an event that is not written yet; recorded positions begin at 1."""
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class Metadata:
+    """The circumstances of a record. What is absent is not stored.
+
+    Attributes:
+        recorded_at: when it was recorded, UTC, in ms since 1970; never lower than the stream's last.
+        actor: on whose behalf.
+        correlation_id: the conversation or request that it belongs to.
+        causation_id: what caused it: another event's id, or a message's.
+        idempotency_key: the key that the command came under.
+        command: with an idempotency key, the command's name and a digest of its arguments.
+        tick: the embedding runtime's own logical clock.
+        compensates: ids of the events that this one compensates.
+    """
+
+    recorded_at: Counter
+    actor: Identifier | None = None
+    correlation_id: Identifier | None = None
+    causation_id: Identifier | None = None
+    idempotency_key: Identifier | None = None
+    command: Identifier | None = None
+    tick: Counter | None = None
+    compensates: tuple[str, ...] | None = None
+
+
+@plain_dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """One record of the journal.
+
+    Attributes:
+        position: where it stands in the journal, from 1, without gaps.
+        stream: which stream it belongs to, such as ``session-s-42``.
+        version: where it stands in its stream, from 1.
+        event: what happened.
+        metadata: when, and on whose behalf.
+    """
+
+    position: int
+    stream: str
+    version: int
+    event: Event[Any]
+    metadata: Metadata
+
+    @property
+    def id(self) -> str:
+        """The record's stable name, ``<stream>@<version>``; valid as a CloudEvents ``id``."""
+        return f"{self.stream}@{self.version}"
+
+    @property
+    def type(self) -> str:
+        """The event's type name."""
+        return self.event.type
+
+    @property
+    def originator_id(self) -> str:
+        """The stream, under the name that the ``eventsourcing`` library uses."""
+        return self.stream
+
+    @property
+    def originator_version(self) -> int:
+        """The version, under the name that the ``eventsourcing`` library uses."""
+        return self.version

@@ -1,0 +1,75 @@
+"""Session ownership: its events, the state they add up to, and the decisions that lead to them."""
+
+from .events import (
+    CapabilityRejected,
+    OwnerDied,
+    OwnershipClaimed,
+    OwnershipReleased,
+    OwnershipTransferred,
+    ReadinessWitnessConsumed,
+    ReadinessWitnessIssued,
+    ReceiptRejected,
+    Rejection,
+    ScopeAttenuated,
+    SessionClosed,
+    SessionOpened,
+    TransferAbandoned,
+    TransferBegun,
+    TransferCommitFailed,
+    TransferCommitted,
+    TransferRolledBack,
+    WitnessRejected,
+)
+from .guards import MAX_RECORDED_REFUSALS
+from .lifecycle import close, open_session, owner_died
+from .ownership import attenuate, check, claim, release
+from .state import SessionState, SessionStatus, SessionView
+from .transfer import (
+    abandon_transfer,
+    begin_transfer,
+    commit_transfer,
+    fail_transfer_commit,
+    rollback_transfer,
+    transfer,
+)
+from .witness import consume_witness, issue_witness
+
+__all__ = [
+    "CapabilityRejected",
+    "MAX_RECORDED_REFUSALS",
+    "OwnerDied",
+    "OwnershipClaimed",
+    "OwnershipReleased",
+    "OwnershipTransferred",
+    "ReadinessWitnessConsumed",
+    "ReadinessWitnessIssued",
+    "ReceiptRejected",
+    "Rejection",
+    "ScopeAttenuated",
+    "SessionClosed",
+    "SessionOpened",
+    "SessionState",
+    "SessionStatus",
+    "SessionView",
+    "TransferAbandoned",
+    "TransferBegun",
+    "TransferCommitFailed",
+    "TransferCommitted",
+    "TransferRolledBack",
+    "WitnessRejected",
+    "abandon_transfer",
+    "attenuate",
+    "begin_transfer",
+    "check",
+    "claim",
+    "close",
+    "commit_transfer",
+    "consume_witness",
+    "fail_transfer_commit",
+    "issue_witness",
+    "open_session",
+    "owner_died",
+    "release",
+    "rollback_transfer",
+    "transfer",
+]

@@ -1,0 +1,285 @@
+"""What can happen to a session (telltale 2)."""
+
+from __future__ import annotations
+
+from ..artifacts import (
+    CancellationWitness,
+    Counter,
+    OwnershipCapability,
+    OwnershipReceipt,
+    PresentedArtifact,
+    ReadinessWitness,
+    TerminalReason,
+)
+from ..event import Event, Fact, event_type
+from ..identifiers import Identifier, Text
+
+
+@event_type("session.opened")
+class SessionOpened(Fact):
+    """A session began, or began anew after it had finished.
+
+    Attributes:
+        incarnation: how often this id was opened, this time included.
+        roles: the names of the parts that are played in it.
+    """
+
+    session_id: Identifier
+    incarnation: Counter
+    roles: tuple[Identifier, ...] = ()
+
+
+@event_type("session.ownership_claimed")
+class OwnershipClaimed(Event[OwnershipCapability]):
+    """A session without an owner got one (telltale 2.1)."""
+
+    capability: OwnershipCapability
+
+    @property
+    def outcome(self) -> OwnershipCapability:
+        return self.capability
+
+
+@event_type("session.ownership_released")
+class OwnershipReleased(Fact):
+    """The owner gave the session up (telltale 2.2).
+
+    Attributes:
+        capability: what the owner held.
+        voided: the outstanding readiness witnesses that ended with it (law 4).
+    """
+
+    capability: OwnershipCapability
+    voided: tuple[ReadinessWitness, ...] = ()
+
+
+@event_type("session.ownership_transferred")
+class OwnershipTransferred(Event[OwnershipCapability]):
+    """The owner handed the session over in one step (aura 2.12).
+
+    Attributes:
+        previous: what the owner held.
+        capability: what the new owner holds.
+        voided: the outstanding readiness witnesses that ended with the previous capability (law 4).
+    """
+
+    previous: OwnershipCapability
+    capability: OwnershipCapability
+    voided: tuple[ReadinessWitness, ...] = ()
+
+    @property
+    def outcome(self) -> OwnershipCapability:
+        return self.capability
+
+
+@event_type("session.scope_attenuated")
+class ScopeAttenuated(Event[OwnershipCapability]):
+    """The owner gave up a part of its scope (telltale 2.6).
+
+    Attributes:
+        previous: what the owner held.
+        capability: what it holds now.
+        voided: the outstanding readiness witnesses that ended with the previous capability (law 4).
+    """
+
+    previous: OwnershipCapability
+    capability: OwnershipCapability
+    voided: tuple[ReadinessWitness, ...] = ()
+
+    @property
+    def outcome(self) -> OwnershipCapability:
+        return self.capability
+
+
+@event_type("session.transfer_begun")
+class TransferBegun(Event[OwnershipReceipt]):
+    """The owner staged a transfer, and stays the owner until it commits (telltale 2.3)."""
+
+    receipt: OwnershipReceipt
+
+    @property
+    def outcome(self) -> OwnershipReceipt:
+        return self.receipt
+
+
+@event_type("session.transfer_committed")
+class TransferCommitted(Event[OwnershipCapability]):
+    """The staged transfer took effect (telltale 2.4).
+
+    Attributes:
+        receipt: the staged transfer.
+        previous: what the owner held.
+        capability: what the new owner holds.
+        voided: the outstanding readiness witnesses that ended with the previous capability (law 4).
+    """
+
+    receipt: OwnershipReceipt
+    previous: OwnershipCapability
+    capability: OwnershipCapability
+    voided: tuple[ReadinessWitness, ...] = ()
+
+    @property
+    def outcome(self) -> OwnershipCapability:
+        return self.capability
+
+
+@event_type("session.transfer_rolled_back")
+class TransferRolledBack(Fact):
+    """The staged transfer was withdrawn; its claim id stays spent (telltale 2.5)."""
+
+    receipt: OwnershipReceipt
+
+
+@event_type("session.witness_issued")
+class ReadinessWitnessIssued(Event[ReadinessWitness]):
+    """A readiness check passed under the live capability (telltale 2.8)."""
+
+    witness: ReadinessWitness
+
+    @property
+    def outcome(self) -> ReadinessWitness:
+        return self.witness
+
+
+@event_type("session.witness_consumed")
+class ReadinessWitnessConsumed(Fact):
+    """A readiness witness was spent, for good (telltale 2.9; law 4)."""
+
+    witness: ReadinessWitness
+
+
+@event_type("session.owner_died")
+class OwnerDied(Event[CancellationWitness]):
+    """The owner is gone, and the session faulted with it (telltale 2.10).
+
+    Attributes:
+        capability: what the owner held.
+        witness: the proof that the session was given up, with the reason.
+        receipt: the staged transfer that was dropped, or None.
+        voided: the outstanding readiness witnesses that ended (law 4).
+    """
+
+    capability: OwnershipCapability
+    witness: CancellationWitness
+    receipt: OwnershipReceipt | None = None
+    voided: tuple[ReadinessWitness, ...] = ()
+
+    @property
+    def outcome(self) -> CancellationWitness:
+        return self.witness
+
+
+@event_type("session.transfer_abandoned")
+class TransferAbandoned(Event[CancellationWitness]):
+    """The staged transfer was given up, and the session cancelled with it (telltale 2.10).
+
+    Attributes:
+        capability: what the owner held.
+        receipt: the staged transfer.
+        witness: the proof that the session was given up, with the reason.
+        voided: the outstanding readiness witnesses that ended (law 4).
+    """
+
+    capability: OwnershipCapability
+    receipt: OwnershipReceipt
+    witness: CancellationWitness
+    voided: tuple[ReadinessWitness, ...] = ()
+
+    @property
+    def outcome(self) -> CancellationWitness:
+        return self.witness
+
+
+@event_type("session.transfer_commit_failed")
+class TransferCommitFailed(Fact):
+    """The staged transfer could not be committed, and the session faulted with it (telltale 2.10).
+
+    Attributes:
+        capability: what the owner held.
+        receipt: the staged transfer.
+        reason: why; no cancellation witness is issued for it.
+        voided: the outstanding readiness witnesses that ended (law 4).
+    """
+
+    capability: OwnershipCapability
+    receipt: OwnershipReceipt
+    reason: TerminalReason
+    voided: tuple[ReadinessWitness, ...] = ()
+
+
+@event_type("session.closed")
+class SessionClosed(Fact):
+    """The owner ended the session in good order (telltale 2.15; law 5).
+
+    Attributes:
+        capability: what the owner held.
+        voided: the outstanding readiness witnesses that ended (law 4).
+    """
+
+    capability: OwnershipCapability
+    voided: tuple[ReadinessWitness, ...] = ()
+
+
+class Rejection(Fact):
+    """A command was refused because of what was shown for it, and that is on the record (law 6)."""
+
+    __slots__ = ()
+
+    @property
+    def artifact(self) -> PresentedArtifact:
+        """What was shown, exactly as it was shown."""
+        raise NotImplementedError
+
+
+@event_type("session.capability_rejected")
+class CapabilityRejected(Rejection):
+    """A capability was shown that is not the live one.
+
+    Attributes:
+        reason: why it was refused.
+        last: whether this incarnation's refusals are recorded no further.
+    """
+
+    capability: OwnershipCapability
+    reason: Text
+    last: bool = False
+
+    @property
+    def artifact(self) -> OwnershipCapability:
+        return self.capability
+
+
+@event_type("session.receipt_rejected")
+class ReceiptRejected(Rejection):
+    """A receipt was shown that is not the staged one.
+
+    Attributes:
+        reason: why it was refused.
+        last: whether this incarnation's refusals are recorded no further.
+    """
+
+    receipt: OwnershipReceipt
+    reason: Text
+    last: bool = False
+
+    @property
+    def artifact(self) -> OwnershipReceipt:
+        return self.receipt
+
+
+@event_type("session.witness_rejected")
+class WitnessRejected(Rejection):
+    """A readiness witness was shown that cannot be consumed.
+
+    Attributes:
+        reason: why it was refused.
+        last: whether this incarnation's refusals are recorded no further.
+    """
+
+    witness: ReadinessWitness
+    reason: Text
+    last: bool = False
+
+    @property
+    def artifact(self) -> ReadinessWitness:
+        return self.witness

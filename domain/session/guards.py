@@ -1,0 +1,139 @@
+"""What every session command checks first, in this order (telltale 2.0)."""
+
+from __future__ import annotations
+
+from ..artifacts import OwnershipCapability, OwnershipReceipt, PresentedArtifact
+from ..errors import (
+    MunimentError,
+    ReceiptMismatch,
+    ScopeViolation,
+    SessionNotFound,
+    SessionTerminal,
+    StaleCapability,
+    TransferNotPending,
+    TransferPending,
+    Unclaimed,
+)
+from ..event import Event, Refused
+from ..policy import Policy
+from ..scope import FULL_SESSION, OwnershipScope
+from .events import CapabilityRejected, ReceiptRejected, WitnessRejected
+from .state import SessionState, SessionStatus
+
+MAX_RECORDED_REFUSALS = 256
+"""How many refusals one incarnation of a session records. Those beyond are refused all the same (law 6)."""
+
+NOT_LIVE = "capability is not live"
+NO_OWNER = "session has no owner"
+NOT_PENDING = "receipt is no longer pending"
+RECEIPT_MISMATCH = "receipt payload mismatch"
+
+
+def require_opened(state: SessionState) -> None:
+    """G0: the session was opened.
+
+    Raises:
+        SessionNotFound: it never was.
+    """
+    if not state.incarnation:
+        raise SessionNotFound(state.session_id)
+
+
+def require_active(state: SessionState) -> None:
+    """G0 and G1: the session was opened and has not finished (law 5).
+
+    Raises:
+        SessionNotFound: it was never opened.
+        SessionTerminal: it is closed, cancelled or faulted.
+    """
+    require_opened(state)
+    if state.status is not SessionStatus.ACTIVE:
+        raise SessionTerminal(state.session_id, state.status, state.terminal_reason)
+
+
+def refuse_unless_live(state: SessionState, capability: OwnershipCapability) -> Refused | None:
+    """G0 to G2: the session is active, and this is the live capability, scope included (law 2).
+
+    Returns:
+        None if it is; otherwise the refusal, with ``Unclaimed`` or ``StaleCapability``.
+    """
+    require_active(state)
+    live = state.live
+    if capability == live:
+        return None
+    if live is None:
+        return refuse(state, capability, NO_OWNER, Unclaimed(state.session_id))
+    error = StaleCapability(
+        state.session_id,
+        capability.owner,
+        capability.generation,
+        capability.scope,
+        live.owner,
+        live.generation,
+        live.scope,
+    )
+    return refuse(state, capability, NOT_LIVE, error)
+
+
+def require_full_session(state: SessionState, capability: OwnershipCapability) -> None:
+    """G3: the live capability reaches over the whole session.
+
+    Raises:
+        ScopeViolation: it covers fragments only.
+    """
+    if capability.scope != FULL_SESSION:
+        raise ScopeViolation(state.session_id, capability.owner, FULL_SESSION, capability.scope)
+
+
+def require_nothing_staged(state: SessionState) -> None:
+    """G4: no transfer is staged.
+
+    Raises:
+        TransferPending: one is.
+    """
+    if state.pending is not None:
+        raise TransferPending(state.session_id, state.pending.claim_id)
+
+
+def require_narrower(capability: OwnershipCapability, scope: OwnershipScope, policy: Policy) -> None:
+    """A new scope reaches no further than the live one (law 3).
+
+    Raises:
+        ScopeViolation: it does, and the policy does not permit that.
+    """
+    if not policy.scope_may_widen and not capability.scope.includes(scope):
+        raise ScopeViolation(capability.session_id, capability.owner, scope, capability.scope)
+
+
+def refuse_unless_staged(state: SessionState, receipt: OwnershipReceipt) -> Refused | None:
+    """The receipt is the staged one, compared whole (telltale 2.4).
+
+    Returns:
+        None if it is; otherwise the refusal, with ``TransferNotPending`` or ``ReceiptMismatch``.
+    """
+    pending = state.pending
+    if pending is None:
+        return refuse(state, receipt, NOT_PENDING, TransferNotPending(state.session_id))
+    if receipt != pending:
+        mismatch = ReceiptMismatch(state.session_id, receipt.claim_id, pending.claim_id)
+        return refuse(state, receipt, RECEIPT_MISMATCH, mismatch)
+    return None
+
+
+def refuse(state: SessionState, artifact: PresentedArtifact, reason: str, error: MunimentError) -> Refused:
+    """Refuse on the record, within bounds (law 6).
+
+    The same artifact refused for the same reason is recorded once until a command is accepted, and an incarnation
+    records ``MAX_RECORDED_REFUSALS`` in all; so nobody fills the journal by knocking.
+    """
+    if (artifact, reason) in state.refused or state.refusals >= MAX_RECORDED_REFUSALS:
+        return Refused(error)
+    last = state.refusals + 1 == MAX_RECORDED_REFUSALS
+    event: Event[None]
+    if isinstance(artifact, OwnershipCapability):
+        event = CapabilityRejected(artifact, reason, last)
+    elif isinstance(artifact, OwnershipReceipt):
+        event = ReceiptRejected(artifact, reason, last)
+    else:
+        event = WitnessRejected(artifact, reason, last)
+    return Refused(error, (event,))

@@ -1,0 +1,53 @@
+"""How a session begins and ends."""
+
+from __future__ import annotations
+
+from ..artifacts import CancellationWitness, OwnershipCapability, TerminalReason
+from ..errors import SessionAlreadyOpen, StaleCapability, Unclaimed
+from ..event import Decision, accept
+from .events import OwnerDied, SessionClosed, SessionOpened
+from .guards import refuse_unless_live, require_active, require_full_session, require_nothing_staged
+from .state import SessionState, SessionStatus
+
+
+def open_session(state: SessionState, roles: tuple[str, ...]) -> Decision[None]:
+    """Begin a session, or a new incarnation of a finished one (law 5).
+
+    Raises:
+        SessionAlreadyOpen
+    """
+    if state.incarnation and state.status is SessionStatus.ACTIVE:
+        raise SessionAlreadyOpen(state.session_id, state.incarnation)
+    return accept(SessionOpened(state.session_id, state.incarnation + 1, roles))
+
+
+def close(state: SessionState, capability: OwnershipCapability) -> Decision[None]:
+    """End the session in good order; that takes authority over all of it, and nothing staged (law 5).
+
+    Raises:
+        SessionNotFound, SessionTerminal, ScopeViolation, TransferPending
+    """
+    if refused := refuse_unless_live(state, capability):
+        return refused
+    require_full_session(state, capability)
+    require_nothing_staged(state)
+    return accept(SessionClosed(capability, state.outstanding_witnesses()))
+
+
+def owner_died(state: SessionState, owner: str) -> Decision[CancellationWitness]:
+    """Record that the owner is gone, and fault the session with it (telltale 2.10).
+
+    Nothing is presented but the owner's label, so a wrong label is refused and leaves no record.
+
+    Raises:
+        SessionNotFound, SessionTerminal, Unclaimed, StaleCapability
+    """
+    require_active(state)
+    live = state.live
+    if live is None:
+        raise Unclaimed(state.session_id)
+    if live.owner != owner:
+        raise StaleCapability(state.session_id, owner, None, None, live.owner, live.generation, live.scope)
+    reason = TerminalReason("owner_died", owner)
+    witness = CancellationWitness(state.witnesses + 1, state.session_id, owner, live.generation, reason)
+    return accept(OwnerDied(live, witness, state.pending, state.outstanding_witnesses()))

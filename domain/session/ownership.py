@@ -1,0 +1,63 @@
+"""Claiming, checking, narrowing and giving up a session."""
+
+from __future__ import annotations
+
+from ..artifacts import OwnershipCapability
+from ..errors import AlreadyClaimed
+from ..event import Accepted, Decision, accept
+from ..policy import Policy
+from ..scope import OwnershipScope
+from .events import OwnershipClaimed, OwnershipReleased, ScopeAttenuated
+from .guards import refuse_unless_live, require_active, require_narrower, require_nothing_staged
+from .state import SessionState
+
+
+def claim(state: SessionState, owner: str, scope: OwnershipScope, *, policy: Policy) -> Decision[OwnershipCapability]:
+    """Make ``owner`` the owner of a session that has none (telltale 2.1; aura 2.9 where the policy says so).
+
+    Raises:
+        SessionNotFound, SessionTerminal, AlreadyClaimed
+    """
+    require_active(state)
+    if state.live is not None:
+        if policy.claim_again_returns_live and state.live.owner == owner:
+            return Accepted(state.live)
+        raise AlreadyClaimed(state.session_id, state.live.owner)
+    return accept(OwnershipClaimed(OwnershipCapability(state.session_id, owner, state.generation + 1, scope)))
+
+
+def check(state: SessionState, capability: OwnershipCapability) -> Decision[None]:
+    """Say whether the capability is live (telltale 2.12).
+
+    Raises:
+        SessionNotFound, SessionTerminal
+    """
+    return refuse_unless_live(state, capability) or Accepted(None)
+
+
+def release(state: SessionState, capability: OwnershipCapability) -> Decision[None]:
+    """Give the session up (telltale 2.2).
+
+    Raises:
+        SessionNotFound, SessionTerminal, TransferPending
+    """
+    if refused := refuse_unless_live(state, capability):
+        return refused
+    require_nothing_staged(state)
+    return accept(OwnershipReleased(capability, state.outstanding_witnesses()))
+
+
+def attenuate(
+    state: SessionState, capability: OwnershipCapability, scope: OwnershipScope, *, policy: Policy
+) -> Decision[OwnershipCapability]:
+    """Narrow the live scope, under a new generation (telltale 2.6; law 3).
+
+    Raises:
+        SessionNotFound, SessionTerminal, TransferPending, ScopeViolation
+    """
+    if refused := refuse_unless_live(state, capability):
+        return refused
+    require_nothing_staged(state)
+    require_narrower(capability, scope, policy)
+    narrowed = OwnershipCapability(state.session_id, capability.owner, state.generation + 1, scope)
+    return accept(ScopeAttenuated(capability, narrowed, state.outstanding_witnesses()))

@@ -1,0 +1,145 @@
+"""Handing a session over: in one step, or staged and then committed, rolled back, abandoned or failed."""
+
+from __future__ import annotations
+
+from ..artifacts import CancellationWitness, OwnershipCapability, OwnershipReceipt, TerminalReason
+from ..errors import Unclaimed
+from ..event import Decision, accept
+from ..policy import Policy
+from ..scope import OwnershipScope
+from .events import (
+    OwnershipTransferred,
+    TransferAbandoned,
+    TransferBegun,
+    TransferCommitFailed,
+    TransferCommitted,
+    TransferRolledBack,
+)
+from .guards import (
+    NOT_PENDING,
+    refuse,
+    refuse_unless_live,
+    refuse_unless_staged,
+    require_active,
+    require_narrower,
+    require_nothing_staged,
+)
+from .state import SessionState
+
+
+def transfer(
+    state: SessionState,
+    capability: OwnershipCapability,
+    to_owner: str,
+    scope: OwnershipScope | None,
+    *,
+    policy: Policy,
+) -> Decision[OwnershipCapability]:
+    """Hand the session over at once; without a scope, the live one is kept (aura 2.12).
+
+    Raises:
+        SessionNotFound, SessionTerminal, TransferPending, ScopeViolation
+    """
+    if refused := refuse_unless_live(state, capability):
+        return refused
+    require_nothing_staged(state)
+    scope = scope or capability.scope
+    require_narrower(capability, scope, policy)
+    handed = OwnershipCapability(state.session_id, to_owner, state.generation + 1, scope)
+    return accept(OwnershipTransferred(capability, handed, state.outstanding_witnesses()))
+
+
+def begin_transfer(
+    state: SessionState,
+    capability: OwnershipCapability,
+    to_owner: str,
+    scope: OwnershipScope | None,
+    *,
+    policy: Policy,
+) -> Decision[OwnershipReceipt]:
+    """Stage a transfer; the owner stays fully live until it commits (telltale 2.3).
+
+    Raises:
+        SessionNotFound, SessionTerminal, TransferPending, ScopeViolation
+    """
+    if refused := refuse_unless_live(state, capability):
+        return refused
+    require_nothing_staged(state)
+    scope = scope or capability.scope
+    require_narrower(capability, scope, policy)
+    return accept(
+        TransferBegun(
+            OwnershipReceipt(
+                session_id=state.session_id,
+                claim_id=state.claims + 1,
+                from_owner=capability.owner,
+                from_generation=capability.generation,
+                to_owner=to_owner,
+                to_generation=state.generation + 1,
+                scope=scope,
+            )
+        )
+    )
+
+
+def commit_transfer(state: SessionState, receipt: OwnershipReceipt) -> Decision[OwnershipCapability]:
+    """Let the staged transfer take effect (telltale 2.4). The receipt is the authority to do so.
+
+    Raises:
+        SessionNotFound, SessionTerminal
+    """
+    require_active(state)
+    if state.live is None:
+        return refuse(state, receipt, NOT_PENDING, Unclaimed(state.session_id))
+    if refused := refuse_unless_staged(state, receipt):
+        return refused
+    handed = OwnershipCapability(state.session_id, receipt.to_owner, receipt.to_generation, receipt.scope)
+    return accept(TransferCommitted(receipt, state.live, handed, state.outstanding_witnesses()))
+
+
+def rollback_transfer(state: SessionState, receipt: OwnershipReceipt) -> Decision[None]:
+    """Withdraw the staged transfer (telltale 2.5).
+
+    Raises:
+        SessionNotFound, SessionTerminal
+    """
+    require_active(state)
+    return refuse_unless_staged(state, receipt) or accept(TransferRolledBack(receipt))
+
+
+def abandon_transfer(state: SessionState, receipt: OwnershipReceipt) -> Decision[CancellationWitness]:
+    """Give the staged transfer up, and cancel the session with it (telltale 2.10).
+
+    Raises:
+        SessionNotFound, SessionTerminal, Unclaimed
+    """
+    require_active(state)
+    if refused := refuse_unless_staged(state, receipt):
+        return refused
+    live = _live(state)
+    reason = TerminalReason("transfer_abandoned", receipt.from_owner, receipt.claim_id)
+    witness = CancellationWitness(
+        state.witnesses + 1, state.session_id, receipt.from_owner, receipt.from_generation, reason
+    )
+    return accept(TransferAbandoned(live, receipt, witness, state.outstanding_witnesses()))
+
+
+def fail_transfer_commit(state: SessionState, receipt: OwnershipReceipt, reason: str) -> Decision[None]:
+    """Record that the staged transfer could not be committed, and fault the session with it (telltale 2.10).
+
+    Raises:
+        SessionNotFound, SessionTerminal, Unclaimed
+    """
+    require_active(state)
+    if refused := refuse_unless_staged(state, receipt):
+        return refused
+    live = _live(state)
+    failure = TerminalReason("transfer_commit_failed", receipt.from_owner, receipt.claim_id, reason)
+    return accept(TransferCommitFailed(live, receipt, failure, state.outstanding_witnesses()))
+
+
+def _live(state: SessionState) -> OwnershipCapability:
+    """The live capability of a session with a staged transfer; staging one takes an owner."""
+    if state.live is None:
+        raise Unclaimed(state.session_id)
+    return state.live

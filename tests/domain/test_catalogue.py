@@ -1,0 +1,95 @@
+"""The catalogue of event types, and its upcasters."""
+
+from typing import Any
+
+import pytest
+from muniment.domain import CATALOGUE, Catalogue, CatalogueError, Fact, event_type, session
+
+
+def test_the_stored_names_are_these_and_stay_these() -> None:
+    assert list(CATALOGUE) == [
+        "session.capability_rejected.v1",
+        "session.closed.v1",
+        "session.opened.v1",
+        "session.owner_died.v1",
+        "session.ownership_claimed.v1",
+        "session.ownership_released.v1",
+        "session.ownership_transferred.v1",
+        "session.receipt_rejected.v1",
+        "session.scope_attenuated.v1",
+        "session.transfer_abandoned.v1",
+        "session.transfer_begun.v1",
+        "session.transfer_commit_failed.v1",
+        "session.transfer_committed.v1",
+        "session.transfer_rolled_back.v1",
+        "session.witness_consumed.v1",
+        "session.witness_issued.v1",
+        "session.witness_rejected.v1",
+    ]
+
+
+def test_every_session_event_is_folded_by_the_state() -> None:
+    from muniment.domain.session.state import _HANDLERS
+
+    session_types = {cls for name, cls in CATALOGUE.types().items() if name.startswith("session.")}
+    assert set(_HANDLERS) == session_types
+
+
+def test_two_classes_cannot_claim_one_name() -> None:
+    class Impostor(Fact):
+        name: str
+
+    with pytest.raises(CatalogueError, match=r"session\.opened\.v1"):
+        event_type("session.opened")(Impostor)
+    assert CATALOGUE["session.opened.v1"] is session.SessionOpened
+
+
+def test_an_old_version_is_led_to_the_newest() -> None:
+    catalogue = Catalogue()
+
+    @event_type("thing.made", version=3, catalogue=catalogue)
+    class Made(Fact):
+        name: str
+        size: int
+
+    @catalogue.upcaster("thing.made", from_version=1)
+    def name_it(data: dict[str, Any]) -> dict[str, Any]:
+        return {"name": data["label"]}
+
+    @catalogue.upcaster("thing.made", from_version=2)
+    def size_it(data: dict[str, Any]) -> dict[str, Any]:
+        return {**data, "size": 0}
+
+    catalogue.check()
+    found, steps = catalogue.resolve("thing.made.v1")
+    data: dict[str, Any] = {"label": "x"}
+    for step in steps:
+        data = step(data)
+    assert found(**data) == Made("x", 0)
+    assert catalogue.resolve("thing.made.v3") == (Made, ())
+
+
+def test_an_old_version_without_a_way_is_found() -> None:
+    catalogue = Catalogue()
+
+    @event_type("thing.made", version=2, catalogue=catalogue)
+    class Made(Fact):
+        name: str
+
+    with pytest.raises(CatalogueError, match=r"thing\.made\.v1 has no upcaster"):
+        catalogue.check()
+
+
+def test_an_upcaster_that_leads_nowhere_is_found() -> None:
+    catalogue = Catalogue()
+    catalogue.upcaster("thing.made", from_version=1)(lambda data: data)
+    with pytest.raises(CatalogueError, match="leads to the unknown"):
+        catalogue.check()
+
+
+@pytest.mark.parametrize(
+    "name", ["os.system", "session.opened.v2", "", "v1", ".v1", "x.v", "muniment.domain:Fragments"]
+)
+def test_an_unknown_name_is_unknown(name: str) -> None:
+    with pytest.raises(KeyError):
+        CATALOGUE.resolve(name)

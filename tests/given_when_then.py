@@ -1,0 +1,65 @@
+"""A small language for decisions: given these events, when this command comes, then these events or this refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from muniment.domain import Decision, Event, MunimentError, Refused, session
+
+
+class Then:
+    """What a command came to."""
+
+    def __init__(self, decide: Callable[[], Decision[Any]]) -> None:
+        self._decide = decide
+
+    def then(self, *events: Event[Any]) -> Any:
+        """It is accepted, and appends exactly these events; returns what it answers."""
+        decision = self._decide()
+        assert not isinstance(decision, Refused), f"refused: {decision.error!r}"
+        assert decision.events == events
+        return decision.result
+
+    def answers(self, expected: object) -> None:
+        """It is accepted, and answers this."""
+        decision = self._decide()
+        assert not isinstance(decision, Refused), f"refused: {decision.error!r}"
+        assert decision.result == expected
+
+    def refused(self, error: type[MunimentError], **facts: object) -> None:
+        """It is refused with these facts, and nothing is recorded."""
+        with pytest.raises(error) as caught:
+            self._decide()
+        _has_facts(caught.value, facts)
+
+    def refused_on_record(self, error: type[MunimentError], *events: Event[Any], **facts: object) -> None:
+        """It is refused with these facts, and exactly these events are recorded."""
+        decision = self._decide()
+        assert isinstance(decision, Refused), f"accepted: {decision}"
+        assert type(decision.error) is error
+        assert decision.events == events
+        _has_facts(decision.error, facts)
+
+
+class Given:
+    """What happened to a session before."""
+
+    def __init__(self, *events: Event[Any], session_id: str = "s-1") -> None:
+        self.state = session.SessionState(session_id)
+        for event in events:
+            self.state.apply(event)
+
+    def when(self, command: Callable[..., Decision[Any]], *arguments: Any, **settings: Any) -> Then:
+        """A command comes."""
+        return Then(lambda: command(self.state, *arguments, **settings))
+
+
+def given(*events: Event[Any], session_id: str = "s-1") -> Given:
+    """Begin a sentence."""
+    return Given(*events, session_id=session_id)
+
+
+def _has_facts(error: MunimentError, facts: dict[str, object]) -> None:
+    assert {name: getattr(error, name) for name in facts} == facts

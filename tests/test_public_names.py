@@ -1,0 +1,21 @@
+"""Every room says what is public, in a sorted ``__all__``."""
+
+import importlib
+
+import pytest
+
+ROOMS = ["muniment.domain", "muniment.domain.session", "muniment.journal", "muniment.projections"]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_public_names_are_sorted_and_there(room: str) -> None:
+    module = importlib.import_module(room)
+    assert module.__all__ == sorted(module.__all__)
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_public_names_are_documented(room: str) -> None:
+    module = importlib.import_module(room)
+    classes = [getattr(module, name) for name in module.__all__ if isinstance(getattr(module, name), type)]
+    assert [cls.__name__ for cls in classes if not cls.__doc__] == []
