@@ -1,0 +1,100 @@
+"""The owner map: who holds each session, and since when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pydantic_core import from_json, to_json
+
+from ..domain import OwnershipCapability, OwnershipScope, scope_from_json, scope_to_json, session as events
+from .projection import Projection
+from .temporal import Row, Set, TemporalTable, Value
+from .views import TableMapping
+
+OWNERS = TemporalTable(
+    name="owners",
+    version=1,
+    key={"session_id": str},
+    columns={"owner": str, "generation": int, "scope": str, "status": str},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerRow:
+    """What the owner map says of one session.
+
+    Attributes:
+        owner: the label of the owner, or None while there is none.
+        generation: the generation of its capability, or None.
+        scope: how far its authority reaches, or None.
+        status: whether the session is active, or how it finished.
+        since: the position of the event from which on all this holds.
+    """
+
+    owner: str | None
+    generation: int | None
+    scope: OwnershipScope | None
+    status: events.SessionStatus
+    since: int
+
+
+class OwnersProjection(Projection):
+    """Sets a row with every change of owner, generation, scope or status."""
+
+    name = "owners"
+    tables = (OWNERS,)
+
+
+def _held(capability: OwnershipCapability) -> tuple[Set]:
+    value = (capability.owner, capability.generation, scope_text(capability.scope), events.SessionStatus.ACTIVE.value)
+    return (Set(OWNERS, (capability.session_id,), value),)
+
+
+def _unheld(session_id: str, status: events.SessionStatus) -> tuple[Set]:
+    return (Set(OWNERS, (session_id,), (None, None, None, status.value)),)
+
+
+OwnersProjection.handlers = {
+    events.SessionOpened: lambda event: _unheld(event.session_id, events.SessionStatus.ACTIVE),
+    events.OwnershipClaimed: lambda event: _held(event.capability),
+    events.OwnershipTransferred: lambda event: _held(event.capability),
+    events.ScopeAttenuated: lambda event: _held(event.capability),
+    events.TransferCommitted: lambda event: _held(event.capability),
+    events.OwnershipReleased: lambda event: _unheld(event.capability.session_id, events.SessionStatus.ACTIVE),
+    events.OwnerDied: lambda event: _unheld(event.capability.session_id, events.SessionStatus.FAULTED),
+    events.TransferAbandoned: lambda event: _unheld(event.capability.session_id, events.SessionStatus.CANCELLED),
+    events.TransferCommitFailed: lambda event: _unheld(event.capability.session_id, events.SessionStatus.FAULTED),
+    events.SessionClosed: lambda event: _unheld(event.capability.session_id, events.SessionStatus.CLOSED),
+}
+
+
+class OwnersView(TableMapping[str, OwnerRow]):
+    """The owner map as a mapping from session id to its row."""
+
+    table = OWNERS
+    projection = OwnersProjection.name
+
+    def to_columns(self, key: object) -> tuple[Value, ...] | None:
+        """A session id is the whole key."""
+        return (key,) if isinstance(key, str) else None
+
+    def to_item(self, row: Row) -> tuple[str, OwnerRow]:
+        """Read a row."""
+        session_id, owner, generation, scope, status, since = row
+        return session_id, OwnerRow(owner, generation, read_scope(scope), _STATUS[status], since)
+
+
+_STATUS = {status.value: status for status in events.SessionStatus}
+
+
+@lru_cache(maxsize=4_096)
+def scope_text(scope: OwnershipScope) -> str:
+    """A scope as tables hold it: JSON."""
+    return to_json(scope_to_json(scope)).decode()
+
+
+@lru_cache(maxsize=4_096)
+def read_scope(text: str | None) -> OwnershipScope | None:
+    """Read what ``scope_text`` wrote."""
+    return None if text is None else scope_from_json(from_json(text))

@@ -1,0 +1,88 @@
+"""Read-only mappings over temporal tables: as they are now, or as they were at a position."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from typing import ClassVar, Generic, TypeVar
+
+from .projection import Projector
+from .temporal import Row, TemporalStore, TemporalTable, Value
+
+KeyT = TypeVar("KeyT")
+RowT = TypeVar("RowT")
+
+
+class TableReader:
+    """Reads one projection's table, caught up first, so that a caller reads its own writes.
+
+    Args:
+        store: the tables.
+        projector: what keeps them caught up.
+        position: the position to read as of; None for now.
+    """
+
+    table: ClassVar[TemporalTable]
+    projection: ClassVar[str]
+
+    def __init__(self, store: TemporalStore, projector: Projector, position: int | None = None) -> None:
+        self._store = store
+        self._projector = projector
+        self._position = position
+
+    def _select(
+        self, where: Mapping[str, Value] | None = None, *, after: int = 0, limit: int | None = None
+    ) -> list[Row]:
+        self._catch_up()
+        return list(self._store.select(self.table, self._position, where, after=after, limit=limit))
+
+    def _get(self, key: tuple[Value, ...]) -> Row | None:
+        self._catch_up()
+        return self._store.get(self.table, self._position, key)
+
+    def _count(self) -> int:
+        self._catch_up()
+        return self._store.count(self.table, self._position)
+
+    def _catch_up(self) -> int:
+        return self._projector.catch_up(self.projection, self._position)
+
+
+class TableMapping(TableReader, Mapping[KeyT, RowT], Generic[KeyT, RowT]):
+    """A table as a mapping. ``items``, ``values`` and iteration each read one consistent state."""
+
+    @abstractmethod
+    def to_columns(self, key: object) -> tuple[Value, ...] | None:
+        """The key's columns; None if no row can have such a key."""
+
+    @abstractmethod
+    def to_item(self, row: Row) -> tuple[KeyT, RowT]:
+        """Read a row."""
+
+    def __getitem__(self, key: KeyT) -> RowT:
+        columns = self.to_columns(key)
+        row = None if columns is None else self._get(columns)
+        if row is None:
+            raise KeyError(key)
+        return self.to_item(row)[1]
+
+    def __iter__(self) -> Iterator[KeyT]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return self._count()
+
+    def items(self) -> ItemsView[KeyT, RowT]:
+        """Every key and row, read at once."""
+        return self._all().items()
+
+    def values(self) -> ValuesView[RowT]:
+        """Every row, read at once."""
+        return self._all().values()
+
+    def __repr__(self) -> str:
+        as_of = "" if self._position is None else f" as of position {self._position}"
+        return f"<{type(self).__name__}: {len(self)} rows{as_of}>"
+
+    def _all(self) -> dict[KeyT, RowT]:
+        return dict(map(self.to_item, self._select()))
