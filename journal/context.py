@@ -1,0 +1,89 @@
+"""On whose behalf commands are given: metadata for everything that is appended in a block."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from ..domain import InvalidArgument, Metadata, identifier
+
+_LARGEST_TICK: Final = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What ``Journal.context`` sets; see ``muniment.domain.Metadata`` for the meanings."""
+
+    actor: str | None = None
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    idempotency_key: str | None = None
+    tick: int | None = None
+
+    def with_changes(self, **changes: Any) -> Context:
+        """This context with some settings replaced; those that are None stay as they are.
+
+        Raises:
+            InvalidIdentifier, InvalidArgument
+        """
+        given = {name: value for name, value in changes.items() if value is not None}
+        for name, value in given.items():
+            if name == "tick":
+                if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LARGEST_TICK:
+                    raise InvalidArgument("tick", f"must be an integer from 0 to {_LARGEST_TICK}, not {value!r}")
+            else:
+                identifier(name, value)
+        return replace(self, **given)
+
+    def metadata(self, recorded_at: int, command: str | None = None) -> Metadata:
+        """The metadata of an event appended now.
+
+        Args:
+            recorded_at: the time, in ms.
+            command: the digest of the command to file the idempotency key under; without one the key is left out.
+        """
+        return Metadata(
+            recorded_at=recorded_at,
+            actor=self.actor,
+            correlation_id=self.correlation_id,
+            causation_id=self.causation_id,
+            idempotency_key=self.idempotency_key if command else None,
+            command=command,
+            tick=self.tick,
+        )
+
+
+class ContextHolder:
+    """The context of each thread and task."""
+
+    def __init__(self) -> None:
+        self._current: ContextVar[Context] = ContextVar("muniment_context")
+
+    @property
+    def current(self) -> Context:
+        """The context that commands are given in here and now."""
+        return self._current.get(_EMPTY)
+
+    @contextmanager
+    def changed(self, **changes: Any) -> Iterator[None]:
+        """Run a block in a changed context; blocks nest."""
+        token = self._current.set(self.current.with_changes(**changes))
+        try:
+            yield
+        finally:
+            self._current.reset(token)
+
+
+_EMPTY: Final = Context()
+
+
+def command_digest(name: str, arguments: tuple[object, ...]) -> str:
+    """What an idempotency key is filed under: a command's name and a digest of its arguments."""
+    digest = hashlib.sha256(to_json(arguments)).hexdigest()
+    return f"{name}:{digest[:32]}"

@@ -1,0 +1,404 @@
+"""The journal: where commands are decided and written, and where the past is read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from eventsourcing.persistence import IntegrityError
+
+from ..domain import (
+    UNRECORDED,
+    Accepted,
+    CommandRefused,
+    ConcurrencyConflict,
+    Decision,
+    IdempotencyConflict,
+    InvalidArgument,
+    JournalClosed,
+    Policy,
+    RecordedEvent,
+    Refused,
+    UnknownPosition,
+)
+from ..projections import (
+    AuditProjection,
+    AuditView,
+    IdempotencyProjection,
+    IdempotencyView,
+    OwnersProjection,
+    OwnersView,
+    Progress,
+    Projector,
+    RebuildReport,
+    TemporalStore,
+    TimelineProjection,
+    TimelineView,
+    WitnessesProjection,
+    WitnessesView,
+)
+from .context import Context, ContextHolder, command_digest
+from .sessions import Sessions
+from .sqlite import DEFAULT_LOCK_TIMEOUT_S
+from .storage import Address, JournalApplication, open_application
+from .streams import Stream, StreamCache
+
+ResultT = TypeVar("ResultT")
+Clock = Callable[[], int]
+
+MAX_ATTEMPTS: Final = 20
+"""How often a command is decided anew after losing a race, before ``ConcurrencyConflict``."""
+
+PAGE_SIZE: Final = 1_000
+
+
+def system_clock() -> int:
+    """The system's time, UTC, in ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Projections:
+    """The tables as they are, or as they were at one position.
+
+    Attributes:
+        position: the position they are read as of; None for now.
+    """
+
+    def __init__(self, store: TemporalStore, projector: Projector, position: int | None = None) -> None:
+        self.position = position
+        self._owners = OwnersView(store, projector, position)
+        self._audit = AuditView(store, projector, position)
+        self._witnesses = WitnessesView(store, projector, position)
+        self._timeline = TimelineView(store, projector, position)
+
+    @property
+    def owners(self) -> OwnersView:
+        """Who holds each session: a mapping from session id to owner, generation, scope, status and since."""
+        return self._owners
+
+    @property
+    def audit(self) -> AuditView:
+        """What became of every artifact."""
+        return self._audit
+
+    @property
+    def witnesses(self) -> WitnessesView:
+        """Every witness: a mapping from (session id, witness id) to what became of it."""
+        return self._witnesses
+
+    @property
+    def timeline(self) -> TimelineView:
+        """Which position the journal had reached at a time."""
+        return self._timeline
+
+
+class Journal(Projections):
+    """An append-only journal of who holds what. Open one with ``Journal.open``; use it from as many threads as needed.
+
+    Attributes:
+        sessions: the commands on session ownership.
+    """
+
+    def __init__(self, address: Address, application: JournalApplication, policy: Policy, clock: Clock) -> None:
+        self._address = address
+        self._application = application
+        self._clock = clock
+        self._context = ContextHolder()
+        self._streams = StreamCache()
+        store = TemporalStore(application.datastore)
+        projections = (
+            OwnersProjection(),
+            AuditProjection(),
+            WitnessesProjection(),
+            TimelineProjection(),
+            IdempotencyProjection(),
+        )
+        self._store = store
+        self._projector = Projector(store, projections, self)
+        super().__init__(store, self._projector)
+        self._idempotency_keys = IdempotencyView(store, self._projector)
+        self.sessions = Sessions(self, policy)
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        policy: Policy | None = None,
+        create: bool = True,
+        synchronous: str = "FULL",
+        lock_timeout_s: float = DEFAULT_LOCK_TIMEOUT_S,
+        clock: Clock = system_clock,
+    ) -> Self:
+        """Open a journal.
+
+        Args:
+            url: ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``memory://``.
+            policy: what is permitted beyond the laws; nothing by default.
+            create: whether a missing journal is made.
+            synchronous: ``FULL``: an acknowledged event survives a power cut. ``NORMAL``: the last ones may not, and
+                writing is faster.
+            lock_timeout_s: how long to wait for other processes that write, in seconds.
+            clock: tells the time, UTC, in ms since 1970.
+
+        Raises:
+            InvalidArgument: the URL or a setting makes no sense.
+            JournalNotFound: it is missing, and ``create`` is false.
+            NotAJournal: the file is something else.
+            NewerSchema: a newer Muniment wrote it.
+            JournalLocked: another process kept it locked.
+            JournalUnavailable: it cannot be read or written.
+        """
+        address = Address.parse(url)
+        application = open_application(address, create=create, lock_timeout_s=lock_timeout_s, synchronous=synchronous)
+        try:
+            return cls(address, application, policy or Policy(), clock)
+        except BaseException:
+            application.close()
+            raise
+
+    @property
+    def url(self) -> str:
+        """The address that it was opened with."""
+        return self._address.url
+
+    def close(self) -> None:
+        """Close the journal. Whatever is asked of it afterwards raises ``JournalClosed``."""
+        self._application.datastore.translate_error = lambda _: JournalClosed(self.url)
+        self._application.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def context(
+        self,
+        *,
+        actor: str | None = None,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+        idempotency_key: str | None = None,
+        tick: int | None = None,
+    ) -> AbstractContextManager[None]:
+        """Give everything that is appended in a ``with`` block this metadata. Blocks nest, per thread and task.
+
+        Args:
+            actor: on whose behalf.
+            correlation_id: the conversation or request that it belongs to.
+            causation_id: what caused it.
+            idempotency_key: a key for one command. The same command with the same arguments under the same key
+                answers what it answered first, and appends nothing. A command that was refused does not use its key.
+            tick: the embedding runtime's own logical clock.
+
+        Raises:
+            InvalidIdentifier, InvalidArgument
+        """
+        return self._context.changed(
+            actor=actor,
+            correlation_id=correlation_id,
+            causation_id=causation_id,
+            idempotency_key=idempotency_key,
+            tick=tick,
+        )
+
+    def execute(self, stream: str, command: Callable[..., Decision[ResultT]], *arguments: object) -> ResultT:
+        """Decide a command on the state of a stream, and append what it comes to, all of it or nothing.
+
+        Args:
+            stream: the stream's name, such as ``session-s-42``.
+            command: a pure function of the state and the arguments.
+            arguments: what it takes beyond the state.
+
+        Returns:
+            What the command answers.
+
+        Raises:
+            CommandRefused: the state does not permit it.
+            IdempotencyConflict: the context's key was used for something else.
+            ConcurrencyConflict: other writers were faster at every attempt.
+            JournalError: the storage failed; nothing was appended.
+        """
+        context = self._context.current
+        digest = None
+        if context.idempotency_key is not None:
+            name = getattr(command, "func", command).__name__
+            digest = command_digest(f"{stream.partition('-')[0]}.{name}", (stream, *arguments))
+        known = self._streams.get(stream)
+        with known.lock:
+            for _ in range(MAX_ATTEMPTS):
+                if digest is not None:
+                    self._refresh(known)
+                    first = self._first_use(context, digest)
+                    if first is not None:
+                        return first.event.outcome  # type: ignore[no-any-return]
+                decision = self._decide(known, command, arguments)
+                if not decision.events or self._append(known, decision, context, digest):
+                    break
+                self._refresh(known)
+            else:
+                raise ConcurrencyConflict(stream, MAX_ATTEMPTS)
+        if isinstance(decision, Refused):
+            raise decision.error
+        return decision.result
+
+    def read_state(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
+        """Bring a stream's state up to date, and look at it.
+
+        Args:
+            stream: the stream's name.
+            view: copies out of the state what the caller needs.
+        """
+        known = self._streams.get(stream)
+        with known.lock:
+            self._refresh(known)
+            return view(known.state)
+
+    def at(self, *, position: int | None = None, time: int | datetime | None = None) -> Projections:
+        """The tables as they were.
+
+        Args:
+            position: as of this position; 0 is before the first event.
+            time: as of this time: UTC ms since 1970, or a ``datetime`` that knows its time zone.
+
+        Raises:
+            UnknownPosition: the journal has not reached the position.
+            InvalidArgument: neither or both are given, or the time has no time zone.
+        """
+        if (position is None) == (time is None):
+            raise InvalidArgument("at", "takes either a position or a time")
+        if time is not None:
+            position = self.timeline.position_at(_to_ms(time))
+        elif not isinstance(position, int) or isinstance(position, bool):
+            raise InvalidArgument("position", f"must be an integer, not {type(position).__name__}")
+        elif not 0 <= position <= (head := self.head()):
+            raise UnknownPosition(position, head)
+        return Projections(self._store, self._projector, position)
+
+    def head(self) -> int:
+        """The last position; 0 when nothing was appended yet."""
+        return self._application.recorder.max_notification_id() or 0
+
+    def record(self, position: int) -> RecordedEvent:
+        """Read the record at a position.
+
+        Raises:
+            UnknownPosition: there is none.
+            UnknownEventType, DamagedRecord: it cannot be decoded.
+        """
+        for record in self.read(position - 1, 1):
+            if record.position == position:
+                return record
+        raise UnknownPosition(position, self.head())
+
+    def read(self, after: int = 0, limit: int | None = None) -> Iterator[RecordedEvent]:
+        """Read records of all streams, by position.
+
+        Args:
+            after: begin behind this position.
+            limit: at most so many.
+
+        Raises:
+            UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
+        """
+        while limit is None or limit > 0:
+            page = PAGE_SIZE if limit is None else min(limit, PAGE_SIZE)
+            stored = self._application.recorder.select_notifications(after, page, inclusive_of_start=False)
+            for each in stored:
+                yield self._application.mapper.to_domain_event(each)  # type: ignore[misc]
+            if len(stored) < page:
+                return
+            after = stored[-1].id
+            limit = None if limit is None else limit - page
+
+    def read_stream(
+        self, stream: str, after: int = 0, *, newest_first: bool = False, limit: int | None = None
+    ) -> Iterator[RecordedEvent]:
+        """Read one stream's records, by version.
+
+        Args:
+            stream: the stream's name.
+            after: only those behind this version.
+            newest_first: whether to begin with the last.
+            limit: at most so many.
+
+        Raises:
+            UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
+        """
+        for stored in self._application.recorder.select_events(stream, gt=after, desc=newest_first, limit=limit):
+            yield self._application.mapper.to_domain_event(stored)  # type: ignore[misc]
+
+    def replay(self, progress: Progress | None = None) -> RebuildReport:
+        """Make every table anew from the first event, and compare it with what stood before.
+
+        Args:
+            progress: called with the position reached and the position aimed for.
+
+        Raises:
+            ProjectionStopped, UnknownEventType, DamagedRecord: an event cannot be folded; the tables stay as they were.
+        """
+        return self._projector.rebuild(progress)
+
+    def __repr__(self) -> str:
+        return f"<Journal {self.url}>"
+
+    def _decide(
+        self, stream: Stream, command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
+    ) -> Decision[ResultT]:
+        # A stale acceptance fails when it is appended. Anything else is only believed of the newest state.
+        try:
+            decision = command(stream.state, *arguments)
+            if isinstance(decision, Accepted) and decision.events:
+                return decision
+        except CommandRefused:
+            pass
+        self._refresh(stream)
+        return command(stream.state, *arguments)
+
+    def _append(self, stream: Stream, decision: Decision[Any], context: Context, digest: str | None) -> bool:
+        """Append a decision's events behind the last known version; False if another writer was faster."""
+        now = max(self._clock(), stream.recorded_at)
+        # The key goes with the event that says what the command answered. A refused command does not use it up.
+        *others, last = decision.events
+        metadata = [context.metadata(now)] * len(others)
+        metadata.append(context.metadata(now, digest if isinstance(decision, Accepted) else None))
+        records = [
+            RecordedEvent(UNRECORDED, stream.name, stream.version + offset, event, about)
+            for offset, (event, about) in enumerate(zip([*others, last], metadata, strict=True), 1)
+        ]
+        stored = [self._application.mapper.to_stored_event(record) for record in records]
+        try:
+            self._application.recorder.insert_events(stored)
+        except IntegrityError:
+            return False
+        stream.advance(records)
+        return True
+
+    def _refresh(self, stream: Stream) -> None:
+        stream.advance(self.read_stream(stream.name, after=stream.version))
+
+    def _first_use(self, context: Context, digest: str) -> RecordedEvent | None:
+        key = context.idempotency_key
+        use = None if key is None else self._idempotency_keys.get(key)
+        if key is None or use is None:
+            return None
+        if use.command != digest:
+            raise IdempotencyConflict(key, f"{use.stream}@{use.version}")
+        return self.record(use.since)
+
+
+def _to_ms(time: int | datetime) -> int:
+    if isinstance(time, datetime):
+        if time.tzinfo is None:
+            raise InvalidArgument("time", "must know its time zone; a bare date means another moment elsewhere")
+        return int(time.timestamp() * 1000)
+    if not isinstance(time, int) or isinstance(time, bool):
+        raise InvalidArgument("time", f"must be ms since 1970 or a datetime, not {type(time).__name__}")
+    return time

@@ -1,0 +1,96 @@
+"""Turns recorded events into rows and back."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Generic, TypeVar, cast
+
+import orjson
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import JSONTranscoder, Mapper, Notification, StoredEvent
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from pydantic_core import SchemaSerializer, SchemaValidator
+
+from ..domain import CATALOGUE, UNRECORDED, DamagedRecord, Event, Metadata, RecordedEvent, UnknownEventType
+
+EventT = TypeVar("EventT")
+
+
+@dataclass(frozen=True, slots=True)
+class _Envelope(Generic[EventT]):
+    """What a row's ``state`` holds, as JSON."""
+
+    data: EventT
+    metadata: Metadata
+
+
+class EventMapper(Mapper[str]):
+    """Maps through the catalogue: a row's topic is one of our type names, never a Python path."""
+
+    def __init__(self) -> None:
+        super().__init__(transcoder=JSONTranscoder())
+
+    def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
+        """Encode a recorded event as a row."""
+        if not isinstance(domain_event, RecordedEvent):
+            raise TypeError(f"a journal stores recorded events, not {type(domain_event).__name__}")
+        record = domain_event
+        envelope = _Envelope(record.event, record.metadata)
+        # Defaults are left out: rows stay small, and absent metadata is not written.
+        state = _serializer(record.type).to_json(envelope, exclude_defaults=True)
+        return StoredEvent(record.stream, record.version, record.type, state)
+
+    def to_domain_event(self, stored_event: StoredEvent) -> RecordedEvent:
+        """Decode a row; its position is known if the recorder said it.
+
+        Raises:
+            UnknownEventType: the row's type is not in the catalogue.
+            DamagedRecord: the row's content does not fit its type.
+        """
+        position = stored_event.id if isinstance(stored_event, Notification) else None
+        stream, version, type_name = (
+            str(stored_event.originator_id),
+            stored_event.originator_version,
+            stored_event.topic,
+        )
+        try:
+            validator, upcast = _decoder(type_name)
+        except KeyError:
+            raise UnknownEventType(type_name, stream, version, position) from None
+        try:
+            envelope = validator.validate_json(upcast(stored_event.state) if upcast else stored_event.state)
+        except (ValidationError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise DamagedRecord(type_name, stream, version, position, _first_problem(error)) from error
+        return RecordedEvent(position or UNRECORDED, stream, version, envelope.data, envelope.metadata)
+
+
+@cache
+def _serializer(type_name: str) -> SchemaSerializer:
+    return _adapter(CATALOGUE[type_name]).serializer
+
+
+@cache
+def _decoder(type_name: str) -> tuple[SchemaValidator, Any]:
+    event_class, upcasters = CATALOGUE.resolve(type_name)
+    validator = cast(SchemaValidator, _adapter(event_class).validator)
+
+    def upcast(state: bytes) -> bytes:
+        envelope = orjson.loads(state)
+        for step in upcasters:
+            envelope["data"] = step(envelope["data"])
+        return orjson.dumps(envelope)
+
+    return validator, upcast if upcasters else None
+
+
+def _adapter(event_class: type[Event[Any]]) -> TypeAdapter[Any]:
+    return TypeAdapter(_Envelope[event_class])  # type: ignore[valid-type]
+
+
+def _first_problem(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return f"{type(error).__name__}: {error}"
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else str(first["msg"])

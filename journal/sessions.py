@@ -1,0 +1,245 @@
+"""``journal.sessions``: every command on session ownership."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..domain import (
+    FULL_SESSION,
+    CancellationWitness,
+    Decision,
+    InvalidArgument,
+    OwnershipCapability,
+    OwnershipReceipt,
+    OwnershipScope,
+    Policy,
+    ReadinessWitness,
+    SessionNotFound,
+    identifier,
+    scope as checked_scope,
+    session,
+    text,
+)
+
+if TYPE_CHECKING:
+    from .journal import Journal
+
+ResultT = TypeVar("ResultT")
+ArtifactT = TypeVar("ArtifactT", OwnershipCapability, OwnershipReceipt, ReadinessWitness)
+
+
+class Sessions:
+    """Opens, claims, hands over and ends sessions.
+
+    Every command either appends its event and returns, or raises. All of them raise ``SessionNotFound`` for an id that
+    was never opened, ``SessionTerminal`` for a finished session, ``InvalidInput`` for arguments that make no sense,
+    ``ConcurrencyConflict`` when other writers win every race, and ``JournalError`` when the storage fails. Those that
+    take a capability raise ``Unclaimed`` or ``StaleCapability`` if it is not the live one, and record the refusal.
+    """
+
+    def __init__(self, journal: Journal, policy: Policy) -> None:
+        self._journal = journal
+        self._policy = policy
+
+    def open(self, session_id: str, roles: Iterable[str] = ()) -> None:
+        """Begin a session, or a new incarnation of a finished one (telltale 1.1; law 5).
+
+        Args:
+            session_id: 1 to 200 characters, none of them a control character.
+            roles: names of the parts that are played in it.
+
+        Raises:
+            SessionAlreadyOpen: it is open.
+        """
+        if isinstance(roles, str):
+            raise InvalidArgument("roles", f"must be a list of names, not the single string {roles!r}")
+        self._run(session.open_session, session_id, tuple(identifier("role", role) for role in roles))
+
+    def claim(self, session_id: str, owner: str, scope: OwnershipScope = FULL_SESSION) -> OwnershipCapability:
+        """Make ``owner`` the owner of a session that has none (telltale 2.1).
+
+        Raises:
+            AlreadyClaimed: it has one. Under ``Policy.reference()`` the same label gets the live capability (aura 2.9).
+        """
+        claim = partial(session.claim, policy=self._policy)
+        return self._run(claim, session_id, identifier("owner", owner), checked_scope(scope))
+
+    def release(self, capability: OwnershipCapability) -> None:
+        """Give the session up (telltale 2.2).
+
+        Raises:
+            TransferPending: a transfer is staged.
+        """
+        self._present(session.release, _checked(capability, OwnershipCapability))
+
+    def transfer(
+        self, capability: OwnershipCapability, to_owner: str, scope: OwnershipScope | None = None
+    ) -> OwnershipCapability:
+        """Hand the session over in one step (aura 2.12).
+
+        Args:
+            capability: the live capability.
+            to_owner: the new owner's label; it may be the old one.
+            scope: the scope to hand over; None keeps the live one.
+
+        Raises:
+            TransferPending: a transfer is staged.
+            ScopeViolation: the scope is wider than the live one.
+        """
+        return self._hand_over(session.transfer, capability, to_owner, scope)
+
+    def begin_transfer(
+        self, capability: OwnershipCapability, to_owner: str, scope: OwnershipScope | None = None
+    ) -> OwnershipReceipt:
+        """Stage a transfer; the owner stays fully live until it commits (telltale 2.3).
+
+        Args:
+            capability: the live capability.
+            to_owner: the new owner's label; it may be the old one.
+            scope: the scope to hand over; None keeps the live one.
+
+        Raises:
+            TransferPending: a transfer is staged already.
+            ScopeViolation: the scope is wider than the live one.
+        """
+        return self._hand_over(session.begin_transfer, capability, to_owner, scope)
+
+    def commit_transfer(self, receipt: OwnershipReceipt) -> OwnershipCapability:
+        """Let the staged transfer take effect; the receipt is the authority to do so (telltale 2.4).
+
+        Raises:
+            Unclaimed: the session has no owner.
+            TransferNotPending: nothing is staged.
+            ReceiptMismatch: something else is.
+        """
+        return self._present(session.commit_transfer, _checked(receipt, OwnershipReceipt))
+
+    def rollback_transfer(self, receipt: OwnershipReceipt) -> None:
+        """Withdraw the staged transfer; its claim id stays spent (telltale 2.5).
+
+        Raises:
+            TransferNotPending: nothing is staged.
+            ReceiptMismatch: something else is.
+        """
+        self._present(session.rollback_transfer, _checked(receipt, OwnershipReceipt))
+
+    def abandon_transfer(self, receipt: OwnershipReceipt) -> CancellationWitness:
+        """Give the staged transfer up, and cancel the session with it (telltale 2.10).
+
+        Raises:
+            TransferNotPending: nothing is staged.
+            ReceiptMismatch: something else is.
+        """
+        return self._present(session.abandon_transfer, _checked(receipt, OwnershipReceipt))
+
+    def fail_transfer_commit(self, receipt: OwnershipReceipt, reason: str) -> None:
+        """Record that the staged transfer could not be committed, and fault the session with it (telltale 2.10).
+
+        Args:
+            receipt: the staged transfer.
+            reason: why, in at most 2 000 characters.
+
+        Raises:
+            TransferNotPending: nothing is staged.
+            ReceiptMismatch: something else is.
+        """
+        self._present(session.fail_transfer_commit, _checked(receipt, OwnershipReceipt), text("reason", reason))
+
+    def attenuate(self, capability: OwnershipCapability, scope: OwnershipScope) -> OwnershipCapability:
+        """Narrow the live scope, under a new generation (telltale 2.6; law 3).
+
+        Raises:
+            TransferPending: a transfer is staged.
+            ScopeViolation: the scope is wider than the live one.
+        """
+        attenuate = partial(session.attenuate, policy=self._policy)
+        return self._present(attenuate, _checked(capability, OwnershipCapability), checked_scope(scope))
+
+    def check(self, capability: OwnershipCapability) -> None:
+        """Return if this is the live capability, scope included; raise otherwise (telltale 2.12; law 2)."""
+        self._present(session.check, _checked(capability, OwnershipCapability))
+
+    def issue_witness(self, capability: OwnershipCapability, predicate: str) -> ReadinessWitness:
+        """Attest that a readiness check passed under the live capability (telltale 2.8).
+
+        Args:
+            capability: the live capability, over the full session.
+            predicate: which check passed, in at most 2 000 characters.
+
+        Raises:
+            ScopeViolation: the capability covers fragments only.
+        """
+        checked = _checked(capability, OwnershipCapability)
+        return self._present(session.issue_witness, checked, text("predicate", predicate))
+
+    def consume_witness(self, capability: OwnershipCapability, witness: ReadinessWitness) -> None:
+        """Spend a readiness witness, once and for all (telltale 2.9; law 4).
+
+        Raises:
+            ScopeViolation: the capability covers fragments only.
+            WitnessConsumed: it was spent before.
+            InvalidWitness: it was never issued, was altered, or ended with the ownership it was issued under.
+        """
+        checked = _checked(capability, OwnershipCapability)
+        self._present(session.consume_witness, checked, _checked(witness, ReadinessWitness))
+
+    def owner_died(self, session_id: str, owner: str) -> CancellationWitness:
+        """Record that the owner is gone, and fault the session with it (telltale 2.10).
+
+        Raises:
+            Unclaimed: the session has no owner.
+            StaleCapability: the owner is another.
+        """
+        return self._run(session.owner_died, session_id, identifier("owner", owner))
+
+    def close(self, capability: OwnershipCapability) -> None:
+        """End the session in good order (telltale 2.15; law 5).
+
+        Raises:
+            ScopeViolation: the capability covers fragments only.
+            TransferPending: a transfer is staged.
+        """
+        self._present(session.close, _checked(capability, OwnershipCapability))
+
+    def state(self, session_id: str) -> session.SessionView:
+        """Read a session as it is now.
+
+        Raises:
+            SessionNotFound: it was never opened.
+        """
+        state = self._journal.read_state(f"session-{identifier('session_id', session_id)}", _view)
+        if not state.incarnation:
+            raise SessionNotFound(session_id)
+        return state
+
+    def _hand_over(
+        self,
+        command: Callable[..., Decision[ResultT]],
+        capability: OwnershipCapability,
+        to_owner: str,
+        scope: OwnershipScope | None,
+    ) -> ResultT:
+        checked = _checked(capability, OwnershipCapability)
+        to_scope = None if scope is None else checked_scope(scope)
+        return self._present(partial(command, policy=self._policy), checked, identifier("to_owner", to_owner), to_scope)
+
+    def _present(
+        self, command: Callable[..., Decision[ResultT]], artifact: OwnershipCapability | OwnershipReceipt, *rest: object
+    ) -> ResultT:
+        return self._run(command, artifact.session_id, artifact, *rest)
+
+    def _run(self, command: Callable[..., Decision[ResultT]], session_id: str, *arguments: object) -> ResultT:
+        stream = f"session-{identifier('session_id', session_id)}"
+        return self._journal.execute(stream, command, *arguments)
+
+
+def _checked(artifact: object, kind: type[ArtifactT]) -> ArtifactT:
+    if isinstance(artifact, kind):
+        return artifact
+    raise InvalidArgument(kind.__name__, f"is what this command takes, not {type(artifact).__name__}")
+
+
+def _view(state: Any) -> session.SessionView:
+    return session.SessionView.of(state)

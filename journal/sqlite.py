@@ -1,0 +1,305 @@
+"""A persistence module for the ``eventsourcing`` library: an append-only SQLite event store.
+
+Any application of the library can use it: ``PERSISTENCE_MODULE=muniment.journal.sqlite`` and ``SQLITE_DBNAME``.
+It differs from the library's own SQLite module in that
+
+- positions are explicit and never reused, and triggers refuse to change or delete an event;
+- transactions that write start with ``BEGIN IMMEDIATE``, so that they wait their turn instead of failing halfway;
+- what is acknowledged is on the disk (``PRAGMA synchronous=FULL``), unless ``SQLITE_SYNCHRONOUS`` says otherwise;
+- one process writes through one connection, and readers never wait for it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Literal, cast
+from uuid import UUID
+
+from eventsourcing import persistence, sqlite as library
+from eventsourcing.persistence import Notification, StoredEvent
+from eventsourcing.utils import Environment, EnvType
+
+DEFAULT_LOCK_TIMEOUT_S = 5.0
+
+_SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
+
+
+def library_error(error: sqlite3.Error) -> Exception:
+    """The library's counterpart of an error of the ``sqlite3`` module."""
+    counterpart: type[Exception] = getattr(persistence, type(error).__name__, persistence.PersistenceError)
+    return counterpart(*error.args)
+
+
+class SQLiteDatastore(library.SQLiteDatastore):
+    """Connections to one SQLite database: one that writes, and as many that read as are reading.
+
+    Args:
+        db_name: the file's path, or ``:memory:``.
+        lock_timeout: how long to wait for other processes, in seconds.
+        synchronous: how far a commit is flushed: ``FULL`` reaches the disk.
+        originator_id_type: whether originator ids are UUIDs or text.
+
+    Attributes:
+        translate_error: turns an error of the ``sqlite3`` module into the one to raise.
+    """
+
+    def __init__(
+        self,
+        db_name: str,
+        *,
+        lock_timeout: float | None = None,
+        synchronous: str = "FULL",
+        single_row_tracking: bool = True,
+        originator_id_type: Literal["uuid", "text"] = "uuid",
+    ) -> None:
+        super().__init__(db_name, single_row_tracking=single_row_tracking, originator_id_type=originator_id_type)
+        self.db_name = db_name
+        self.lock_timeout = DEFAULT_LOCK_TIMEOUT_S if lock_timeout is None else lock_timeout
+        self.translate_error: Callable[[sqlite3.Error], Exception] = library_error
+        self._in_memory = self.pool.is_sqlite_memory_mode
+        self._synchronous = synchronous
+        self._current_synchronous = ""
+        self._write_lock = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+        self._idle_readers: list[sqlite3.Connection] = []
+        self._closed = False
+
+    @contextmanager
+    def transaction(self, *, commit: bool, durable: bool = True) -> Iterator[library.SQLiteCursor]:
+        """Run statements in one transaction.
+
+        Args:
+            commit: whether to write and commit; otherwise the transaction reads, and sees one state of the database.
+            durable: whether the commit waits for the disk. One that does not is still whole or absent after a power
+                cut, and is meant for what can be made again from the events.
+
+        Yields:
+            A cursor.
+        """
+        try:
+            if commit or self._in_memory:
+                with self._write_lock:
+                    writer = self._open_writer()
+                    self._set_synchronous(writer, self._synchronous if durable else "NORMAL")
+                    yield from _transact(writer, "BEGIN IMMEDIATE" if commit else "BEGIN", commit=commit)
+            else:
+                reader = self._take_reader()
+                try:
+                    yield from _transact(reader, "BEGIN", commit=False)
+                finally:
+                    self._give_back(reader)
+        except sqlite3.Error as error:
+            raise self.translate_error(error) from error
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._write_lock:
+            self._closed = True
+            while self._idle_readers:
+                self._idle_readers.pop().close()
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+        super().close()
+
+    def _open_writer(self) -> sqlite3.Connection:
+        if self._writer is None:
+            writer = self._connect()
+            if not self._in_memory:
+                self._switch_to_wal(writer)
+            self._current_synchronous = ""
+            self._writer = writer
+        return self._writer
+
+    def _set_synchronous(self, writer: sqlite3.Connection, synchronous: str) -> None:
+        if synchronous != self._current_synchronous:
+            writer.execute(f"PRAGMA synchronous={synchronous}")
+            self._current_synchronous = synchronous
+
+    def _switch_to_wal(self, connection: sqlite3.Connection) -> None:
+        # SQLite does not wait for locks when it changes the journal mode, and two processes may create one file.
+        deadline = time.monotonic() + self.lock_timeout
+        while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
+    def _take_reader(self) -> sqlite3.Connection:
+        with suppress(IndexError):
+            return self._idle_readers.pop()
+        return self._connect()
+
+    def _give_back(self, reader: sqlite3.Connection) -> None:
+        if self._closed:
+            reader.close()
+        else:
+            self._idle_readers.append(reader)
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._closed:
+            raise sqlite3.ProgrammingError("the datastore is closed")
+        connection = sqlite3.connect(
+            self.db_name, timeout=self.lock_timeout, isolation_level=None, check_same_thread=False, uri=True
+        )
+        connection.row_factory = sqlite3.Row
+        return connection
+
+
+def _transact(connection: sqlite3.Connection, begin: str, *, commit: bool) -> Iterator[library.SQLiteCursor]:
+    cursor = connection.cursor()
+    try:
+        cursor.execute(begin)
+        # The library's cursor class only forwards to this one.
+        yield cast(library.SQLiteCursor, cursor)
+        if commit:
+            connection.commit()
+    finally:
+        cursor.close()
+        if connection.in_transaction:
+            connection.rollback()
+
+
+class SQLiteApplicationRecorder(library.SQLiteApplicationRecorder):
+    """Records events in one table, each at its own position, and never changes one."""
+
+    def __init__(self, datastore: library.SQLiteDatastore, events_table_name: str = "stored_events") -> None:
+        super().__init__(datastore, events_table_name)
+        self.insert_events_statement = (
+            f"INSERT INTO {events_table_name} (originator_id, originator_version, topic, state) VALUES (?,?,?,?)"
+        )
+        self._select = f"SELECT position, originator_id, originator_version, topic, state FROM {events_table_name} "
+        self.select_max_notification_id_statement = f"SELECT MAX(position) FROM {events_table_name}"
+
+    def construct_create_table_statements(self) -> list[str]:
+        """The table, and the triggers that keep it append-only."""
+        table = self.events_table_name
+        # Not calling the base class's method: its table keeps positions in the implicit rowid, which may be reused.
+        return [
+            f"CREATE TABLE IF NOT EXISTS {table} ("
+            "position INTEGER PRIMARY KEY AUTOINCREMENT, "
+            "originator_id TEXT NOT NULL, "
+            "originator_version INTEGER NOT NULL, "
+            "topic TEXT NOT NULL, "
+            "state BLOB NOT NULL, "
+            "UNIQUE (originator_id, originator_version))",
+            *(
+                f"CREATE TRIGGER IF NOT EXISTS {table}_refuse_{operation.lower()} BEFORE {operation} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+                for operation in ("UPDATE", "DELETE")
+            ),
+        ]
+
+    def _insert_events(
+        self, c: library.SQLiteCursor, stored_events: Sequence[StoredEvent], **_: Any
+    ) -> Sequence[int] | None:
+        positions = []
+        for stored in stored_events:
+            parameters = (_text(stored.originator_id), stored.originator_version, stored.topic, stored.state)
+            c.execute(self.insert_events_statement, parameters)
+            positions.append(c.lastrowid)
+        return positions
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[Notification]:
+        """One originator's events, by version; each says its position too."""
+        conditions = ["originator_id=?"]
+        parameters: list[Any] = [_text(originator_id)]
+        if gt is not None:
+            conditions.append("originator_version>?")
+            parameters.append(gt)
+        if lte is not None:
+            conditions.append("originator_version<=?")
+            parameters.append(lte)
+        return self._notifications(
+            conditions, parameters, f"originator_version {'DESC' if desc else 'ASC'}", -1 if limit is None else limit
+        )
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """Events of all originators, by position."""
+        conditions: list[str] = []
+        parameters: list[Any] = []
+        if start is not None:
+            conditions.append("position>=?" if inclusive_of_start else "position>?")
+            parameters.append(start)
+        if stop is not None:
+            conditions.append("position<=?")
+            parameters.append(stop)
+        if topics:
+            conditions.append(f"topic IN ({','.join('?' * len(topics))})")
+            parameters += topics
+        return self._notifications(conditions, parameters, "position", limit)
+
+    def _notifications(
+        self, conditions: list[str], parameters: list[Any], order: str, limit: int
+    ) -> Sequence[Notification]:
+        where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
+        with self.datastore.transaction(commit=False) as c:
+            c.execute(f"{self._select}{where}ORDER BY {order} LIMIT ?", [*parameters, limit])
+            rows = c.fetchall()
+        return [
+            Notification(
+                id=position,
+                originator_id=self.convert_originator_id(originator_id),
+                originator_version=version,
+                topic=topic,
+                state=state,
+            )
+            for position, originator_id, version, topic, state in rows
+        ]
+
+
+class SQLiteProcessRecorder(library.SQLiteProcessRecorder, SQLiteApplicationRecorder):
+    """Records events together with how far another application's events were processed."""
+
+
+class SQLiteFactory(library.SQLiteFactory):
+    """Builds the recorders of this module from the library's environment variables."""
+
+    SQLITE_SYNCHRONOUS = "SQLITE_SYNCHRONOUS"
+
+    aggregate_recorder_class = library.SQLiteAggregateRecorder
+    application_recorder_class = SQLiteApplicationRecorder
+    tracking_recorder_class = library.SQLiteTrackingRecorder
+    process_recorder_class = SQLiteProcessRecorder
+
+    datastore: SQLiteDatastore
+
+    def __init__(self, env: Environment | EnvType | None) -> None:
+        super().__init__(env)
+        synchronous = (self.env.get(self.SQLITE_SYNCHRONOUS) or "FULL").upper()
+        if synchronous not in _SYNCHRONOUS:
+            raise OSError(f"{self.SQLITE_SYNCHRONOUS} must be one of {', '.join(_SYNCHRONOUS)}, not {synchronous!r}")
+        checked = self.datastore
+        self.datastore = SQLiteDatastore(
+            checked.pool.db_name,
+            lock_timeout=checked.pool.lock_timeout,
+            synchronous=synchronous,
+            single_row_tracking=checked.single_row_tracking,
+            originator_id_type=checked.originator_id_type,
+        )
+
+
+def _text(originator_id: UUID | str) -> str:
+    return originator_id.hex if isinstance(originator_id, UUID) else originator_id
