@@ -1,0 +1,239 @@
+"""The command line: ``muniment log``, ``show``, ``owners``, ``audit``, ``replay``, ``demo``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from muniment.domain import InvalidArgument, MunimentError, RecordedEvent, SessionNotFound
+from muniment.journal import Journal, Projections
+from muniment.scripts.demo import run_demo
+from muniment.scripts.output import (
+    describe,
+    envelope,
+    error_envelope,
+    progress_bar,
+    record_to_plain,
+    say,
+    show,
+    table,
+    to_plain,
+    utc,
+)
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+class _Command(click.Command):
+    """A command whose expected errors are one line on stderr and exit code 2."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except MunimentError as error:
+            if context.params.get("as_json"):
+                error_envelope(error)
+            else:
+                say(f"Error: {error}")
+            sys.exit(2)
+
+
+class _Group(click.Group):
+    command_class = _Command
+
+
+def _journal_options(command: CommandT) -> CommandT:
+    options = (
+        click.option(
+            "--journal",
+            "url",
+            envvar="MUNIMENT_JOURNAL",
+            required=True,
+            show_envvar=True,
+            metavar="URL",
+            help="The journal: sqlite:///relative.db or sqlite:////absolute.db.",
+        ),
+        click.option(
+            "--lock-timeout",
+            type=click.FloatRange(min=0),
+            default=5.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long to wait for another process that writes.",
+        ),
+        _json_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+_at_option = click.option(
+    "--at", metavar="POSITION|TIME", help="As it was at a position, or at a time such as 2026-01-31T09:30:00Z."
+)
+
+
+def _open(url: str, lock_timeout: float) -> Journal:
+    return Journal.open(url, create=False, lock_timeout_s=lock_timeout)
+
+
+def _as_of(journal: Journal, at: str | None) -> Projections:
+    if at is None:
+        return journal.at(position=journal.head())
+    if at.isdecimal():
+        return journal.at(position=int(at))
+    try:
+        time = datetime.fromisoformat(at)
+    except ValueError:
+        raise InvalidArgument("--at", f"takes a position or an ISO 8601 time, not {at!r}") from None
+    return journal.at(time=time)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="muniment")
+def cli() -> None:
+    """Read and replay a Muniment journal: who holds what, by whose leave, and how it came about.
+
+    Data goes to stdout, everything else to stderr. Exit codes: 0 fine, 1 a difference was found, 2 wrong usage or
+    input.
+    """
+
+
+@cli.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@_json_option
+def demo(file: Path | None, as_json: bool) -> None:
+    """Make a journal from a recorded trace, and look around in it.
+
+    FILE is where the journal is made; it must not exist. The default is muniment-demo.db in the current folder.
+    """
+    run_demo(file, as_json=as_json)
+
+
+@cli.command()
+@click.argument("session", required=False)
+@click.option(
+    "-n", "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0: all."
+)
+@click.option("--reverse", is_flag=True, help="Oldest first.")
+@_journal_options
+def log(session: str | None, limit: int, reverse: bool, url: str, lock_timeout: float, as_json: bool) -> None:
+    """List what happened, newest first; with SESSION, to that session."""
+    with _open(url, lock_timeout) as journal:
+        records = _log_of(journal, session, limit, oldest_first=reverse)
+    if as_json:
+        envelope("log", [record_to_plain(record) for record in records], journal=url)
+        return
+    rows = [
+        (each.position, utc(each.metadata.recorded_at), each.id, each.type, describe(each.event), each.metadata.actor)
+        for each in records
+    ]
+    show(table(url, ["position", "time", "event", "type", "what", "actor"], rows))
+    if limit and len(rows) == limit:
+        say(f"at most {limit} events are listed; --limit 0 lists all")
+
+
+def _log_of(journal: Journal, session: str | None, limit: int, *, oldest_first: bool) -> list[RecordedEvent]:
+    if session is not None:
+        stream = f"session-{session}"
+        records = list(journal.read_stream(stream, newest_first=not oldest_first, limit=limit or None))
+        if not records:
+            raise SessionNotFound(session)
+        return records
+    if oldest_first:
+        return list(journal.read(limit=limit or None))
+    # Positions are without gaps, so the last ones are known.
+    return list(journal.read(max(0, journal.head() - limit) if limit else 0))[::-1]
+
+
+@cli.command("show")
+@click.argument("position", type=click.IntRange(min=1))
+@_journal_options
+def show_record(position: int, url: str, lock_timeout: float, as_json: bool) -> None:
+    """Show the event at POSITION, whole."""
+    with _open(url, lock_timeout) as journal:
+        plain = record_to_plain(journal.record(position))
+    if as_json:
+        envelope("show", plain, journal=url)
+        return
+    rows = [(name, value) for name, value in plain.items() if name not in ("data", "metadata")]
+    rows += [(f"data.{name}", value) for name, value in plain["data"].items()]
+    rows += [(f"metadata.{name}", value) for name, value in plain["metadata"].items()]
+    show(table(f"{url}, position {position}", ["field", "value"], rows))
+
+
+@cli.command()
+@_at_option
+@_journal_options
+def owners(at: str | None, url: str, lock_timeout: float, as_json: bool) -> None:
+    """Show who holds each session, now or as it was."""
+    with _open(url, lock_timeout) as journal:
+        as_of = _as_of(journal, at)
+        items = as_of.owners.items()
+    if as_json:
+        data = [{"session_id": session_id, **to_plain(row)} for session_id, row in items]
+        envelope("owners", data, journal=url, position=as_of.position)
+        return
+    rows = [(name, row.owner, row.generation, row.scope, row.status, row.since) for name, row in items]
+    title = f"{url} as of position {as_of.position}"
+    show(table(title, ["session", "owner", "generation", "scope", "status", "since"], rows))
+
+
+@cli.command()
+@click.argument("session", required=False)
+@_at_option
+@_journal_options
+def audit(session: str | None, at: str | None, url: str, lock_timeout: float, as_json: bool) -> None:
+    """Show what became of every artifact; with SESSION, of that session's."""
+    with _open(url, lock_timeout) as journal:
+        as_of = _as_of(journal, at)
+        if session is not None and session not in as_of.owners:
+            raise SessionNotFound(session)
+        records = as_of.audit.records(session)
+    if as_json:
+        envelope("audit", [to_plain(record) for record in records], journal=url, position=as_of.position)
+        return
+    rows = [
+        (each.position, each.session_id, each.event, each.kind, describe(each.artifact), each.reason)
+        for each in records
+    ]
+    title = f"{url} as of position {as_of.position}"
+    show(table(title, ["position", "session", "event", "artifact", "what", "reason"], rows))
+
+
+@cli.command()
+@_journal_options
+def replay(url: str, lock_timeout: float, as_json: bool) -> None:
+    """Drop every projection, rebuild it from event 1, and compare it with what stood before.
+
+    Exits with 1 if any rebuilt row differs.
+    """
+    with _open(url, lock_timeout) as journal, progress_bar("replaying") as progress:
+        report = journal.replay(progress)
+    rate = round(report.events / report.seconds) if report.seconds else 0
+    differing = sum(map(len, report.differences.values()))
+    if as_json:
+        facts = {
+            "events": report.events,
+            "seconds": round(report.seconds, 3),
+            "events_per_second": rate,
+            "differing_rows": differing,
+            "differences": {
+                name: [{"what": what, "row": list(row)} for what, row in rows]
+                for name, rows in report.differences.items()
+            },
+        }
+        envelope("replay", facts, journal=url, position=report.events)
+    else:
+        show(f"{report.events} events in {report.seconds:.2f} s: {rate} events/s; {differing} rows differ")
+        rows = [
+            (name, what, ", ".join(map(str, row))) for name, found in report.differences.items() for what, row in found
+        ]
+        if rows:
+            show(table("Rows that are not as they had stood", ["table", "row is", "row"], rows[:50]))
+    sys.exit(1 if differing else 0)

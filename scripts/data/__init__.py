@@ -1,0 +1,1 @@
+"""Recorded traces that ship with the programs."""

@@ -1,0 +1,142 @@
+"""``muniment demo``: a journal made from a recorded trace, and a look around in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from importlib.resources import as_file, files
+from itertools import count, islice, zip_longest
+from pathlib import Path
+from typing import Any
+
+from muniment.domain import CommandRefused, InvalidArgument, OwnershipCapability, Policy, StaleCapability
+from muniment.journal import Journal
+from muniment.projections import OwnersView
+from muniment.scripts.output import describe, envelope, progress_bar, show, table, to_plain
+from muniment.scripts.traces import Json, Translation, give, open_sessions, read_cases
+
+_DEFAULT_NAME = "muniment-demo.db"
+_SHOWN_SESSIONS = 8
+
+
+def run_demo(file: Path | None, *, as_json: bool) -> None:
+    """Make the journal, and show what it knows.
+
+    Args:
+        file: where to make it; None for a free name in the current folder.
+        as_json: whether to print one JSON object instead of tables.
+
+    Raises:
+        InvalidArgument: the file exists.
+        JournalUnavailable: it cannot be made.
+    """
+    path = _free_path() if file is None else file
+    if path.exists():
+        raise InvalidArgument("FILE", f"exists already: {path}")
+    url = f"sqlite:///{path}"
+    with Journal.open(url, policy=Policy.reference()) as journal:
+        answers = _feed(journal)
+        session_id, stale, error = _refused_stale_capability(journal)
+        head = journal.head()
+        then = journal.at(position=head // 2)
+        chosen = _changed_sessions(journal.owners, then.owners, session_id)
+        trail = journal.audit.records(session_id)
+        if as_json:
+            facts = {
+                "answers": dict(answers),
+                "events": head,
+                "owners_now": {name: to_plain(journal.owners[name]) for name in chosen},
+                "owners_then": {name: to_plain(then.owners[name]) for name in chosen},
+                "then": then.position,
+                "audit": [to_plain(record) for record in trail],
+                "refused": {"presented": to_plain(stale), "code": error.code, "message": str(error)},
+                "try": _next_commands(url, session_id, then.position),
+            }
+            envelope("demo", facts, journal=url, position=head)
+            return
+        refused = sum(answers.values()) - answers["accepted"]
+        show(f"{sum(answers.values())} recorded commands given: {answers['accepted']} accepted, {refused} refused.")
+        show(f"{head} events are in {path}, with every refusal that showed a stale, forged or spent artifact.\n")
+        show(_owner_table(f"Who holds what now (8 of {len(journal.owners)} sessions)", journal.owners, chosen))
+        show(_owner_table(f"The same sessions as of position {then.position}", then.owners, chosen))
+        rows = [(each.position, each.event, each.kind, describe(each.artifact), each.reason) for each in trail]
+        show(table(f"How it came about: {session_id}", ["position", "event", "artifact", "what", "reason"], rows))
+        show(f"A capability from before is refused, and that is on the record:\n  {type(error).__name__}: {error}\n")
+    show("\n  ".join(["Try next:", *_next_commands(url, session_id, then.position)]))
+
+
+def _feed(journal: Journal) -> Counter[str]:
+    """Give every recorded command to the journal; count the answers."""
+    answers: Counter[str] = Counter()
+    with as_file(files("muniment.scripts.data") / "telltale-ownership.jsonl.gz") as trace:
+        cases = list(read_cases(trace))
+    names = [f"case-{case['case']:03}" for case in cases]
+    translations = [Translation(partial("{}-session-{}".format, name)) for name in names]
+    for case, translation in zip(cases, translations, strict=True):
+        open_sessions(journal, case, translation)
+    # The cases run side by side, a command of each in turn, as sessions do.
+    rounds = zip_longest(*(case["steps"] for case in cases))
+    with progress_bar("recording") as progress:
+        for done, steps in enumerate(rounds, 1):
+            for step, name, translation in zip(steps, names, translations, strict=True):
+                if step is not None:
+                    with journal.context(actor="demo", correlation_id=name):
+                        answers[_give(journal, step, translation)] += 1
+            progress(done, max(len(case["steps"]) for case in cases))
+    return answers
+
+
+def _give(journal: Journal, step: Json, translation: Translation) -> str:
+    try:
+        result = give(journal, step, translation)
+    except CommandRefused as error:
+        return error.code
+    if result is not None and isinstance(step.get("ok"), dict):
+        translation.learn(step["ok"], result)
+    return "accepted"
+
+
+def _refused_stale_capability(journal: Journal) -> tuple[str, OwnershipCapability, StaleCapability]:
+    """Present the first capability of a session that has changed hands often."""
+    held = {name: row for name, row in journal.owners.items() if row.generation is not None and row.scope is not None}
+    session_id = max(held, key=lambda name: (held[name].generation or 0, name))
+    issued: Any = next(each.artifact for each in journal.audit.records(session_id) if each.event == "issued")
+    try:
+        journal.sessions.check(issued)
+    except StaleCapability as error:
+        return session_id, issued, error
+    raise AssertionError(f"{issued} is live")
+
+
+def _changed_sessions(now: OwnersView, then: OwnersView, session_id: str) -> list[str]:
+    """Sessions that are not as they were, the given one first."""
+    before = dict(then.items())
+    changed = (name for name, row in now.items() if name in before and row != before[name] and name != session_id)
+    first = [session_id] if session_id in before else []
+    return [*first, *islice(changed, _SHOWN_SESSIONS - len(first))]
+
+
+def _owner_table(title: str, owners: OwnersView, chosen: list[str]) -> Any:
+    rows = [(name, owners[name]) for name in chosen]
+    return table(
+        title,
+        ["session", "owner", "generation", "scope", "status", "since"],
+        [(name, row.owner, row.generation, row.scope, row.status, row.since) for name, row in rows],
+    )
+
+
+def _next_commands(url: str, session_id: str, position: int | None) -> list[str]:
+    return [
+        f"muniment log {session_id} --journal {url}",
+        f"muniment owners --at {position} --journal {url}",
+        f"muniment replay --journal {url}",
+    ]
+
+
+def _free_path() -> Path:
+    path = Path(_DEFAULT_NAME)
+    for number in count(2):
+        if not path.exists():
+            break
+        path = Path(f"{Path(_DEFAULT_NAME).stem}-{number}.db")
+    return path

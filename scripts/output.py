@@ -1,0 +1,145 @@
+"""How programs show things: data on stdout, as tables or as one JSON envelope; everything else on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Final
+
+import click
+from muniment.domain import (
+    CancellationWitness,
+    Fragments,
+    FullSession,
+    MunimentError,
+    OwnershipCapability,
+    OwnershipReceipt,
+    ReadinessWitness,
+    RecordedEvent,
+    scope_to_json,
+)
+from pydantic_core import to_json
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+_UNFOLDED_WIDTH: Final = 100_000
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    # What goes into a pipe is not folded to a screen's width.
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else _UNFOLDED_WIDTH)
+
+
+def show(renderable: Table | str) -> None:
+    """Print data."""
+    _console(stderr=False).print(escape(renderable) if isinstance(renderable, str) else renderable)
+
+
+def say(message: str) -> None:
+    """Print what is not data."""
+    click.echo(message, err=True)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """Make a table; numbers stand on the right."""
+    rows = list(rows)
+    made = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        is_number = bool(rows) and all(isinstance(row[index], int | None) for row in rows)
+        made.add_column(column, justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+    return made
+
+
+def envelope(command: str, data: object, **about: object) -> None:
+    """Print the one JSON object that ``--json`` promises.
+
+    Args:
+        command: the command's name.
+        data: what it found.
+        about: what the data is about: the journal, the position it was read as of.
+    """
+    document = {"muniment": version("muniment"), "command": command, **about, "data": data}
+    click.echo(to_json(document, indent=2).decode())
+
+
+def error_envelope(error: MunimentError) -> None:
+    """Print an error as JSON, on stderr."""
+    document = {"error": {"code": error.code, "message": str(error), "facts": to_plain(error.facts())}}
+    click.echo(to_json(document).decode(), err=True)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how far long work has come, if stderr is a terminal.
+
+    Yields:
+        A function to call with how much is done, and how much there is.
+    """
+    console = _console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(escape(label), total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def utc(time_ms: int) -> str:
+    """A time as ISO 8601, UTC."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_plain(value: Any) -> Any:
+    """A value as what JSON knows: artifacts as objects, scopes as ``"session"`` or a list of fragment keys."""
+    if isinstance(value, FullSession | Fragments):
+        return scope_to_json(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {name: to_plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(each) for each in value]
+    return value
+
+
+def record_to_plain(record: RecordedEvent) -> dict[str, Any]:
+    """A record as what JSON knows; absent metadata is left out."""
+    metadata = {name: value for name, value in to_plain(record.metadata).items() if value is not None}
+    return {
+        "position": record.position,
+        "id": record.id,
+        "stream": record.stream,
+        "version": record.version,
+        "type": record.type,
+        "time": utc(record.metadata.recorded_at),
+        "data": to_plain(record.event),
+        "metadata": metadata,
+    }
+
+
+def describe(value: Any) -> str:
+    """An artifact or an event in a few words."""
+    match value:
+        case OwnershipCapability():
+            return f"{value.owner}, generation {value.generation}, {value.scope}"
+        case OwnershipReceipt():
+            return f"transfer {value.claim_id}: {value.from_owner} to {value.to_owner}, {value.scope}"
+        case ReadinessWitness():
+            return f"witness {value.witness_id}: {value.predicate}"
+        case CancellationWitness():
+            return f"witness {value.witness_id}: {value.reason}"
+    if is_dataclass(value):
+        parts = {field.name: getattr(value, field.name) for field in fields(value)}
+        # What ended can be seen with --json; what holds now is what a line has room for.
+        parts.pop("voided", None)
+        parts.pop("previous", None)
+        return "; ".join(describe(part) for part in parts.values() if part not in (None, (), False))
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
