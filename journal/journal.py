@@ -278,8 +278,8 @@ class Journal(Projections):
             position = self.timeline.position_at(_to_ms(time))
         elif not isinstance(position, int) or isinstance(position, bool):
             raise InvalidArgument("position", f"must be an integer, not {type(position).__name__}")
-        elif not 0 <= position <= (head := self.head()):
-            raise UnknownPosition(position, head)
+        elif position < 0 or position > self.head():
+            raise UnknownPosition(position, self.head())
         return Projections(self._store, self._projector, position)
 
     def head(self) -> int:

@@ -12,7 +12,16 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic_core import SchemaSerializer, SchemaValidator
 
-from ..domain import CATALOGUE, UNRECORDED, DamagedRecord, Event, Metadata, RecordedEvent, UnknownEventType
+from ..domain import (
+    CATALOGUE,
+    UNRECORDED,
+    DamagedRecord,
+    Event,
+    InvalidInput,
+    Metadata,
+    RecordedEvent,
+    UnknownEventType,
+)
 
 EventT = TypeVar("EventT")
 
@@ -60,7 +69,7 @@ class EventMapper(Mapper[str]):
             raise UnknownEventType(type_name, stream, version, position) from None
         try:
             envelope = validator.validate_json(upcast(stored_event.state) if upcast else stored_event.state)
-        except (ValidationError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+        except (ValidationError, InvalidInput, orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise DamagedRecord(type_name, stream, version, position, _first_problem(error)) from error
         return RecordedEvent(position or UNRECORDED, stream, version, envelope.data, envelope.metadata)
 
@@ -90,7 +99,7 @@ def _adapter(event_class: type[Event[Any]]) -> TypeAdapter[Any]:
 
 def _first_problem(error: Exception) -> str:
     if not isinstance(error, ValidationError):
-        return f"{type(error).__name__}: {error}"
+        return str(error) if isinstance(error, InvalidInput) else f"{type(error).__name__}: {error}"
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}" if where else str(first["msg"])

@@ -143,8 +143,11 @@ def _inspect(path: Path, *, create: bool, lock_timeout_s: float) -> bool:
 
 
 def _inspect_database(path: Path, *, create: bool, lock_timeout_s: float) -> bool:
+    # Without a write-ahead log the file alone is the database, and reading it as such leaves no trace beside it.
+    log = path.with_name(f"{path.name}-wal")
+    access = "mode=ro" if log.exists() else "mode=ro&immutable=1"
     try:
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=lock_timeout_s)
+        connection = sqlite3.connect(f"{path.as_uri()}?{access}", uri=True, timeout=lock_timeout_s)
         try:
             is_journal = _is_journal(connection, str(path))
         finally:

@@ -114,11 +114,10 @@ class Translation:
             )
         else:
             made_up = OwnershipCapability(session_id, theirs["owner_id"], theirs["generation"] + offset, scope)
-        self._theirs.setdefault(made_up, theirs)
         return made_up
 
     def to_theirs(self, ours: Artifact) -> Json:
-        """The reference's counterpart of one of our artifacts."""
+        """The reference's counterpart of an artifact that a command answered."""
         return self._theirs.get(ours) or self.derive(ours)
 
     def derive(self, ours: Artifact) -> Json:
@@ -143,12 +142,19 @@ class Translation:
             return about | {"witness_id": ours.witness_id, "predicate_ref": ours.predicate}
         return about
 
+    def _presented_generation(self, error: StaleCapability, step: Json) -> int | None:
+        """The generation that a step presented, if it is the one that our error speaks of."""
+        theirs = step.get("capability")
+        if theirs is None or self.to_ours(theirs).generation != error.generation:
+            return None
+        return int(theirs["generation"])
+
     def generation(self, session_id: str, ours: int) -> int:
-        """The reference's counterpart of one of our generations."""
+        """The reference's counterpart of one of our generations of the present tenure."""
         return ours - self.offsets.get(session_id, 1)
 
-    def error(self, error: CommandRefused) -> Json:
-        """What the reference should have answered where we raised this."""
+    def error(self, error: CommandRefused, step: Json) -> Json:
+        """What the reference should have answered to a command where we raised this."""
         session_id = self._numbers[error.session_id]  # type: ignore[attr-defined]
         answer: Json = {"session_id": session_id}
         match error:
@@ -161,12 +167,13 @@ class Translation:
             case Unclaimed():
                 answer["type"] = "unclaimed"
             case StaleCapability():
-                presented = error.live_generation if error.generation is None else error.generation
+                live = self.generation(error.session_id, error.live_generation)
+                presented = self._presented_generation(error, step)
                 answer |= {
                     "type": "stale_capability",
                     "owner_id": error.owner,
-                    "expected_generation": self.generation(error.session_id, presented),
-                    "actual_generation": self.generation(error.session_id, error.live_generation),
+                    "expected_generation": live if error.generation is None else presented,
+                    "actual_generation": live,
                 }
             case ScopeViolation():
                 answer |= {

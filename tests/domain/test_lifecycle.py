@@ -6,6 +6,7 @@ import pytest
 from muniment.domain import (
     FULL_SESSION,
     OwnershipCapability,
+    OwnershipReceipt,
     ScopeViolation,
     SessionAlreadyOpen,
     SessionNotFound,
@@ -22,6 +23,7 @@ from muniment.domain.session import (
     ReadinessWitnessIssued,
     SessionClosed,
     SessionOpened,
+    TransferBegun,
     begin_transfer,
     check,
     claim,
@@ -93,8 +95,8 @@ def test_reopening_begins_a_new_incarnation_and_everything_counts_on() -> None:
     reopened.state.apply(OwnershipClaimed(second))
     witness = replace(WITNESS, witness_id=2, generation=2)
     reopened.when(issue_witness, second, "commit.ready").then(ReadinessWitnessIssued(witness))
-    receipt = reopened.when(begin_transfer, second, "b", None, policy=STRICT)
-    assert receipt._decide().result.to_generation == 3
+    receipt = OwnershipReceipt("s-1", 1, "a", 2, "b", 3, FULL_SESSION)
+    reopened.when(begin_transfer, second, "b", None, policy=STRICT).then(TransferBegun(receipt))
 
 
 def test_a_closed_session_can_be_opened_again() -> None:

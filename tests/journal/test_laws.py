@@ -1,0 +1,267 @@
+"""The laws, for any sequence of commands."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+from muniment.domain import (
+    CommandRefused,
+    OwnershipCapability,
+    Policy,
+    RecordedEvent,
+    ScopeViolation,
+    SessionTerminal,
+    session as events,
+)
+from muniment.domain.session import MAX_RECORDED_REFUSALS, SessionState
+from muniment.journal import Journal
+from muniment.journal.sqlite import SQLiteDatastore
+from muniment.projections import (
+    AuditProjection,
+    IdempotencyProjection,
+    OwnersProjection,
+    Projector,
+    Row,
+    TemporalStore,
+    TimelineProjection,
+    WitnessesProjection,
+)
+
+from ..command_sequences import COMMANDS, SESSIONS, Command, Giver
+
+POLICIES = st.sampled_from([Policy(), Policy.reference()])
+
+ENDINGS = (
+    events.OwnershipReleased,
+    events.OwnershipTransferred,
+    events.ScopeAttenuated,
+    events.TransferCommitted,
+    events.OwnerDied,
+    events.TransferAbandoned,
+    events.TransferCommitFailed,
+    events.SessionClosed,
+)
+FINISHES = (events.OwnerDied, events.TransferAbandoned, events.TransferCommitFailed, events.SessionClosed)
+
+
+def given_generation(event: Any) -> int | None:
+    """The generation that an event gives out, if it gives one out."""
+    makers = (
+        events.OwnershipClaimed,
+        events.OwnershipTransferred,
+        events.ScopeAttenuated,
+        events.TransferCommitted,
+    )
+    return event.capability.generation if isinstance(event, makers) else None
+
+
+def by_session(records: Iterable[RecordedEvent]) -> dict[str, list[RecordedEvent]]:
+    streams = defaultdict(list)
+    for record in records:
+        streams[record.stream].append(record)
+    return streams
+
+
+@given(COMMANDS, POLICIES)
+def test_law_1_a_generation_is_never_reused(commands: list[Command], policy: Policy) -> None:
+    with Journal.open("memory://", policy=policy) as journal:
+        Giver(journal).give_all(commands)
+        for records in by_session(journal.read()).values():
+            generations = [generation for each in records if (generation := given_generation(each.event)) is not None]
+            assert generations == list(range(1, len(generations) + 1))
+
+
+@given(COMMANDS, POLICIES)
+def test_law_2_only_the_live_capability_is_live(commands: list[Command], policy: Policy) -> None:
+    with Journal.open("memory://", policy=policy) as journal:
+        giver = Giver(journal)
+        seen: set[OwnershipCapability] = set()
+        for outcome in giver.give_all(commands):
+            seen.update(each for each in (*outcome.presented, outcome.result) if isinstance(each, OwnershipCapability))
+        live = {row_id: (row.owner, row.generation, row.scope) for row_id, row in journal.owners.items()}
+        for capability in seen:
+            is_live = live.get(capability.session_id) == (capability.owner, capability.generation, capability.scope)
+            if is_live:
+                journal.sessions.check(capability)
+            else:
+                with pytest.raises(CommandRefused):
+                    journal.sessions.check(capability)
+
+
+@given(COMMANDS)
+def test_law_3_scope_only_narrows_within_a_tenure(commands: list[Command]) -> None:
+    with Journal.open("memory://") as journal:
+        outcomes = Giver(journal).give_all(commands)
+        for record in journal.read():
+            event = record.event
+            if isinstance(event, events.OwnershipTransferred | events.ScopeAttenuated | events.TransferCommitted):
+                assert event.previous.scope.includes(event.capability.scope)
+        for outcome in outcomes:
+            if isinstance(outcome.error, ScopeViolation):
+                assert not outcome.error.actual.includes(outcome.error.required)
+
+
+@given(COMMANDS, POLICIES)
+def test_law_4_a_witness_is_spent_once_and_ends_with_its_ownership(commands: list[Command], policy: Policy) -> None:
+    with Journal.open("memory://", policy=policy) as journal:
+        Giver(journal).give_all(commands)
+        for records in by_session(journal.read()).values():
+            outstanding: dict[int, Any] = {}
+            for record in records:
+                event = record.event
+                if isinstance(event, events.ReadinessWitnessIssued):
+                    outstanding[event.witness.witness_id] = event.witness
+                elif isinstance(event, events.ReadinessWitnessConsumed):
+                    assert outstanding.pop(event.witness.witness_id) == event.witness
+                elif isinstance(event, ENDINGS):
+                    assert event.voided == tuple(outstanding.values())
+                    outstanding.clear()
+
+
+@given(COMMANDS, POLICIES)
+def test_law_5_a_finished_session_stays_finished(commands: list[Command], policy: Policy) -> None:
+    with Journal.open("memory://", policy=policy) as journal:
+        giver = Giver(journal)
+        for command in commands:
+            statuses = {name: row.status for name, row in journal.owners.items()}
+            outcome = giver.give(command)
+            session_id = outcome.presented[0].session_id if outcome.presented else SESSIONS[command.session]
+            if command.op != "open" and statuses.get(session_id, "active") != "active":
+                assert isinstance(outcome.error, SessionTerminal)
+        for records in by_session(journal.read()).values():
+            finished = True
+            incarnation = 0
+            for record in records:
+                assert isinstance(record.event, events.SessionOpened) is finished
+                if isinstance(record.event, events.SessionOpened):
+                    incarnation += 1
+                    assert record.event.incarnation == incarnation
+                finished = isinstance(record.event, FINISHES)
+
+
+@given(COMMANDS, POLICIES, st.integers(1, 3))
+def test_law_6_refusals_are_recorded_within_bounds(commands: list[Command], policy: Policy, times: int) -> None:
+    with Journal.open("memory://", policy=policy) as journal:
+        Giver(journal).give_all([command for command in commands for _ in range(times)])
+        for records in by_session(journal.read()).values():
+            since_accepted: set[Any] = set()
+            refusals = 0
+            for record in records:
+                event = record.event
+                if isinstance(event, events.Rejection):
+                    fact = (event.artifact, event.reason)  # type: ignore[attr-defined]
+                    assert fact not in since_accepted
+                    since_accepted.add(fact)
+                    refusals += 1
+                else:
+                    since_accepted.clear()
+                    refusals = 0 if isinstance(event, events.SessionOpened) else refusals
+                assert refusals <= MAX_RECORDED_REFUSALS
+
+
+def test_law_6_knocking_does_not_fill_the_journal(journal: Journal) -> None:
+    journal.sessions.open("s-1")
+    held = journal.sessions.claim("s-1", "alice")
+    for generation in range(2, MAX_RECORDED_REFUSALS + 100):
+        with pytest.raises(CommandRefused):
+            journal.sessions.check(OwnershipCapability("s-1", "mallory", generation, held.scope))
+    assert journal.head() == 2 + MAX_RECORDED_REFUSALS
+    assert journal.record(journal.head()).event.last is True  # type: ignore[attr-defined]
+    journal.sessions.release(held)
+
+
+def dump(store: TemporalStore) -> dict[str, list[Row]]:
+    """Every row of every table, with its history."""
+    rows = {}
+    with store.datastore.transaction(commit=False) as cursor:
+        for table in store.tables:
+            keys = ", ".join([*table.key, "since"])
+            cursor.execute(f"SELECT {table.selected}, until FROM {table.physical_name} ORDER BY {keys}")
+            rows[table.name] = [tuple(row) for row in cursor.fetchall()]
+    return rows
+
+
+def project(journal: Journal, batch_size: int) -> dict[str, list[Row]]:
+    """Fold a journal into fresh tables, in batches of a size."""
+    datastore = SQLiteDatastore(":memory:")
+    store = TemporalStore(datastore)
+    projections = (
+        OwnersProjection(),
+        AuditProjection(),
+        WitnessesProjection(),
+        TimelineProjection(),
+        IdempotencyProjection(),
+    )
+    projector = Projector(store, projections, journal, batch_size=batch_size)
+    projector.catch_up("owners")
+    try:
+        return dump(store)
+    finally:
+        datastore.close()
+
+
+@given(COMMANDS, POLICIES, st.integers(1, 7))
+def test_law_9_replay_gives_the_same_tables_in_any_batch_size(
+    commands: list[Command], policy: Policy, batch_size: int
+) -> None:
+    times = iter([1_000, 1_005, 1_001, 1_009, 999] * len(commands) * 5)
+    with Journal.open("memory://", policy=policy, clock=lambda: next(times)) as journal:
+        giver = Giver(journal)
+        for number, command in enumerate(commands):
+            giver.give(command)
+            if number % 5 == 0:
+                len(journal.owners)
+        stood = project(journal, 10_000)
+        assert project(journal, batch_size) == stood
+        len(journal.owners)
+        assert dump(journal._store) == stood
+        assert journal.replay().differences == {}
+        assert dump(journal._store) == stood
+
+
+def state_of(journal: Journal, session_id: str) -> dict[str, Any]:
+    def copy(state: SessionState) -> dict[str, Any]:
+        return {name: getattr(state, name) for name in SessionState.__slots__}
+
+    return journal.read_state(f"session-{session_id}", copy)
+
+
+@settings(max_examples=40)
+@given(COMMANDS, POLICIES)
+def test_law_9_reopening_the_file_gives_the_same_states(commands: list[Command], policy: Policy) -> None:
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder)}/journal.db"
+        with Journal.open(url, policy=policy, synchronous="NORMAL") as journal:
+            Giver(journal).give_all(commands)
+            states = {session_id: state_of(journal, session_id) for session_id in SESSIONS}
+            tables = dump(journal._store)
+        with Journal.open(url, policy=policy) as reopened:
+            assert {session_id: state_of(reopened, session_id) for session_id in SESSIONS} == states
+            assert reopened.replay().differences == {}
+            assert dump(reopened._store).keys() == tables.keys()
+
+
+@given(COMMANDS, POLICIES)
+def test_the_tables_as_of_any_position_are_those_of_the_prefix(commands: list[Command], policy: Policy) -> None:
+    with Journal.open("memory://", policy=policy) as journal:
+        giver = Giver(journal)
+        owners, audits, witnesses = [{}], [[]], [{}]  # type: ignore[var-annotated]
+        for command in commands:
+            giver.give(command)
+            if journal.head() == len(owners):
+                owners.append(dict(journal.owners.items()))
+                audits.append(journal.audit.records())
+                witnesses.append(dict(journal.witnesses.items()))
+        for position in range(journal.head() + 1):
+            then = journal.at(position=position)
+            assert dict(then.owners.items()) == owners[position]
+            assert {name: then.owners[name] for name in then.owners} == owners[position]
+            assert len(then.owners) == len(owners[position])
+            assert then.audit.records() == audits[position]
+            assert dict(then.witnesses.items()) == witnesses[position]

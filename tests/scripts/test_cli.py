@@ -1,0 +1,260 @@
+"""The command line, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from muniment.domain import Fragments, StaleCapability
+from muniment.journal import Journal
+from muniment.scripts.cli import cli
+
+from ..conftest import Clock
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A journal with a little history, one second an event."""
+    url = f"sqlite:///{tmp_path}/journal.db"
+    clock = Clock(0)
+
+    def tick() -> int:
+        clock.now += 1_000
+        return clock.now
+
+    with Journal.open(url, clock=tick) as journal, journal.context(actor="tests"):
+        journal.sessions.open("s-42", roles=["coordinator", "worker"])
+        held = journal.sessions.claim("s-42", "agent-a")
+        receipt = journal.sessions.begin_transfer(held, "agent-b", Fragments({"bundle:chat"}))
+        journal.sessions.commit_transfer(receipt)
+        journal.sessions.open("[red]s-43")
+        with pytest.raises(StaleCapability):
+            journal.sessions.check(held)
+    return url
+
+
+@pytest.fixture
+def muniment(url: str) -> Callable[..., Result]:
+    """Run a command on that journal."""
+
+    def run(*arguments: object) -> Result:
+        result = CliRunner(env={"MUNIMENT_JOURNAL": url}).invoke(cli, [str(each) for each in arguments])
+        assert "Traceback" not in result.output
+        return result
+
+    return run
+
+
+def data(result: Result) -> Any:
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == ""
+    envelope = json.loads(result.stdout)
+    assert envelope["muniment"] == "0.1.0"
+    return envelope["data"]
+
+
+def test_owners_now_and_then(muniment: Callable[..., Result]) -> None:
+    row = data(muniment("owners", "--json"))[1]
+    assert row == {
+        "session_id": "s-42",
+        "owner": "agent-b",
+        "generation": 2,
+        "scope": ["bundle:chat"],
+        "status": "active",
+        "since": 4,
+    }
+    assert data(muniment("owners", "--at", 3, "--json"))[0]["owner"] == "agent-a"
+    assert data(muniment("owners", "--at", "1970-01-01T00:00:03.999Z", "--json"))[0]["owner"] == "agent-a"
+    assert data(muniment("owners", "--at", "1970-01-01T01:00:04+01:00", "--json"))[0]["owner"] == "agent-b"
+    assert data(muniment("owners", "--at", 0, "--json")) == []
+
+
+def test_people_get_tables_without_markup_or_colour(muniment: Callable[..., Result]) -> None:
+    result = muniment("owners")
+    assert result.exit_code == 0
+    assert "[red]s-43" in result.stdout
+    assert "\x1b" not in result.stdout
+    assert "fragments {bundle:chat}" in result.stdout
+    assert "as of position 6" in result.stdout
+
+
+def test_log(muniment: Callable[..., Result]) -> None:
+    positions = [each["position"] for each in data(muniment("log", "--json"))]
+    assert positions == [6, 5, 4, 3, 2, 1]
+    assert [each["position"] for each in data(muniment("log", "--reverse", "-n", 2, "--json"))] == [1, 2]
+    assert [each["position"] for each in data(muniment("log", "-n", 2, "--json"))] == [6, 5]
+    session = data(muniment("log", "s-42", "--json"))
+    assert [each["version"] for each in session] == [5, 4, 3, 2, 1]
+    assert session[-1]["metadata"] == {"recorded_at": 1_000, "actor": "tests"}
+    assert session[-1]["time"] == "1970-01-01T00:00:01.000Z"
+    limited = muniment("log", "-n", 2)
+    assert "--limit 0 lists all" in limited.stderr
+    assert "session.capability_rejected.v1" in limited.stdout
+    assert muniment("log", "-n", 0).stderr == ""
+
+
+def test_show(muniment: Callable[..., Result]) -> None:
+    record = data(muniment("show", 4, "--json"))
+    assert record["id"] == "session-s-42@4"
+    assert record["data"]["capability"]["scope"] == ["bundle:chat"]
+    assert "session.transfer_committed.v1" in muniment("show", 4).stdout
+
+
+def test_audit(muniment: Callable[..., Result]) -> None:
+    trail = data(muniment("audit", "s-42", "--json"))
+    assert [(each["event"], each["kind"]) for each in trail] == [
+        ("issued", "ownership_capability"),
+        ("issued", "ownership_receipt"),
+        ("invalidated", "ownership_capability"),
+        ("committed", "ownership_receipt"),
+        ("issued", "ownership_capability"),
+        ("rejected", "ownership_capability"),
+    ]
+    assert len(data(muniment("audit", "s-42", "--at", 2, "--json"))) == 1
+    assert "capability is not live" in muniment("audit").stdout
+
+
+def test_replay_of_an_honest_journal(muniment: Callable[..., Result]) -> None:
+    facts = data(muniment("replay", "--json"))
+    assert (facts["events"], facts["differing_rows"]) == (6, 0)
+    assert "0 rows differ" in muniment("replay").stdout
+
+
+def test_replay_finds_a_changed_row(muniment: Callable[..., Result], tmp_path: Path) -> None:
+    data(muniment("owners", "--json"))
+    connection = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
+    connection.execute("UPDATE projection_owners_v1 SET owner='mallory' WHERE since=4")
+    connection.close()
+    result = muniment("replay")
+    assert result.exit_code == 1
+    assert "2 rows differ" in result.stdout
+    assert "mallory" in result.stdout
+    assert muniment("replay").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["show", "7"], "position 7 does not exist; the journal's last position is 6"),
+        (["owners", "--at", "7"], "position 7 does not exist"),
+        (["owners", "--at", "yesterday"], "--at takes a position or an ISO 8601 time"),
+        (["owners", "--at", "2026-01-01T00:00:00"], "time zone"),
+        (["log", "nobody"], "session 'nobody' was never opened"),
+        (["audit", "nobody"], "session 'nobody' was never opened"),
+        (["show", "0"], "Invalid value"),
+        (["show"], "Missing argument"),
+        (["frobnicate"], "No such command"),
+        (["owners", "--journal", "nonsense"], "url must be sqlite:///relative.db"),
+        (["owners", "--journal", "sqlite:///missing.db"], "there is no journal at"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_2(
+    muniment: Callable[..., Result], arguments: list[str], message: str
+) -> None:
+    result = muniment(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert message in result.stderr
+
+
+def test_errors_as_json(muniment: Callable[..., Result]) -> None:
+    result = muniment("show", 9, "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stderr) == {
+        "error": {
+            "code": "unknown_position",
+            "message": "position 9 does not exist; the journal's last position is 6",
+            "facts": {"position": 9, "head": 6},
+        }
+    }
+
+
+def test_files_that_are_no_journals(muniment: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("hello")
+    (tmp_path / "empty").touch()
+    for name, message in (
+        ("text", "not an SQLite database"),
+        ("empty", "it is empty"),
+        ("", "it is a folder"),
+        ("gone/x.db", "there is no journal"),
+    ):
+        result = muniment("owners", "--journal", f"sqlite:///{tmp_path / name}")
+        assert result.exit_code == 2
+        assert message in result.stderr
+    assert (tmp_path / "text").read_text() == "hello"
+    assert (tmp_path / "empty").read_bytes() == b""
+
+
+def test_a_locked_journal(muniment: Callable[..., Result], tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    result = muniment("replay", "--lock-timeout", "0.05")
+    other.execute("ROLLBACK")
+    other.close()
+    assert result.exit_code == 2
+    assert "stayed locked by another process for 50 ms" in result.stderr
+
+
+def test_damaged_and_unknown_events(muniment: Callable[..., Result], tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
+    connection.execute("DROP TRIGGER stored_events_refuse_update")
+    connection.execute("UPDATE stored_events SET topic='os.system' WHERE position=2")
+    connection.execute("UPDATE stored_events SET state='{}' WHERE position=3")
+    connection.close()
+    unknown = muniment("owners")
+    assert unknown.exit_code == 2
+    assert "event session-s-42@2 at position 2 has the unknown type 'os.system'" in unknown.stderr
+    damaged = muniment("show", 3)
+    assert damaged.exit_code == 2
+    assert "event session-s-42@3 at position 3 (session.transfer_begun.v1) is damaged" in damaged.stderr
+    assert data(muniment("show", 4, "--json"))["position"] == 4
+
+
+def test_every_command_has_help_and_knows_json() -> None:
+    for name, command in cli.commands.items():
+        assert command.help, name
+        assert any("--json" in option.opts for option in command.params), name
+        assert CliRunner().invoke(cli, [name, "--help"]).exit_code == 0
+
+
+def test_demo_end_to_end(tmp_path: Path) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "muniment.scripts.main", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ})
+
+    first = run("demo")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "6578 recorded commands given" in first.stdout
+    assert "StaleCapability: session" in first.stdout
+    suggestions = [line.split() for line in first.stdout.splitlines() if line.startswith("  muniment ")]
+    assert len(suggestions) == 3
+    for suggestion in suggestions:
+        followed = run(*suggestion[1:])
+        assert followed.returncode == 0, followed.stderr
+        assert followed.stdout
+    again = run("demo", "--json")
+    assert json.loads(again.stdout)["data"]["events"] == 3_527
+    assert sorted(each.name for each in tmp_path.glob("*.db")) == ["muniment-demo-2.db", "muniment-demo.db"]
+    refused = run("demo", "muniment-demo.db")
+    assert refused.returncode == 2
+    assert "exists already" in refused.stderr
+    assert run("demo", "no/such/folder.db").returncode == 2
+
+
+def test_the_benchmark_runs(tmp_path: Path) -> None:
+    from muniment.scripts.bench import main
+
+    result = CliRunner().invoke(main, ["--quick", "--json", "--folder", str(tmp_path)])
+    facts = json.loads(result.stdout)["data"]
+    assert set(facts["commands_per_second"]) == {"bare sqlite3", "Muniment"}
+    assert all(rate > 0 for rate in facts["commands_per_second"].values())
+    assert list(tmp_path.iterdir()) == []
+    assert CliRunner().invoke(main, ["--quick", "--folder", str(tmp_path)]).exit_code == 0

@@ -1,0 +1,134 @@
+"""The conformance program, on the recorded trace and on drawn ones."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from muniment.scripts.comparison import CaseRun, Tally
+from muniment.scripts.conformance import main
+from muniment.scripts.traces import TraceError, read_cases
+
+from ..conftest import TRACES
+from .reference_model import Reference, draw_case
+
+TELLTALE = TRACES / "telltale-ownership.jsonl.gz"
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(each) for each in arguments])
+
+
+def test_the_recorded_trace_differs_by_law_only() -> None:
+    result = run(TELLTALE, "--json")
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)["data"][str(TELLTALE)]
+    commands = report["compared"]["commands"]
+    assert commands["matched"] + commands["by_law"] == 6_578
+    assert report["otherwise"] == []
+    assert report["by_law"] == {"law 1": 0, "law 2": 9, "law 4": 334, "law 6": 909, "aura 2.9": 214}
+
+
+def test_people_get_tables() -> None:
+    result = run(TELLTALE)
+    assert result.exit_code == 0
+    assert "differing otherwise" in result.stdout
+    assert "aura 2.9" in result.stdout
+
+
+def test_the_model_answers_as_the_reference_was_recorded() -> None:
+    for case in read_cases(TELLTALE):
+        reference = Reference(case["sessions"])
+        for step in case["steps"]:
+            recorded = {name: step[name] for name in ("ok", "err") if name in step}
+            assert reference.answer(step) == recorded, (case["case"], step)
+        assert reference.finals() == case["final"]
+
+
+def test_drawn_traces_differ_by_law_only() -> None:
+    tally = Tally()
+    for seed in range(400):
+        CaseRun(draw_case(seed, Random(seed)), tally).run()
+    assert tally.otherwise == []
+    assert all(tally.by_law[law] for law in ("law 1", "law 2", "law 4", "law 6", "aura 2.9"))
+
+
+def _spoil_result(case: dict[str, Any]) -> None:
+    step = next(step for step in case["steps"] if step["op"] == "claim" and "ok" in step)
+    step["ok"]["owner_id"] = "mallory"
+
+
+def _spoil_error(case: dict[str, Any]) -> None:
+    step = next(step for step in case["steps"] if step.get("err", {}).get("type") == "transfer_pending")
+    step["err"]["claim_id"] += 1
+
+
+def _spoil_success(case: dict[str, Any]) -> None:
+    step = next(step for step in case["steps"] if step.get("err", {}).get("type") == "stale_capability")
+    del step["err"]
+    step["ok"] = None
+
+
+def _spoil_state(case: dict[str, Any]) -> None:
+    case["final"][0]["status"] = {"status": "closed"}
+
+
+def _spoil_audit_order(case: dict[str, Any]) -> None:
+    audit = case["final"][0]["audit"]
+    audit[0], audit[1] = audit[1], audit[0]
+
+
+def _spoil_audit_reason(case: dict[str, Any]) -> None:
+    record = next(each for each in case["final"][0]["audit"] if each["event"] == "invalidated")
+    record["reason"] = "other"
+
+
+def _drop_audit_record(case: dict[str, Any]) -> None:
+    audit = case["final"][0]["audit"]
+    audit.remove(next(each for each in audit if each["event"] == "committed"))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _spoil_result,
+        _spoil_error,
+        _spoil_success,
+        _spoil_state,
+        _spoil_audit_order,
+        _spoil_audit_reason,
+        _drop_audit_record,
+    ],
+)
+def test_a_difference_fails_the_program(spoil: Callable[[dict[str, Any]], None], tmp_path: Path) -> None:
+    case = next(read_cases(TELLTALE))
+    spoil(case)
+    path = tmp_path / "spoilt.jsonl.gz"
+    path.write_bytes(gzip.compress(json.dumps(case).encode()))
+    result = run(path)
+    assert result.exit_code == 1
+    assert "case 0" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "content", [b"not gzip", gzip.compress(b"not json"), gzip.compress(b"[]"), gzip.compress(b'{"case": 1}')]
+)
+def test_what_is_no_trace_is_wrong_input(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl.gz"
+    path.write_bytes(content)
+    with pytest.raises(TraceError):
+        list(read_cases(path))
+    result = run(path)
+    assert result.exit_code == 2
+    assert "trace.jsonl.gz" in result.stderr
+
+
+def test_traces_of_another_kind_are_wrong_input() -> None:
+    assert run(TRACES / "aura-ownership.jsonl.gz").exit_code == 2
+    assert run("missing.jsonl.gz").exit_code == 2
