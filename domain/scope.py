@@ -23,7 +23,7 @@ class FullSession:
         return True
 
     def __str__(self) -> str:
-        return "the full session"
+        return "full session"
 
 
 @dataclass(frozen=True, slots=True, init=False)

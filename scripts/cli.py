@@ -19,6 +19,7 @@ from muniment.scripts.output import (
     progress_bar,
     record_to_plain,
     say,
+    short_kind,
     show,
     table,
     to_plain,
@@ -199,7 +200,7 @@ def audit(session: str | None, at: str | None, url: str, lock_timeout: float, as
         envelope("audit", [to_plain(record) for record in records], journal=url, position=as_of.position)
         return
     rows = [
-        (each.position, each.session_id, each.event, each.kind, describe(each.artifact), each.reason)
+        (each.position, each.session_id, each.event, short_kind(each.kind), describe(each.artifact), each.reason)
         for each in records
     ]
     title = f"{url} as of position {as_of.position}"

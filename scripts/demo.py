@@ -12,7 +12,7 @@ from typing import Any
 from muniment.domain import CommandRefused, InvalidArgument, OwnershipCapability, Policy, StaleCapability
 from muniment.journal import Journal
 from muniment.projections import OwnersView
-from muniment.scripts.output import describe, envelope, progress_bar, show, table, to_plain
+from muniment.scripts.output import describe, envelope, progress_bar, short_kind, show, table, to_plain
 from muniment.scripts.traces import Json, Translation, give, open_sessions, read_cases
 
 _DEFAULT_NAME = "muniment-demo.db"
@@ -57,9 +57,15 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
         refused = sum(answers.values()) - answers["accepted"]
         show(f"{sum(answers.values())} recorded commands given: {answers['accepted']} accepted, {refused} refused.")
         show(f"{head} events are in {path}, with every refusal that showed a stale, forged or spent artifact.\n")
-        show(_owner_table(f"Who holds what now (8 of {len(journal.owners)} sessions)", journal.owners, chosen))
+        show(
+            _owner_table(
+                f"Who holds what now ({len(chosen)} of {len(journal.owners)} sessions)", journal.owners, chosen
+            )
+        )
         show(_owner_table(f"The same sessions as of position {then.position}", then.owners, chosen))
-        rows = [(each.position, each.event, each.kind, describe(each.artifact), each.reason) for each in trail]
+        rows = [
+            (each.position, each.event, short_kind(each.kind), describe(each.artifact), each.reason) for each in trail
+        ]
         show(table(f"How it came about: {session_id}", ["position", "event", "artifact", "what", "reason"], rows))
         show(f"A capability from before is refused, and that is on the record:\n  {type(error).__name__}: {error}\n")
     show("\n  ".join(["Try next:", *_next_commands(url, session_id, then.position)]))

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import click
 from muniment.domain import (
+    ArtifactKind,
     CancellationWitness,
     Fragments,
     FullSession,
@@ -123,6 +124,11 @@ def record_to_plain(record: RecordedEvent) -> dict[str, Any]:
         "data": to_plain(record.event),
         "metadata": metadata,
     }
+
+
+def short_kind(kind: ArtifactKind) -> str:
+    """A kind of artifact as a table has room for it."""
+    return kind.removeprefix("ownership_").removesuffix("_witness")
 
 
 def describe(value: Any) -> str:
