@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass as plain_dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
 
-from pydantic.dataclasses import dataclass
+from pydantic import ConfigDict
 
 from .artifacts import VALUE, Counter
 from .event import Event
@@ -15,9 +15,11 @@ UNRECORDED: Final = 0
 """The position of an event that is not written yet; recorded positions begin at 1."""
 
 
-@dataclass(frozen=True, slots=True, config=VALUE)
+@dataclass(frozen=True, slots=True)
 class Metadata:
     """The circumstances of a record. What is absent is not stored.
+
+    Built without checks, once for every event that is appended; what comes from a row is checked when it is decoded.
 
     Attributes:
         recorded_at: when it was recorded, UTC, in ms since 1970; never lower than the stream's last.
@@ -30,6 +32,8 @@ class Metadata:
         compensates: ids of the events that this one compensates.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = VALUE
+
     recorded_at: Counter
     actor: Identifier | None = None
     correlation_id: Identifier | None = None
@@ -40,7 +44,7 @@ class Metadata:
     compensates: tuple[str, ...] | None = None
 
 
-@plain_dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class RecordedEvent:
     """One record of the journal.
 

@@ -45,9 +45,10 @@ class EventMapper(Mapper[str]):
         if not isinstance(domain_event, RecordedEvent):
             raise TypeError(f"a journal stores recorded events, not {type(domain_event).__name__}")
         record = domain_event
-        envelope = _Envelope(record.event, record.metadata)
         # Defaults are left out: rows stay small, and absent metadata is not written.
-        state = _serializer(record.type).to_json(envelope, exclude_defaults=True)
+        data = _serializer(record.type).to_json(record.event, exclude_defaults=True)
+        metadata = _metadata_serializer.to_json(record.metadata, exclude_defaults=True)
+        state = b'{"data":%b,"metadata":%b}' % (data, metadata)
         return StoredEvent(record.stream, record.version, record.type, state)
 
     def to_domain_event(self, stored_event: StoredEvent) -> RecordedEvent:
@@ -74,15 +75,19 @@ class EventMapper(Mapper[str]):
         return RecordedEvent(position or UNRECORDED, stream, version, envelope.data, envelope.metadata)
 
 
+_metadata_serializer: SchemaSerializer = TypeAdapter(Metadata).serializer
+
+
 @cache
 def _serializer(type_name: str) -> SchemaSerializer:
-    return _adapter(CATALOGUE[type_name]).serializer
+    return TypeAdapter(CATALOGUE[type_name]).serializer
 
 
 @cache
 def _decoder(type_name: str) -> tuple[SchemaValidator, Any]:
     event_class, upcasters = CATALOGUE.resolve(type_name)
-    validator = cast(SchemaValidator, _adapter(event_class).validator)
+    adapter: TypeAdapter[Any] = TypeAdapter(_Envelope[event_class])  # type: ignore[valid-type]
+    validator = cast(SchemaValidator, adapter.validator)
 
     def upcast(state: bytes) -> bytes:
         envelope = orjson.loads(state)
@@ -91,10 +96,6 @@ def _decoder(type_name: str) -> tuple[SchemaValidator, Any]:
         return orjson.dumps(envelope)
 
     return validator, upcast if upcasters else None
-
-
-def _adapter(event_class: type[Event[Any]]) -> TypeAdapter[Any]:
-    return TypeAdapter(_Envelope[event_class])  # type: ignore[valid-type]
 
 
 def _first_problem(error: Exception) -> str:

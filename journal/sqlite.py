@@ -14,8 +14,9 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
+from types import TracebackType
 from typing import Any, Literal, cast
 from uuid import UUID
 
@@ -64,12 +65,13 @@ class SQLiteDatastore(library.SQLiteDatastore):
         self._synchronous = synchronous
         self._current_synchronous = ""
         self._write_lock = threading.Lock()
-        self._writer: sqlite3.Connection | None = None
+        self._writing: sqlite3.Cursor | None = None
         self._idle_readers: list[sqlite3.Connection] = []
         self._closed = False
 
-    @contextmanager
-    def transaction(self, *, commit: bool, durable: bool = True) -> Iterator[library.SQLiteCursor]:
+    def transaction(  # type: ignore[override]  # the library's return type is that of a decorated generator
+        self, *, commit: bool, durable: bool = True
+    ) -> AbstractContextManager[library.SQLiteCursor]:
         """Run statements in one transaction.
 
         Args:
@@ -77,23 +79,12 @@ class SQLiteDatastore(library.SQLiteDatastore):
             durable: whether the commit waits for the disk. One that does not is still whole or absent after a power
                 cut, and is meant for what can be made again from the events.
 
-        Yields:
-            A cursor.
+        Returns:
+            A context manager that gives a cursor.
         """
-        try:
-            if commit or self._in_memory:
-                with self._write_lock:
-                    writer = self._open_writer()
-                    self._set_synchronous(writer, self._synchronous if durable else "NORMAL")
-                    yield from _transact(writer, "BEGIN IMMEDIATE" if commit else "BEGIN", commit=commit)
-            else:
-                reader = self._take_reader()
-                try:
-                    yield from _transact(reader, "BEGIN", commit=False)
-                finally:
-                    self._give_back(reader)
-        except sqlite3.Error as error:
-            raise self.translate_error(error) from error
+        if commit or self._in_memory:
+            return _Writing(self, commit=commit, synchronous=self._synchronous if durable else "NORMAL")
+        return _Reading(self)
 
     def close(self) -> None:
         """Close every connection."""
@@ -101,24 +92,55 @@ class SQLiteDatastore(library.SQLiteDatastore):
             self._closed = True
             while self._idle_readers:
                 self._idle_readers.pop().close()
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+            if self._writing is not None:
+                self._writing.connection.close()
+                self._writing = None
         super().close()
 
-    def _open_writer(self) -> sqlite3.Connection:
-        if self._writer is None:
-            writer = self._connect()
-            if not self._in_memory:
-                self._switch_to_wal(writer)
-            self._current_synchronous = ""
-            self._writer = writer
-        return self._writer
+    def begin_writing(self, begin: str, synchronous: str) -> sqlite3.Cursor:
+        """Wait for the turn to write, and begin; ``end_writing`` must follow."""
+        self._write_lock.acquire()
+        try:
+            cursor = self._writing or self._open_writer()
+            if synchronous != self._current_synchronous:
+                cursor.execute(f"PRAGMA synchronous={synchronous}")
+                self._current_synchronous = synchronous
+            cursor.execute(begin)
+        except BaseException:
+            self._write_lock.release()
+            raise
+        return cursor
 
-    def _set_synchronous(self, writer: sqlite3.Connection, synchronous: str) -> None:
-        if synchronous != self._current_synchronous:
-            writer.execute(f"PRAGMA synchronous={synchronous}")
-            self._current_synchronous = synchronous
+    def end_writing(self, cursor: sqlite3.Cursor, *, commit: bool) -> None:
+        """Commit or roll back what ``begin_writing`` began."""
+        try:
+            if commit:
+                cursor.execute("COMMIT")
+        finally:
+            if cursor.connection.in_transaction:
+                cursor.connection.rollback()
+            self._write_lock.release()
+
+    def take_reader(self) -> sqlite3.Connection:
+        """A connection that nobody else reads through; ``give_back`` must follow."""
+        with suppress(IndexError):
+            return self._idle_readers.pop()
+        return self._connect()
+
+    def give_back(self, reader: sqlite3.Connection) -> None:
+        """Keep a reader for the next one who reads."""
+        if self._closed:
+            reader.close()
+        else:
+            self._idle_readers.append(reader)
+
+    def _open_writer(self) -> sqlite3.Cursor:
+        connection = self._connect()
+        if not self._in_memory:
+            self._switch_to_wal(connection)
+        self._current_synchronous = ""
+        self._writing = connection.cursor()
+        return self._writing
 
     def _switch_to_wal(self, connection: sqlite3.Connection) -> None:
         # SQLite does not wait for locks when it changes the journal mode, and two processes may create one file.
@@ -131,17 +153,6 @@ class SQLiteDatastore(library.SQLiteDatastore):
                     raise
                 time.sleep(0.01)
 
-    def _take_reader(self) -> sqlite3.Connection:
-        with suppress(IndexError):
-            return self._idle_readers.pop()
-        return self._connect()
-
-    def _give_back(self, reader: sqlite3.Connection) -> None:
-        if self._closed:
-            reader.close()
-        else:
-            self._idle_readers.append(reader)
-
     def _connect(self) -> sqlite3.Connection:
         if self._closed:
             raise sqlite3.ProgrammingError("the datastore is closed")
@@ -152,18 +163,70 @@ class SQLiteDatastore(library.SQLiteDatastore):
         return connection
 
 
-def _transact(connection: sqlite3.Connection, begin: str, *, commit: bool) -> Iterator[library.SQLiteCursor]:
-    cursor = connection.cursor()
-    try:
-        cursor.execute(begin)
+class _Writing:
+    """A transaction on the connection that writes."""
+
+    __slots__ = ("_begin", "_commit", "_cursor", "_datastore", "_synchronous")
+
+    def __init__(self, datastore: SQLiteDatastore, *, commit: bool, synchronous: str) -> None:
+        self._datastore = datastore
+        self._commit = commit
+        self._begin = "BEGIN IMMEDIATE" if commit else "BEGIN"
+        self._synchronous = synchronous
+
+    def __enter__(self) -> library.SQLiteCursor:
+        try:
+            self._cursor = self._datastore.begin_writing(self._begin, self._synchronous)
+        except sqlite3.Error as error:
+            raise self._datastore.translate_error(error) from error
         # The library's cursor class only forwards to this one.
-        yield cast(library.SQLiteCursor, cursor)
-        if commit:
-            connection.commit()
-    finally:
-        cursor.close()
-        if connection.in_transaction:
-            connection.rollback()
+        return cast(library.SQLiteCursor, self._cursor)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self._datastore.end_writing(self._cursor, commit=self._commit and error is None)
+        except sqlite3.Error as failure:
+            raise self._datastore.translate_error(failure) from failure
+        if isinstance(error, sqlite3.Error):
+            raise self._datastore.translate_error(error) from error
+
+
+class _Reading:
+    """A transaction that reads, on a connection of its own."""
+
+    __slots__ = ("_cursor", "_datastore")
+
+    def __init__(self, datastore: SQLiteDatastore) -> None:
+        self._datastore = datastore
+
+    def __enter__(self) -> library.SQLiteCursor:
+        try:
+            reader = self._datastore.take_reader()
+            try:
+                self._cursor = reader.execute("BEGIN")
+            except BaseException:
+                reader.close()
+                raise
+        except sqlite3.Error as error:
+            raise self._datastore.translate_error(error) from error
+        return cast(library.SQLiteCursor, self._cursor)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        reader = self._cursor.connection
+        self._cursor.close()
+        try:
+            reader.rollback()
+        except sqlite3.Error:
+            # Closed under the reader's feet; what it was doing says so itself.
+            reader.close()
+        else:
+            self._datastore.give_back(reader)
+        if isinstance(error, sqlite3.Error):
+            raise self._datastore.translate_error(error) from error
 
 
 class SQLiteApplicationRecorder(library.SQLiteApplicationRecorder):
@@ -199,7 +262,7 @@ class SQLiteApplicationRecorder(library.SQLiteApplicationRecorder):
     def _insert_events(
         self, c: library.SQLiteCursor, stored_events: Sequence[StoredEvent], **_: Any
     ) -> Sequence[int] | None:
-        positions = []
+        positions: list[int] = []
         for stored in stored_events:
             parameters = (_text(stored.originator_id), stored.originator_version, stored.topic, stored.state)
             c.execute(self.insert_events_statement, parameters)
