@@ -16,7 +16,6 @@ from ..domain import (
     CATALOGUE,
     UNRECORDED,
     DamagedRecord,
-    Event,
     InvalidInput,
     Metadata,
     RecordedEvent,
