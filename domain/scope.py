@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Annotated, Final, TypeAlias
 
-from pydantic import PlainSerializer, PlainValidator
+from pydantic import Field, PlainSerializer, PlainValidator
 
 from .errors import InvalidArgument
 from .identifiers import identifier
@@ -14,9 +15,10 @@ from .identifiers import identifier
 MAX_FRAGMENTS = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class FullSession:
+class FullSession(Enum):
     """Authority over the whole session (telltale 1.2, ``Session``). Use the constant ``FULL_SESSION``."""
+
+    SESSION = "session"
 
     def includes(self, other: OwnershipScope) -> bool:
         """Whether ``other`` reaches no further than this: always."""
@@ -54,7 +56,7 @@ class Fragments:
 
 OwnershipScope: TypeAlias = FullSession | Fragments
 
-FULL_SESSION: Final = FullSession()
+FULL_SESSION: Final = FullSession.SESSION
 
 
 def scope(value: object) -> OwnershipScope:
@@ -88,5 +90,10 @@ def scope_from_json(value: object) -> OwnershipScope:
     raise ValueError(f"not a scope: {value!r}")
 
 
-ScopeField = Annotated[OwnershipScope, PlainValidator(scope_from_json), PlainSerializer(scope_to_json)]
+# An enum is decoded without a call of Python, and most scopes are the full session.
+ScopeField = Annotated[
+    FullSession | Annotated[Fragments, PlainValidator(scope_from_json)],
+    Field(union_mode="left_to_right"),
+    PlainSerializer(scope_to_json),
+]
 """A scope as a field of a stored value."""

@@ -42,6 +42,7 @@ from ..projections import (
     WitnessesView,
 )
 from .context import Context, ContextHolder, command_digest
+from .mapper import decode
 from .sessions import Sessions
 from .sqlite import DEFAULT_LOCK_TIMEOUT_S
 from .storage import Address, JournalApplication, open_application
@@ -310,12 +311,11 @@ class Journal(Projections):
         """
         while limit is None or limit > 0:
             page = PAGE_SIZE if limit is None else min(limit, PAGE_SIZE)
-            stored = self._application.recorder.select_notifications(after, page, inclusive_of_start=False)
-            for each in stored:
-                yield self._application.mapper.to_domain_event(each)  # type: ignore[misc]
-            if len(stored) < page:
+            rows = self._application.recorder.select_rows(after, page)
+            yield from map(decode, rows)
+            if len(rows) < page:
                 return
-            after = stored[-1].id
+            after = rows[-1][0]
             limit = None if limit is None else limit - page
 
     def read_stream(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 import orjson
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, Notification, StoredEvent
 from pydantic import TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass
 from pydantic_core import SchemaSerializer, SchemaValidator
+from typing_extensions import TypedDict
 
 from ..domain import (
     CATALOGUE,
@@ -24,9 +24,11 @@ from ..domain import (
 
 EventT = TypeVar("EventT")
 
+Row: TypeAlias = tuple[int, str, int, str, bytes]
+"""A row as it is read: position, stream, version, type, state."""
 
-@dataclass(frozen=True, slots=True)
-class _Envelope(Generic[EventT]):
+
+class _Envelope(TypedDict, Generic[EventT]):
     """What a row's ``state`` holds, as JSON."""
 
     data: EventT
@@ -57,21 +59,28 @@ class EventMapper(Mapper[str]):
             UnknownEventType: the row's type is not in the catalogue.
             DamagedRecord: the row's content does not fit its type.
         """
-        position = stored_event.id if isinstance(stored_event, Notification) else None
-        stream, version, type_name = (
-            str(stored_event.originator_id),
-            stored_event.originator_version,
-            stored_event.topic,
-        )
-        try:
-            validator, upcast = _decoder(type_name)
-        except KeyError:
-            raise UnknownEventType(type_name, stream, version, position) from None
-        try:
-            envelope = validator.validate_json(upcast(stored_event.state) if upcast else stored_event.state)
-        except (ValidationError, InvalidInput, orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise DamagedRecord(type_name, stream, version, position, _first_problem(error)) from error
-        return RecordedEvent(position or UNRECORDED, stream, version, envelope.data, envelope.metadata)
+        position = stored_event.id if isinstance(stored_event, Notification) else UNRECORDED
+        stream, version = str(stored_event.originator_id), stored_event.originator_version
+        return decode((position, stream, version, stored_event.topic, stored_event.state))
+
+
+def decode(row: Row) -> RecordedEvent:
+    """Decode a row.
+
+    Raises:
+        UnknownEventType: its type is not in the catalogue.
+        DamagedRecord: its content does not fit its type.
+    """
+    position, stream, version, type_name, state = row
+    try:
+        validator, upcast = _decoder(type_name)
+    except KeyError:
+        raise UnknownEventType(type_name, stream, version, position or None) from None
+    try:
+        envelope = validator.validate_json(upcast(state) if upcast else state)
+    except (ValidationError, InvalidInput, orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise DamagedRecord(type_name, stream, version, position or None, _first_problem(error)) from error
+    return RecordedEvent(position, stream, version, envelope["data"], envelope["metadata"])
 
 
 _metadata_serializer: SchemaSerializer = TypeAdapter(Metadata).serializer
@@ -86,7 +95,6 @@ def _serializer(type_name: str) -> SchemaSerializer:
 def _decoder(type_name: str) -> tuple[SchemaValidator, Any]:
     event_class, upcasters = CATALOGUE.resolve(type_name)
     adapter: TypeAdapter[Any] = TypeAdapter(_Envelope[event_class])  # type: ignore[valid-type]
-    validator = cast(SchemaValidator, adapter.validator)
 
     def upcast(state: bytes) -> bytes:
         envelope = orjson.loads(state)
@@ -94,7 +102,7 @@ def _decoder(type_name: str) -> tuple[SchemaValidator, Any]:
             envelope["data"] = step(envelope["data"])
         return orjson.dumps(envelope)
 
-    return validator, upcast if upcasters else None
+    return cast(SchemaValidator, adapter.validator), upcast if upcasters else None
 
 
 def _first_problem(error: Exception) -> str:

@@ -65,7 +65,7 @@ class SQLiteDatastore(library.SQLiteDatastore):
         self._synchronous = synchronous
         self._current_synchronous = ""
         self._write_lock = threading.Lock()
-        self._writing: sqlite3.Cursor | None = None
+        self._writer: sqlite3.Connection | None = None
         self._idle_readers: list[sqlite3.Connection] = []
         self._closed = False
 
@@ -92,16 +92,16 @@ class SQLiteDatastore(library.SQLiteDatastore):
             self._closed = True
             while self._idle_readers:
                 self._idle_readers.pop().close()
-            if self._writing is not None:
-                self._writing.connection.close()
-                self._writing = None
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
         super().close()
 
     def begin_writing(self, begin: str, synchronous: str) -> sqlite3.Cursor:
         """Wait for the turn to write, and begin; ``end_writing`` must follow."""
         self._write_lock.acquire()
         try:
-            cursor = self._writing or self._open_writer()
+            cursor = (self._writer or self._open_writer()).cursor()
             if synchronous != self._current_synchronous:
                 cursor.execute(f"PRAGMA synchronous={synchronous}")
                 self._current_synchronous = synchronous
@@ -134,13 +134,12 @@ class SQLiteDatastore(library.SQLiteDatastore):
         else:
             self._idle_readers.append(reader)
 
-    def _open_writer(self) -> sqlite3.Cursor:
-        connection = self._connect()
+    def _open_writer(self) -> sqlite3.Connection:
+        self._writer = self._connect()
         if not self._in_memory:
-            self._switch_to_wal(connection)
+            self._switch_to_wal(self._writer)
         self._current_synchronous = ""
-        self._writing = connection.cursor()
-        return self._writing
+        return self._writer
 
     def _switch_to_wal(self, connection: sqlite3.Connection) -> None:
         # SQLite does not wait for locks when it changes the journal mode, and two processes may create one file.
@@ -287,9 +286,16 @@ class SQLiteApplicationRecorder(library.SQLiteApplicationRecorder):
         if lte is not None:
             conditions.append("originator_version<=?")
             parameters.append(lte)
-        return self._notifications(
-            conditions, parameters, f"originator_version {'DESC' if desc else 'ASC'}", -1 if limit is None else limit
-        )
+        order = f"originator_version {'DESC' if desc else 'ASC'}"
+        return self._notifications(conditions, parameters, order, -1 if limit is None else limit)
+
+    def select_rows(self, after: int, limit: int) -> list[Any]:
+        """Events of all originators behind a position, as plain rows: the fastest way to read many."""
+        with self.datastore.transaction(commit=False) as c:
+            plain = cast(sqlite3.Cursor, c)
+            plain.row_factory = None
+            plain.execute(f"{self._select}WHERE position>? ORDER BY position LIMIT ?", (after, limit))
+            return plain.fetchall()
 
     def select_notifications(
         self,

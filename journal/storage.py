@@ -13,7 +13,7 @@ from eventsourcing.utils import Environment, EnvType
 
 from ..domain import InvalidArgument, JournalLocked, JournalNotFound, JournalUnavailable, NewerSchema, NotAJournal
 from .mapper import EventMapper
-from .sqlite import SQLiteDatastore, SQLiteFactory, library_error
+from .sqlite import SQLiteApplicationRecorder, SQLiteDatastore, SQLiteFactory, library_error
 
 SCHEMA_VERSION: Final = 1
 """The version of the file's layout, kept in SQLite's ``user_version``."""
@@ -65,6 +65,7 @@ class JournalApplication(Application[str]):
 
     name = "muniment"
     factory: InfrastructureFactory[Any]
+    recorder: SQLiteApplicationRecorder
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
         """Take the given settings only: the surrounding process may be configured for another application."""

@@ -75,27 +75,32 @@ _KINDS: Final[dict[type[Any], ArtifactKind]] = {
 _ADAPTERS: Final[dict[str, TypeAdapter[Any]]] = {kind.value: TypeAdapter(cls) for cls, kind in _KINDS.items()}
 _SERIALIZERS: Final = {cls: _ADAPTERS[kind.value].serializer for cls, kind in _KINDS.items()}
 
-_Entry = tuple[Artifact, AuditEvent, str | None]
+# Plain strings: an enum's value is looked up anew every time, and that shows when a million events are folded.
+_ISSUED, _CONSUMED, _INVALIDATED, _COMMITTED, _ROLLED_BACK, _REJECTED = (event.value for event in AuditEvent)
+
+_COLUMNS: Final = {cls: (kind.value, _SERIALIZERS[cls].to_json) for cls, kind in _KINDS.items()}
+
+_Entry = tuple[Artifact, str, str | None]
 
 
 def _ended(event: Any, capability: OwnershipCapability, reason: str, *then: _Entry) -> Iterator[_Entry]:
     """A capability ended, and the outstanding witnesses with it."""
-    yield capability, AuditEvent.INVALIDATED, reason
+    yield capability, _INVALIDATED, reason
     for witness in event.voided:
-        yield witness, AuditEvent.INVALIDATED, reason
+        yield witness, _INVALIDATED, reason
     yield from then
 
 
 def _issued(artifact: Artifact) -> _Entry:
-    return artifact, AuditEvent.ISSUED, None
+    return artifact, _ISSUED, None
 
 
 def _rolled_back(artifact: Artifact, reason: str | None = None) -> _Entry:
-    return artifact, AuditEvent.ROLLED_BACK, reason
+    return artifact, _ROLLED_BACK, reason
 
 
 def _rejected(event: Any) -> tuple[_Entry]:
-    return ((event.artifact, AuditEvent.REJECTED, event.reason),)
+    return ((event.artifact, _REJECTED, event.reason),)
 
 
 _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], Iterable[_Entry]]]] = {
@@ -112,12 +117,12 @@ _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], Iterable[_Entry]]]] = {
         event,
         event.previous,
         "ownership transferred",
-        (event.receipt, AuditEvent.COMMITTED, None),
+        (event.receipt, _COMMITTED, None),
         _issued(event.capability),
     ),
     events.TransferRolledBack: lambda event: (_rolled_back(event.receipt),),
     events.ReadinessWitnessIssued: lambda event: (_issued(event.witness),),
-    events.ReadinessWitnessConsumed: lambda event: ((event.witness, AuditEvent.CONSUMED, None),),
+    events.ReadinessWitnessConsumed: lambda event: ((event.witness, _CONSUMED, None),),
     events.OwnerDied: lambda event: _ended(event, event.capability, "owner died", _issued(event.witness)),
     events.TransferAbandoned: lambda event: _ended(
         event,
@@ -148,20 +153,12 @@ class AuditProjection(Projection):
         if entries is None:
             return ()
         session_id = record.stream.partition("-")[2]
-        return [
-            Set(
-                AUDIT,
-                (record.position, ordinal),
-                (
-                    session_id,
-                    _KINDS[type(artifact)].value,
-                    event.value,
-                    reason,
-                    _SERIALIZERS[type(artifact)].to_json(artifact, exclude_defaults=True).decode(),
-                ),
-            )
-            for ordinal, (artifact, event, reason) in enumerate(entries(record.event))
-        ]
+        changes = []
+        for ordinal, (artifact, event, reason) in enumerate(entries(record.event)):
+            kind, to_json = _COLUMNS[type(artifact)]
+            value = (session_id, kind, event, reason, to_json(artifact, exclude_defaults=True).decode())
+            changes.append(Set(AUDIT, (record.position, ordinal), value))
+        return changes
 
 
 class AuditView(TableReader):

@@ -181,7 +181,8 @@ class Projector:
         projection.resume(lambda table, key: self._store.current(cursor, table, key, suffix))
         for record in records:
             try:
-                changes += [(record.position, change) for change in projection.handle(record)]
+                for change in projection.handle(record):
+                    changes.append((record.position, change))
             except Exception as error:  # whatever a projection does wrong must not stop the others
                 problem = f"{type(error).__name__}: {error}"
                 stopped = ProjectionStopped(projection.name, record.position, problem)

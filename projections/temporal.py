@@ -6,6 +6,7 @@ position p are those with ``since <= p < until``.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -262,13 +263,8 @@ class TemporalStore(SQLiteTrackingRecorder):
         differences: dict[str, list[tuple[str, Row]]] = {}
         for table in self.tables:
             live, rebuilt = table.physical_name, table.physical_name + self.REBUILD_SUFFIX
-            columns = f"{table.selected}, until"
-            rows: list[tuple[str, Row]] = []
-            for what, left, right in (("missing", live, rebuilt), ("added", rebuilt, live)):
-                cursor.execute(f"SELECT {columns} FROM {left} EXCEPT SELECT {columns} FROM {right}")
-                rows += [(what, tuple(row)) for row in cursor.fetchall()]
-            if rows:
-                differences[table.name] = rows
+            if not self._are_equal(cursor, table, live, rebuilt):
+                differences[table.name] = self._difference(cursor, table, live, rebuilt)
             cursor.execute(f"DROP TABLE {live}")
             cursor.execute(f"ALTER TABLE {rebuilt} RENAME TO {live}")
             self._create_indexes(cursor, table)
@@ -301,6 +297,29 @@ class TemporalStore(SQLiteTrackingRecorder):
         if not table.is_log:
             keys = ", ".join(table.key)
             cursor.execute(f"CREATE INDEX {name}_now ON {name} ({keys}) WHERE until={FOREVER}")
+
+    def _are_equal(self, cursor: SQLiteCursor, table: TemporalTable, live: str, rebuilt: str) -> bool:
+        """Whether two tables hold the same rows: read side by side, which is faster than any set operation."""
+        order = ", ".join([*table.key, "since"])
+        readers = []
+        for name in (live, rebuilt):
+            reader = cast(sqlite3.Cursor, cursor).connection.cursor()
+            reader.row_factory = None
+            readers.append(reader.execute(f"SELECT {table.selected}, until FROM {name} ORDER BY {order}"))
+        while True:
+            pages = [reader.fetchmany(1_000) for reader in readers]
+            if pages[0] != pages[1]:
+                return False
+            if not pages[0]:
+                return True
+
+    def _difference(self, cursor: SQLiteCursor, table: TemporalTable, live: str, rebuilt: str) -> list[tuple[str, Row]]:
+        columns = f"{table.selected}, until"
+        rows: list[tuple[str, Row]] = []
+        for what, left, right in (("missing", live, rebuilt), ("added", rebuilt, live)):
+            cursor.execute(f"SELECT {columns} FROM {left} EXCEPT SELECT {columns} FROM {right}")
+            rows += [(what, tuple(row)) for row in cursor.fetchall()]
+        return rows
 
     def _drop_superseded(self, cursor: SQLiteCursor) -> None:
         current = {table.physical_name for table in self.tables}
