@@ -42,9 +42,9 @@ from ..projections import (
     WitnessesView,
 )
 from .context import Context, ContextHolder, command_digest
+from .datastore import DEFAULT_LOCK_TIMEOUT_S
 from .mapper import decode
 from .sessions import Sessions
-from .sqlite import DEFAULT_LOCK_TIMEOUT_S
 from .storage import Address, JournalApplication, open_application
 from .streams import Stream, StreamCache
 

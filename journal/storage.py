@@ -12,8 +12,9 @@ from eventsourcing.persistence import InfrastructureFactory
 from eventsourcing.utils import Environment, EnvType
 
 from ..domain import InvalidArgument, JournalLocked, JournalNotFound, JournalUnavailable, NewerSchema, NotAJournal
+from .datastore import SQLiteDatastore, library_error
 from .mapper import EventMapper
-from .sqlite import SQLiteApplicationRecorder, SQLiteDatastore, SQLiteFactory, library_error
+from .sqlite import SQLiteApplicationRecorder, SQLiteFactory
 
 SCHEMA_VERSION: Final = 1
 """The version of the file's layout, kept in SQLite's ``user_version``."""

@@ -24,7 +24,7 @@ from muniment.domain import (
     UnknownEventType,
 )
 from muniment.journal import Journal
-from muniment.journal.sqlite import SQLiteDatastore
+from muniment.journal.datastore import SQLiteDatastore
 
 from ..domain.test_values import BAD_NAMES
 

@@ -21,7 +21,7 @@ from muniment.domain import (
 )
 from muniment.domain.session import MAX_RECORDED_REFUSALS, SessionState
 from muniment.journal import Journal
-from muniment.journal.sqlite import SQLiteDatastore
+from muniment.journal.datastore import SQLiteDatastore
 from muniment.projections import (
     AuditProjection,
     IdempotencyProjection,

@@ -1,0 +1,116 @@
+"""Following commits, from this process and others."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from eventsourcing.persistence import StoredEvent
+from muniment.journal import Journal
+from muniment.journal.changes import Changes
+from muniment.journal.datastore import SQLiteDatastore
+from muniment.journal.sqlite import SQLiteApplicationRecorder
+
+WRITER = """
+import sys
+from muniment.journal import Journal
+
+with Journal.open(sys.argv[1]) as journal:
+    for number in range(int(sys.argv[2])):
+        sys.stdin.readline()
+        journal.sessions.open(f"s-{number}")
+"""
+
+
+@pytest.fixture(params=["memory", "file"])
+def recorder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SQLiteApplicationRecorder]:
+    name = ":memory:" if request.param == "memory" else str(tmp_path / "events.db")
+    datastore = SQLiteDatastore(name)
+    recorder = SQLiteApplicationRecorder(datastore)
+    recorder.create_table()
+    yield recorder
+    datastore.close()
+
+
+def stored(version: int, topic: str = "topic") -> StoredEvent:
+    return StoredEvent(UUID(int=1), version, topic, b"state")
+
+
+def test_a_subscription_yields_what_was_recorded_and_what_comes(recorder: SQLiteApplicationRecorder) -> None:
+    recorder.insert_events([stored(1), stored(2)])
+    with recorder.subscribe() as subscription:
+        assert [next(subscription).id for _ in range(2)] == [1, 2]
+        recorder.insert_events([stored(3)])
+        assert next(subscription).id == 3
+        writer = threading.Timer(0.02, lambda: recorder.insert_events([stored(4), stored(5)]))
+        writer.start()
+        assert [next(subscription).id for _ in range(2)] == [4, 5]
+        writer.join()
+
+
+def test_a_subscription_begins_behind_a_position_and_knows_topics(recorder: SQLiteApplicationRecorder) -> None:
+    recorder.insert_events([stored(1), stored(2, "other"), stored(3), stored(4, "other")])
+    with recorder.subscribe(gt=2, topics=["other"]) as subscription:
+        assert next(subscription).id == 4
+        recorder.insert_events([stored(5), stored(6, "other")])
+        assert next(subscription).id == 6
+
+
+def test_a_stopped_subscription_ends(recorder: SQLiteApplicationRecorder) -> None:
+    with recorder.subscribe() as subscription:
+        stopper = threading.Timer(0.02, subscription.stop)
+        stopper.start()
+        assert list(subscription) == []
+        stopper.join()
+
+
+def test_many_subscriptions_see_everything_in_order(recorder: SQLiteApplicationRecorder) -> None:
+    seen: list[list[int]] = [[], [], []]
+
+    def follow(number: int) -> None:
+        with recorder.subscribe() as subscription:
+            for notification in subscription:
+                seen[number].append(notification.id)
+                if notification.id == 200:
+                    return
+
+    followers = [threading.Thread(target=follow, args=(number,)) for number in range(3)]
+    for follower in followers:
+        follower.start()
+    for version in range(1, 201):
+        recorder.insert_events([stored(version)])
+    for follower in followers:
+        follower.join(30)
+    assert seen == [list(range(1, 201))] * 3
+
+
+def test_commits_of_another_process_are_noticed(file_url: str) -> None:
+    with Journal.open(file_url) as journal:
+        command = [sys.executable, "-c", WRITER, file_url, "3"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as writer:
+            assert writer.stdin is not None
+            with journal._application.recorder.subscribe() as subscription:
+                for position in (1, 2, 3):
+                    writer.stdin.write("\n")
+                    writer.stdin.flush()
+                    assert next(subscription).id == position
+        assert writer.returncode == 0
+
+
+def test_nobody_watches_when_nobody_listens() -> None:
+    changes = Changes(lambda: 0)
+    listener = threading.Event()
+    before = threading.active_count()
+    changes.listen(listener)
+    assert listener.is_set()
+    assert threading.active_count() == before + 1
+    changes.unlisten(listener)
+    assert threading.active_count() == before
+    listener.clear()
+    changes.announce()
+    assert not listener.is_set()
