@@ -43,6 +43,7 @@ from ..projections import (
 )
 from .context import Context, ContextHolder, command_digest
 from .datastore import DEFAULT_LOCK_TIMEOUT_S
+from .group_commit import GroupCommit
 from .mapper import decode
 from .sessions import Sessions
 from .storage import Address, JournalApplication, open_application
@@ -107,6 +108,7 @@ class Journal(Projections):
     def __init__(self, address: Address, application: JournalApplication, policy: Policy, clock: Clock) -> None:
         self._address = address
         self._application = application
+        self._writer = GroupCommit(application.recorder)
         self._clock = clock
         self._context = ContextHolder()
         self._streams = StreamCache()
@@ -375,7 +377,7 @@ class Journal(Projections):
         ]
         stored = [self._application.mapper.to_stored_event(record) for record in records]
         try:
-            self._application.recorder.insert_events(stored)
+            self._writer.insert_events(stored)
         except IntegrityError:
             return False
         stream.advance(records)

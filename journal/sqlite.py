@@ -68,12 +68,15 @@ class SQLiteApplicationRecorder(library.SQLiteApplicationRecorder):
     def _insert_events(
         self, c: library.SQLiteCursor, stored_events: Sequence[StoredEvent], **_: Any
     ) -> Sequence[int] | None:
-        positions: list[int] = []
-        for stored in stored_events:
-            parameters = (_text(stored.originator_id), stored.originator_version, stored.topic, stored.state)
-            c.execute(self.insert_events_statement, parameters)
-            positions.append(c.lastrowid)
-        return positions
+        rows = [(_text(each.originator_id), each.originator_version, each.topic, each.state) for each in stored_events]
+        if len(rows) == 1:
+            c.execute(self.insert_events_statement, rows[0])
+            return [c.lastrowid]
+        c.executemany(self.insert_events_statement, rows)
+        # Nobody else writes meanwhile, so a transaction's positions follow each other.
+        c.execute("SELECT last_insert_rowid()")
+        last = c.fetchone()[0]
+        return range(last - len(rows) + 1, last + 1)
 
     def select_events(
         self,

@@ -1,0 +1,146 @@
+"""Group commit: callers in many threads share one transaction, and with it one wait for the disk."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from eventsourcing.persistence import AggregateRecorder, IntegrityError, OperationalError, StoredEvent
+
+MAX_EVENTS: Final = 1_000
+"""How many events one transaction takes; more wait for the next."""
+
+
+class _Request:
+    """What one caller wants appended, and what became of it."""
+
+    __slots__ = ("answered", "error", "events", "leads", "positions")
+
+    def __init__(self, events: Sequence[StoredEvent]) -> None:
+        self.events = events
+        self.positions: Sequence[int] | None = None
+        self.error: BaseException | None = None
+        self.leads = False
+        # Released once, when the request is answered or its caller is to lead. A bare lock is the cheapest to wait on.
+        self.answered = threading.Lock()
+        self.answered.acquire()
+
+    def result(self) -> Sequence[int] | None:
+        if self.error is not None:
+            raise self.error
+        return self.positions
+
+
+class GroupCommit:
+    """Appends through a recorder, together with whoever else is waiting.
+
+    A caller that finds nobody writing writes at once. Those who come meanwhile queue up; when the writer is done, the
+    first of them writes for all. Nobody is told that its events are recorded before the transaction is committed.
+
+    Args:
+        recorder: any recorder of the ``eventsourcing`` library.
+        max_events: how many events one transaction takes.
+    """
+
+    def __init__(self, recorder: AggregateRecorder, *, max_events: int = MAX_EVENTS) -> None:
+        self._recorder = recorder
+        self._max_events = max_events
+        self._mutex = threading.Lock()
+        self._queue: deque[_Request] = deque()
+        self._is_busy = False
+
+    def insert_events(self, stored_events: Sequence[StoredEvent]) -> Sequence[int] | None:
+        """Append events, all of them or none.
+
+        Returns:
+            What the recorder returns: their positions.
+
+        Raises:
+            IntegrityError: another event stands where one of these was to stand. Others in the transaction are not
+                affected.
+            OperationalError: the storage failed; nothing was appended.
+        """
+        with self._mutex:
+            if not self._is_busy:
+                self._is_busy = True
+                request = None
+            else:
+                request = _Request(stored_events)
+                self._queue.append(request)
+        if request is None:
+            # Alone: the shortest way. Whoever comes meanwhile is written for by the first of them.
+            try:
+                return self._recorder.insert_events(stored_events)
+            finally:
+                self._pass_on()
+        self._wait(request)
+        if request.leads:
+            self._lead(request)
+        return request.result()
+
+    def _wait(self, request: _Request) -> None:
+        try:
+            request.answered.acquire()
+        except BaseException:
+            # Interrupted. What is queued is withdrawn; a lead that was given must be given on.
+            with self._mutex:
+                if request in self._queue:
+                    self._queue.remove(request)
+            if request.leads:
+                self._pass_on()
+            raise
+
+    def _lead(self, request: _Request) -> None:
+        """Write for this caller and for those who wait."""
+        batch = [request]
+        with self._mutex:
+            size = len(request.events)
+            while self._queue and size + len(self._queue[0].events) <= self._max_events:
+                size += len(self._queue[0].events)
+                batch.append(self._queue.popleft())
+        try:
+            self._write(batch)
+        except BaseException as interruption:
+            for other in batch[1:]:
+                other.error = OperationalError(
+                    "the thread that was writing was interrupted; read again, and decide anew"
+                )
+            request.error = interruption
+        finally:
+            for other in batch[1:]:
+                other.answered.release()
+            self._pass_on()
+
+    def _write(self, batch: list[_Request]) -> None:
+        events = [event for request in batch for event in request.events]
+        try:
+            positions = self._recorder.insert_events(events)
+        except IntegrityError as conflict:
+            # One caller's conflict undid the transaction for all; the halves tell whose it was.
+            if len(batch) == 1:
+                batch[0].error = conflict
+                return
+            middle = len(batch) // 2
+            self._write(batch[:middle])
+            self._write(batch[middle:])
+        except Exception as error:
+            for request in batch:
+                request.error = error
+        else:
+            start = 0
+            for request in batch:
+                end = start + len(request.events)
+                request.positions = None if positions is None else positions[start:end]
+                start = end
+
+    def _pass_on(self) -> None:
+        """Let the next caller lead, if one waits."""
+        with self._mutex:
+            if not self._queue:
+                self._is_busy = False
+                return
+            successor = self._queue.popleft()
+            successor.leads = True
+        successor.answered.release()

@@ -1,0 +1,173 @@
+"""Group commit, around recorders of this package and of the library."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from eventsourcing.persistence import ApplicationRecorder, IntegrityError, OperationalError, StoredEvent
+from eventsourcing.popo import POPOApplicationRecorder
+from eventsourcing.sqlite import (
+    SQLiteApplicationRecorder as LibrarySQLiteRecorder,
+    SQLiteDatastore as LibrarySQLiteDatastore,
+)
+from muniment.journal.datastore import SQLiteDatastore
+from muniment.journal.group_commit import GroupCommit
+from muniment.journal.sqlite import SQLiteApplicationRecorder
+
+
+@pytest.fixture(params=["ours", "library", "popo"])
+def recorder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ApplicationRecorder]:
+    if request.param == "popo":
+        yield POPOApplicationRecorder()
+        return
+    name = str(tmp_path / "events.db")
+    recorder: Any
+    if request.param == "ours":
+        recorder = SQLiteApplicationRecorder(SQLiteDatastore(name))
+    else:
+        recorder = LibrarySQLiteRecorder(LibrarySQLiteDatastore(name, lock_timeout=30))
+    recorder.create_table()
+    yield recorder
+    recorder.datastore.close()
+
+
+def event(stream: int, version: int) -> StoredEvent:
+    return StoredEvent(UUID(int=stream), version, "topic", f"{stream}.{version}".encode())
+
+
+class Gate:
+    """Holds a recorder's first write until it is opened, and counts the writes."""
+
+    def __init__(self, recorder: ApplicationRecorder) -> None:
+        self.recorder = recorder
+        self.writes: list[int] = []
+        self.opened = threading.Event()
+        self.entered = threading.Event()
+        self.failure: Exception | None = None
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        self.writes.append(len(stored_events))
+        self.entered.set()
+        assert self.opened.wait(30)
+        if self.failure is not None:
+            raise self.failure
+        return self.recorder.insert_events(stored_events, **kwargs)
+
+
+def gather(group: GroupCommit, gate: Gate, requests: list[list[StoredEvent]]) -> list[Any]:
+    """Give requests from as many threads, the first alone and the others while it is being written."""
+    with ThreadPoolExecutor(len(requests)) as pool:
+
+        def insert(events: list[StoredEvent]) -> Any:
+            try:
+                return list(group.insert_events(events) or ())
+            except Exception as error:
+                return error
+
+        first = pool.submit(insert, requests[0])
+        assert gate.entered.wait(30)
+        others = []
+        for queued, events in enumerate(requests[1:], 1):
+            others.append(pool.submit(insert, events))
+            while len(group._queue) < queued:
+                pass
+        gate.opened.set()
+        return [first.result(30), *(other.result(30) for other in others)]
+
+
+def test_a_caller_alone_writes_at_once(recorder: ApplicationRecorder) -> None:
+    group = GroupCommit(recorder)
+    assert list(group.insert_events([event(1, 1), event(1, 2)]) or ()) == [1, 2]
+    assert list(group.insert_events([event(2, 1)]) or ()) == [3]
+
+
+def test_callers_who_come_while_one_writes_share_a_transaction(recorder: ApplicationRecorder) -> None:
+    gate = Gate(recorder)
+    group = GroupCommit(gate)  # type: ignore[arg-type]
+    answers = gather(group, gate, [[event(n, 1), event(n, 2)] for n in range(1, 8)])
+    assert gate.writes == [2, 12]
+    assert answers == [[2 * n + 1, 2 * n + 2] for n in range(7)]
+    stored = recorder.select_notifications(1, 100)
+    assert [(each.id, each.state) for each in stored] == [
+        (2 * n + version, f"{n + 1}.{version}".encode()) for n in range(7) for version in (1, 2)
+    ]
+
+
+def test_a_conflict_fails_only_the_caller_it_belongs_to(recorder: ApplicationRecorder) -> None:
+    recorder.insert_events([event(4, 1), event(6, 2)])
+    gate = Gate(recorder)
+    group = GroupCommit(gate)  # type: ignore[arg-type]
+    answers = gather(group, gate, [[event(n, 1), event(n, 2)] for n in range(1, 9)])
+    failed = {n for n, answer in enumerate(answers, 1) if isinstance(answer, IntegrityError)}
+    assert failed == {4, 6}
+    positions = sorted(position for answer in answers if isinstance(answer, list) for position in answer)
+    assert positions == list(range(3, 15))
+    assert [each.originator_version for each in recorder.select_events(UUID(int=4))] == [1]
+    assert [each.originator_version for each in recorder.select_events(UUID(int=6))] == [2]
+    for n, answer in enumerate(answers, 1):
+        if isinstance(answer, list):
+            assert answer[1] == answer[0] + 1
+            assert len(recorder.select_events(UUID(int=n))) == 2
+
+
+def test_a_failing_storage_fails_all_and_appends_nothing(recorder: ApplicationRecorder) -> None:
+    gate = Gate(recorder)
+    gate.failure = OperationalError("disk full")
+    group = GroupCommit(gate)  # type: ignore[arg-type]
+    answers = gather(group, gate, [[event(n, 1)] for n in range(1, 6)])
+    assert all(isinstance(answer, OperationalError) for answer in answers)
+    assert recorder.max_notification_id() in (None, 0)
+    gate.failure = None
+    assert list(group.insert_events([event(1, 1)]) or ()) == [1]
+
+
+def test_a_transaction_takes_no_more_than_it_should(recorder: ApplicationRecorder) -> None:
+    gate = Gate(recorder)
+    group = GroupCommit(gate, max_events=3)  # type: ignore[arg-type]
+    answers = gather(group, gate, [[event(n, 1)] for n in range(1, 9)])
+    assert answers == [[n] for n in range(1, 9)]
+    assert gate.writes == [1, 3, 3, 1]
+
+
+def test_many_threads_lose_nothing_and_keep_the_order_of_each_stream(recorder: ApplicationRecorder) -> None:
+    group = GroupCommit(recorder)
+
+    def insert(stream: int) -> list[int]:
+        positions: list[int] = []
+        for version in range(1, 41):
+            positions += group.insert_events([event(stream, version)]) or ()
+        return positions
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(insert, range(1, 17)))
+    assert sorted(position for answer in answers for position in answer) == list(range(1, 641))
+    for stream, answer in enumerate(answers, 1):
+        assert answer == sorted(answer)
+        stored = [each for each in recorder.select_notifications(1, 1_000) if each.originator_id == UUID(int=stream)]
+        assert [each.id for each in stored] == answer
+        assert [each.originator_version for each in stored] == list(range(1, 41))
+
+
+def test_a_caller_who_is_interrupted_while_it_waits_withdraws(recorder: ApplicationRecorder) -> None:
+    gate = Gate(recorder)
+    group = GroupCommit(gate)  # type: ignore[arg-type]
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(group.insert_events, [event(1, 1)])
+        assert gate.entered.wait(30)
+        main = threading.main_thread().ident
+        assert main is not None
+        threading.Timer(0.05, signal.pthread_kill, [main, signal.SIGINT]).start()
+        with pytest.raises(KeyboardInterrupt):
+            group.insert_events([event(2, 1)])
+        assert not group._queue
+        gate.opened.set()
+        assert list(first.result(30) or ()) == [1]
+        assert list(pool.submit(group.insert_events, [event(3, 1)]).result(30) or ()) == [2]
+    assert list(recorder.select_events(UUID(int=2))) == []
