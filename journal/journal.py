@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
-
-from eventsourcing.persistence import IntegrityError
+from weakref import WeakSet
 
 from ..domain import (
-    UNRECORDED,
-    Accepted,
-    CommandRefused,
-    ConcurrencyConflict,
     Decision,
-    IdempotencyConflict,
     InvalidArgument,
     JournalClosed,
     Policy,
     RecordedEvent,
-    Refused,
     UnknownPosition,
 )
 from ..projections import (
@@ -41,20 +34,15 @@ from ..projections import (
     WitnessesProjection,
     WitnessesView,
 )
-from .context import Context, ContextHolder, command_digest
+from .context import ContextHolder
 from .datastore import DEFAULT_LOCK_TIMEOUT_S
-from .group_commit import GroupCommit
+from .execution import Clock, Executor
+from .follow import Following
 from .mapper import decode
 from .sessions import Sessions
 from .storage import Address, JournalApplication, open_application
-from .streams import Stream, StreamCache
 
 ResultT = TypeVar("ResultT")
-Clock = Callable[[], int]
-
-MAX_ATTEMPTS: Final = 20
-"""How often a command is decided anew after losing a race, before ``ConcurrencyConflict``."""
-
 PAGE_SIZE: Final = 1_000
 
 
@@ -108,10 +96,8 @@ class Journal(Projections):
     def __init__(self, address: Address, application: JournalApplication, policy: Policy, clock: Clock) -> None:
         self._address = address
         self._application = application
-        self._writer = GroupCommit(application.recorder)
-        self._clock = clock
         self._context = ContextHolder()
-        self._streams = StreamCache()
+        self._followings: WeakSet[Following] = WeakSet()
         store = TemporalStore(application.datastore)
         projections = (
             OwnersProjection(),
@@ -123,7 +109,8 @@ class Journal(Projections):
         self._store = store
         self._projector = Projector(store, projections, self)
         super().__init__(store, self._projector)
-        self._idempotency_keys = IdempotencyView(store, self._projector)
+        idempotency_keys = IdempotencyView(store, self._projector)
+        self._executor = Executor(application, clock, self._context, idempotency_keys)
         self.sessions = Sessions(self, policy)
 
     @classmethod
@@ -170,7 +157,9 @@ class Journal(Projections):
         return self._address.url
 
     def close(self) -> None:
-        """Close the journal. Whatever is asked of it afterwards raises ``JournalClosed``."""
+        """Close the journal, and end what follows it. Whatever is asked of it afterwards raises ``JournalClosed``."""
+        for following in list(self._followings):
+            following.stop()
         self._application.datastore.translate_error = lambda _: JournalClosed(self.url)
         self._application.close()
 
@@ -229,28 +218,7 @@ class Journal(Projections):
             ConcurrencyConflict: other writers were faster at every attempt.
             JournalError: the storage failed; nothing was appended.
         """
-        context = self._context.current
-        digest = None
-        if context.idempotency_key is not None:
-            name = getattr(command, "func", command).__name__
-            digest = command_digest(f"{stream.partition('-')[0]}.{name}", (stream, *arguments))
-        known = self._streams.get(stream)
-        with known.lock:
-            for _ in range(MAX_ATTEMPTS):
-                if digest is not None:
-                    self._refresh(known)
-                    first = self._first_use(context, digest)
-                    if first is not None:
-                        return first.event.outcome  # type: ignore[no-any-return]
-                decision = self._decide(known, command, arguments)
-                if not decision.events or self._append(known, decision, context, digest):
-                    break
-                self._refresh(known)
-            else:
-                raise ConcurrencyConflict(stream, MAX_ATTEMPTS)
-        if isinstance(decision, Refused):
-            raise decision.error
-        return decision.result
+        return self._executor.execute(stream, command, arguments)
 
     def read_state(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
         """Bring a stream's state up to date, and look at it.
@@ -259,10 +227,7 @@ class Journal(Projections):
             stream: the stream's name.
             view: copies out of the state what the caller needs.
         """
-        known = self._streams.get(stream)
-        with known.lock:
-            self._refresh(known)
-            return view(known.state)
+        return self._executor.read_state(stream, view)
 
     def at(self, *, position: int | None = None, time: int | datetime | None = None) -> Projections:
         """The tables as they were.
@@ -335,7 +300,25 @@ class Journal(Projections):
             UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
         """
         for stored in self._application.recorder.select_events(stream, gt=after, desc=newest_first, limit=limit):
-            yield self._application.mapper.to_domain_event(stored)  # type: ignore[misc]
+            yield self._application.mapper.to_domain_event(stored)
+
+    def follow(self, after: int = 0, types: Collection[str] = ()) -> Following:
+        """Yield records as they are committed, by this process or another, beginning with those that are there.
+
+        Args:
+            after: begin behind this position; ``journal.head()`` for new ones only.
+            types: only records of these types, such as ``session.closed.v1``; all if there are none.
+
+        Returns:
+            An endless iterator, to be used in a ``with`` block. Closing the journal ends it too.
+
+        Raises:
+            InvalidArgument: a type or the position makes no sense.
+            UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
+        """
+        following = Following(self._application.recorder, self._application.mapper, after, types)
+        self._followings.add(following)
+        return following
 
     def replay(self, progress: Progress | None = None) -> RebuildReport:
         """Make every table anew from the first event, and compare it with what stood before.
@@ -350,50 +333,6 @@ class Journal(Projections):
 
     def __repr__(self) -> str:
         return f"<Journal {self.url}>"
-
-    def _decide(
-        self, stream: Stream, command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
-    ) -> Decision[ResultT]:
-        # A stale acceptance fails when it is appended. Anything else is only believed of the newest state.
-        try:
-            decision = command(stream.state, *arguments)
-            if isinstance(decision, Accepted) and decision.events:
-                return decision
-        except CommandRefused:
-            pass
-        self._refresh(stream)
-        return command(stream.state, *arguments)
-
-    def _append(self, stream: Stream, decision: Decision[Any], context: Context, digest: str | None) -> bool:
-        """Append a decision's events behind the last known version; False if another writer was faster."""
-        now = max(self._clock(), stream.recorded_at)
-        # The key goes with the event that says what the command answered. A refused command does not use it up.
-        *others, last = decision.events
-        metadata = [context.metadata(now)] * len(others)
-        metadata.append(context.metadata(now, digest if isinstance(decision, Accepted) else None))
-        records = [
-            RecordedEvent(UNRECORDED, stream.name, stream.version + offset, event, about)
-            for offset, (event, about) in enumerate(zip([*others, last], metadata, strict=True), 1)
-        ]
-        stored = [self._application.mapper.to_stored_event(record) for record in records]
-        try:
-            self._writer.insert_events(stored)
-        except IntegrityError:
-            return False
-        stream.advance(records)
-        return True
-
-    def _refresh(self, stream: Stream) -> None:
-        stream.advance(self.read_stream(stream.name, after=stream.version))
-
-    def _first_use(self, context: Context, digest: str) -> RecordedEvent | None:
-        key = context.idempotency_key
-        use = None if key is None else self._idempotency_keys.get(key)
-        if key is None or use is None:
-            return None
-        if use.command != digest:
-            raise IdempotencyConflict(key, f"{use.stream}@{use.version}")
-        return self.record(use.since)
 
 
 def _to_ms(time: int | datetime) -> int:

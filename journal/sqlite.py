@@ -76,7 +76,7 @@ class SQLiteApplicationRecorder(library.SQLiteApplicationRecorder):
         # Nobody else writes meanwhile, so a transaction's positions follow each other.
         c.execute("SELECT last_insert_rowid()")
         last = c.fetchone()[0]
-        return range(last - len(rows) + 1, last + 1)
+        return list(range(last - len(rows) + 1, last + 1))
 
     def select_events(
         self,

@@ -67,6 +67,7 @@ class JournalApplication(Application[str]):
     name = "muniment"
     factory: InfrastructureFactory[Any]
     recorder: SQLiteApplicationRecorder
+    mapper: EventMapper
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
         """Take the given settings only: the surrounding process may be configured for another application."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from muniment.domain import InvalidArgument, MunimentError, RecordedEvent, SessionNotFound
+from muniment.domain import CATALOGUE, InvalidArgument, MunimentError, RecordedEvent, SessionNotFound
 from muniment.journal import Journal, Projections
 from muniment.scripts.demo import run_demo
 from muniment.scripts.output import (
@@ -25,6 +26,7 @@ from muniment.scripts.output import (
     to_plain,
     utc,
 )
+from pydantic_core import to_json
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -150,6 +152,43 @@ def _log_of(journal: Journal, session: str | None, limit: int, *, oldest_first: 
         return list(journal.read(limit=limit or None))
     # Positions are without gaps, so the last ones are known.
     return list(journal.read(max(0, journal.head() - limit) if limit else 0))[::-1]
+
+
+@cli.command()
+@click.option("-n", "--limit", type=click.IntRange(min=0), default=10, show_default=True, help="Begin with so many.")
+@click.option("-f", "--follow", "follows", is_flag=True, help="Go on with what is committed from now on.")
+@click.option(
+    "--type",
+    "types",
+    multiple=True,
+    type=click.Choice(list(CATALOGUE)),
+    metavar="TYPE",
+    help="Only this type of event; may be given again.",
+)
+@_journal_options
+def tail(limit: int, follows: bool, types: tuple[str, ...], url: str, lock_timeout: float, as_json: bool) -> None:
+    """Print the last events, a line each, oldest first; with -f, go on until interrupted.
+
+    With --json, every line is one JSON object.
+    """
+    with _open(url, lock_timeout) as journal, ExitStack() as stack:
+        # Positions are without gaps, so the last ones are known.
+        after = max(0, journal.head() - limit)
+        records = stack.enter_context(journal.follow(after, types)) if follows else journal.read(after)
+        try:
+            for record in records:
+                if not types or record.type in types:
+                    _print_line(record, as_json=as_json)
+        except KeyboardInterrupt:
+            say("")
+
+
+def _print_line(record: RecordedEvent, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(to_json(record_to_plain(record)))
+    else:
+        when = utc(record.metadata.recorded_at)
+        click.echo(f"{record.position}  {when}  {record.id}  {record.type}  {describe(record.event)}")
 
 
 @cli.command("show")

@@ -7,10 +7,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from eventsourcing.persistence import StoredEvent
+from muniment.domain import InvalidArgument
 from muniment.journal import Journal
 from muniment.journal.changes import Changes
 from muniment.journal.datastore import SQLiteDatastore
@@ -18,6 +20,7 @@ from muniment.journal.sqlite import SQLiteApplicationRecorder
 
 WRITER = """
 import sys
+from muniment.domain import InvalidArgument
 from muniment.journal import Journal
 
 with Journal.open(sys.argv[1]) as journal:
@@ -100,6 +103,32 @@ def test_commits_of_another_process_are_noticed(file_url: str) -> None:
                     writer.stdin.flush()
                     assert next(subscription).id == position
         assert writer.returncode == 0
+
+
+def test_following_a_journal(journal: Journal) -> None:
+    journal.sessions.open("s-1")
+    with journal.follow() as following:
+        assert next(following).id == "session-s-1@1"
+        journal.sessions.claim("s-1", "alice")
+        assert next(following).type == "session.ownership_claimed.v1"
+    with journal.follow(after=1, types=["session.closed.v1", "session.opened.v1"]) as following:
+        journal.sessions.open("s-2")
+        assert next(following).position == 3
+
+
+def test_closing_the_journal_ends_what_follows_it(journal: Journal) -> None:
+    following = journal.follow()
+    closer = threading.Timer(0.02, journal.close)
+    closer.start()
+    assert list(following) == []
+    closer.join()
+    following.stop()
+
+
+@pytest.mark.parametrize("settings", [{"types": ["nonsense"]}, {"types": "session.opened.v1"}, {"after": -1}])
+def test_following_nonsense(journal: Journal, settings: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgument):
+        journal.follow(**settings)
 
 
 def test_nobody_watches_when_nobody_listens() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -99,6 +100,29 @@ def test_log(muniment: Callable[..., Result]) -> None:
     assert "--limit 0 lists all" in limited.stderr
     assert "session.capability_rejected.v1" in limited.stdout
     assert muniment("log", "-n", 0).stderr == ""
+
+
+def test_tail(muniment: Callable[..., Result]) -> None:
+    lines = muniment("tail", "-n", 2).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["5", "6"]
+    opened = muniment("tail", "--type", "session.opened.v1", "--json").stdout.splitlines()
+    assert [json.loads(line)["position"] for line in opened] == [1, 5]
+    assert muniment("tail", "--type", "nonsense").exit_code == 2
+
+
+def test_tail_follows_until_it_is_interrupted(url: str) -> None:
+    command = [sys.executable, "-m", "muniment.scripts.main", "tail", "-f", "-n", "1", "--journal", url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tail:
+        assert tail.stdout is not None
+        assert tail.stdout.readline().startswith("6  ")
+        with Journal.open(url) as journal:
+            for position in (7, 8):
+                journal.sessions.open(f"s-{position}")
+                assert tail.stdout.readline().startswith(f"{position}  ")
+        tail.send_signal(signal.SIGINT)
+        assert tail.wait(30) == 0
+        assert tail.stderr is not None
+        assert tail.stderr.read().strip() == ""
 
 
 def test_show(muniment: Callable[..., Result]) -> None:

@@ -1,0 +1,53 @@
+"""Following a journal: records as they are committed, by this process or another."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from types import TracebackType
+from typing import Self
+
+from ..domain import CATALOGUE, InvalidArgument, RecordedEvent
+from .mapper import EventMapper
+from .sqlite import SQLiteApplicationRecorder
+
+
+class Following(Iterator[RecordedEvent]):
+    """An endless iterator of records; use it in a ``with`` block, or ``stop`` it from any thread.
+
+    Args:
+        recorder: where events are recorded.
+        mapper: decodes them.
+        after: begin behind this position.
+        types: only records of these types; all if there are none.
+    """
+
+    def __init__(
+        self, recorder: SQLiteApplicationRecorder, mapper: EventMapper, after: int, types: Collection[str]
+    ) -> None:
+        if isinstance(types, str):
+            raise InvalidArgument("types", f"must be a list of type names, not the single string {types!r}")
+        unknown = sorted(set(types) - set(CATALOGUE))
+        if unknown:
+            raise InvalidArgument("types", f"must be names of event types; {unknown[0]!r} is none")
+        if after < 0:
+            raise InvalidArgument("after", f"must be a position, not {after}")
+        self._mapper = mapper
+        self._subscription = recorder.subscribe(gt=after, topics=sorted(types))
+        self._is_stopped = False
+
+    def __next__(self) -> RecordedEvent:
+        return self._mapper.to_domain_event(next(self._subscription))
+
+    def stop(self) -> None:
+        """End the iteration, also where another thread waits in it."""
+        if not self._is_stopped:
+            self._is_stopped = True
+            self._subscription.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
