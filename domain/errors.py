@@ -17,15 +17,18 @@
     ├── InvalidInput              the arguments make no sense, whatever the state
     │   ├── InvalidIdentifier
     │   ├── InvalidArgument
+    │   ├── InvalidExport
     │   └── UnknownPosition
     ├── ConcurrencyConflict       other writers were always faster
     ├── IdempotencyConflict       a key used again for something else
     └── JournalError              the journal itself cannot be used as asked
         ├── JournalNotFound
+        ├── JournalNotEmpty
         ├── NotAJournal
         ├── NewerSchema
         ├── JournalLocked
         ├── JournalUnavailable
+        ├── JournalDamaged
         ├── JournalClosed
         ├── UnknownEventType
         ├── DamagedRecord
@@ -300,6 +303,22 @@ class InvalidArgument(InvalidInput):
 
 
 @dataclass(eq=False)
+class InvalidExport(InvalidInput):
+    """A line of an export is no event of a journal, or not the one that comes next.
+
+    Attributes:
+        line: the line's number, from 1.
+        problem: what is wrong with it.
+    """
+
+    line: int
+    problem: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.problem}"
+
+
+@dataclass(eq=False)
 class UnknownPosition(InvalidInput):
     """A position that the journal has not reached.
 
@@ -361,6 +380,20 @@ class JournalNotFound(JournalError):
 
 
 @dataclass(eq=False)
+class JournalNotEmpty(JournalError):
+    """The journal holds events, and what was asked takes an empty one, or a place where there is none.
+
+    Attributes:
+        path: where it is.
+    """
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.path} exists and is not empty; name another place"
+
+
+@dataclass(eq=False)
 class NotAJournal(JournalError):
     """The file exists and is something else; it was not touched."""
 
@@ -419,6 +452,21 @@ class JournalUnavailable(JournalError):
 
     def __str__(self) -> str:
         return f"{self.path} cannot be used: {self.problem}"
+
+
+@dataclass(eq=False)
+class JournalDamaged(JournalError):
+    """The file is a journal, and its storage is damaged: cut off, or overwritten.
+
+    Attributes:
+        problem: what the storage said.
+    """
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.path} is damaged: {self.problem}; go back to a backup or an export"
 
 
 @dataclass(eq=False)

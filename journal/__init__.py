@@ -2,14 +2,18 @@
 
 from .execution import Clock
 from .follow import Following
-from .journal import Journal, Projections, system_clock
+from .journal import Journal, system_clock
 from .sessions import Sessions
+from .tables import Projections
+from .verification import Finding, VerificationReport
 
 __all__ = [
     "Clock",
+    "Finding",
     "Following",
     "Journal",
     "Projections",
     "Sessions",
+    "VerificationReport",
     "system_clock",
 ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from weakref import WeakSet
@@ -20,19 +21,15 @@ from ..domain import (
 )
 from ..projections import (
     AuditProjection,
-    AuditView,
     IdempotencyProjection,
     IdempotencyView,
     OwnersProjection,
-    OwnersView,
     Progress,
     Projector,
     RebuildReport,
     TemporalStore,
     TimelineProjection,
-    TimelineView,
     WitnessesProjection,
-    WitnessesView,
 )
 from .context import ContextHolder
 from .datastore import DEFAULT_LOCK_TIMEOUT_S
@@ -41,6 +38,9 @@ from .follow import Following
 from .mapper import decode
 from .sessions import Sessions
 from .storage import Address, JournalApplication, open_application
+from .tables import Projections
+from .upkeep import backup, export_lines, import_lines
+from .verification import VerificationReport, verify
 
 ResultT = TypeVar("ResultT")
 PAGE_SIZE: Final = 1_000
@@ -49,41 +49,6 @@ PAGE_SIZE: Final = 1_000
 def system_clock() -> int:
     """The system's time, UTC, in ms since 1970."""
     return time.time_ns() // 1_000_000
-
-
-class Projections:
-    """The tables as they are, or as they were at one position.
-
-    Attributes:
-        position: the position they are read as of; None for now.
-    """
-
-    def __init__(self, store: TemporalStore, projector: Projector, position: int | None = None) -> None:
-        self.position = position
-        self._owners = OwnersView(store, projector, position)
-        self._audit = AuditView(store, projector, position)
-        self._witnesses = WitnessesView(store, projector, position)
-        self._timeline = TimelineView(store, projector, position)
-
-    @property
-    def owners(self) -> OwnersView:
-        """Who holds each session: a mapping from session id to owner, generation, scope, status and since."""
-        return self._owners
-
-    @property
-    def audit(self) -> AuditView:
-        """What became of every artifact."""
-        return self._audit
-
-    @property
-    def witnesses(self) -> WitnessesView:
-        """Every witness: a mapping from (session id, witness id) to what became of it."""
-        return self._witnesses
-
-    @property
-    def timeline(self) -> TimelineView:
-        """Which position the journal had reached at a time."""
-        return self._timeline
 
 
 class Journal(Projections):
@@ -99,7 +64,7 @@ class Journal(Projections):
         self._context = ContextHolder()
         self._followings: WeakSet[Following] = WeakSet()
         store = TemporalStore(application.datastore)
-        projections = (
+        self._projections = (
             OwnersProjection(),
             AuditProjection(),
             WitnessesProjection(),
@@ -107,7 +72,7 @@ class Journal(Projections):
             IdempotencyProjection(),
         )
         self._store = store
-        self._projector = Projector(store, projections, self)
+        self._projector = Projector(store, self._projections, self)
         super().__init__(store, self._projector)
         idempotency_keys = IdempotencyView(store, self._projector)
         self._executor = Executor(application, clock, self._context, idempotency_keys)
@@ -140,6 +105,7 @@ class Journal(Projections):
             JournalNotFound: it is missing, and ``create`` is false.
             NotAJournal: the file is something else.
             NewerSchema: a newer Muniment wrote it.
+            JournalDamaged: its storage is damaged.
             JournalLocked: another process kept it locked.
             JournalUnavailable: it cannot be read or written.
         """
@@ -330,6 +296,55 @@ class Journal(Projections):
             ProjectionStopped, UnknownEventType, DamagedRecord: an event cannot be folded; the tables stay as they were.
         """
         return self._projector.rebuild(progress)
+
+    def verify(self, progress: Progress | None = None) -> VerificationReport:
+        """Check the storage, every record, laws 1 and 4 over the whole past, and the tables; write nothing.
+
+        Args:
+            progress: called with how much is done, and how much there is.
+
+        Returns:
+            What was found, each with its layer and position.
+        """
+        return verify(self._application, self._store, self._projections, progress)
+
+    def backup(self, path: str | Path) -> int:
+        """Copy the journal's file while it is in use, as it is at one moment, and check the copy.
+
+        Args:
+            path: where to; nothing may be there.
+
+        Returns:
+            The copy's last position.
+
+        Raises:
+            JournalNotEmpty: something is there.
+            JournalUnavailable: it cannot be written, or the copy is damaged.
+        """
+        return backup(self._application, Path(path), self._address)
+
+    def export(self, progress: Progress | None = None) -> Iterator[bytes]:
+        """Write every event as a line of JSON, a CloudEvent of version 1.0.
+
+        Args:
+            progress: called with the position reached and the position aimed for.
+
+        Raises:
+            DamagedRecord: when a row that is no record is reached.
+        """
+        return export_lines(self._application, progress)
+
+    def import_export(self, lines: Iterable[bytes | str]) -> int:
+        """Append what ``export`` wrote, to an empty journal: the same positions, ids, times. All of it, or nothing.
+
+        Returns:
+            How many events were appended.
+
+        Raises:
+            InvalidExport: a line is no event, or not the one that comes next.
+            JournalNotEmpty: the journal holds events already.
+        """
+        return import_lines(self._application, lines, self._address)
 
     def __repr__(self) -> str:
         return f"<Journal {self.url}>"

@@ -111,6 +111,14 @@ class SQLiteApplicationRecorder(library.SQLiteApplicationRecorder):
         """
         return SQLiteSubscription(self, gt, topics)
 
+    def is_empty(self, c: library.SQLiteCursor) -> bool:
+        """Whether nothing was ever recorded, asked inside a transaction."""
+        return self._max_notification_id(c) is None
+
+    def append(self, c: library.SQLiteCursor, stored_events: Sequence[StoredEvent]) -> Sequence[int] | None:
+        """Append events inside a transaction."""
+        return self._insert_events(c, stored_events)
+
     def select_rows(self, after: int, limit: int) -> list[Any]:
         """Events of all originators behind a position, as plain rows: the fastest way to read many."""
         with self.datastore.transaction(commit=False) as c:

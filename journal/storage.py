@@ -11,7 +11,15 @@ from eventsourcing.application import Application
 from eventsourcing.persistence import InfrastructureFactory
 from eventsourcing.utils import Environment, EnvType
 
-from ..domain import InvalidArgument, JournalLocked, JournalNotFound, JournalUnavailable, NewerSchema, NotAJournal
+from ..domain import (
+    InvalidArgument,
+    JournalDamaged,
+    JournalLocked,
+    JournalNotFound,
+    JournalUnavailable,
+    NewerSchema,
+    NotAJournal,
+)
 from .datastore import SQLiteDatastore, library_error
 from .mapper import EventMapper
 from .sqlite import SQLiteApplicationRecorder, SQLiteFactory
@@ -113,7 +121,7 @@ def open_application(address: Address, *, create: bool, lock_timeout_s: float, s
     )
     datastore = application.datastore
     datastore.lock_timeout = lock_timeout_s
-    datastore.translate_error = lambda error: _storage_error(error, address, lock_timeout_s)
+    datastore.translate_error = lambda error: storage_error(error, address, lock_timeout_s)
     if not is_ready:
         try:
             _create(application, address)
@@ -156,7 +164,7 @@ def _inspect_database(path: Path, *, create: bool, lock_timeout_s: float) -> boo
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise _storage_error(error, Address("", path), lock_timeout_s) from error
+        raise storage_error(error, Address("", path), lock_timeout_s) from error
     if not is_journal and not create:
         raise NotAJournal(str(path), "it is an empty database")
     return is_journal
@@ -193,7 +201,7 @@ def _create(application: JournalApplication, address: Address) -> None:
         cursor.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
 
-def _storage_error(error: sqlite3.Error, address: Address, lock_timeout_s: float) -> Exception:
+def storage_error(error: sqlite3.Error, address: Address, lock_timeout_s: float) -> Exception:
     """What a failure of the storage means to the journal's user; a version conflict stays the library's error."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -202,4 +210,6 @@ def _storage_error(error: sqlite3.Error, address: Address, lock_timeout_s: float
         return library_error(error)
     if code == sqlite3.SQLITE_NOTADB:
         return NotAJournal(str(address), "it is not an SQLite database")
+    if code == sqlite3.SQLITE_CORRUPT:
+        return JournalDamaged(str(address), str(error))
     return JournalUnavailable(str(address), str(error))

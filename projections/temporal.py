@@ -7,7 +7,7 @@ position p are those with ``since <= p < until``.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast
@@ -49,6 +49,14 @@ class TemporalTable:
     def physical_name(self) -> str:
         """The table's name in the database."""
         return f"projection_{self.name}_v{self.version}"
+
+    def order(self, row: Row) -> Row:
+        """What rows are sorted by: the key, and the position they began at."""
+        return (*row[: len(self.key)], self.row_position(row))
+
+    def row_position(self, row: Row) -> int:
+        """The position at which a row began."""
+        return int(row[len(self.key) + len(self.columns)])
 
     @property
     def selected(self) -> str:
@@ -211,6 +219,28 @@ class TemporalStore(SQLiteTrackingRecorder):
         )
         row = cursor.fetchone()
         return None if row is None else tuple(row)
+
+    def scan(self, table: TemporalTable, position: int) -> Iterator[Row]:
+        """Read a table's whole history as it was at a position, in pages, by key and time.
+
+        Yields:
+            Rows with their ``until`` at the end, as they stood then.
+        """
+        keys = [*table.key, "since"]
+        columns = [*table.key, *table.columns, "since"]
+        after: list[Value] = []
+        while True:
+            behind = f"AND ({', '.join(keys)}) > ({', '.join('?' * len(keys))}) " if after else ""
+            rows = self._fetch(
+                f"SELECT {', '.join(columns)}, CASE WHEN until>? THEN {FOREVER} ELSE until END "
+                f"FROM {table.physical_name} WHERE since<=? {behind}ORDER BY {', '.join(keys)} LIMIT 1000",
+                [position, position, *after],
+            )
+            yield from rows
+            if len(rows) < 1_000:
+                return
+            last = dict(zip([*columns, "until"], rows[-1], strict=True))
+            after = [last[name] for name in keys]
 
     def get(self, table: TemporalTable, position: int | None, key: tuple[Value, ...]) -> Row | None:
         """Read one row as it is, or as it was."""

@@ -1,4 +1,4 @@
-"""The command line: ``muniment log``, ``show``, ``owners``, ``audit``, ``replay``, ``demo``."""
+"""The command line."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import click
-from muniment.domain import CATALOGUE, InvalidArgument, MunimentError, RecordedEvent, SessionNotFound
-from muniment.journal import Journal, Projections
+from muniment.domain import CATALOGUE, InvalidArgument, JournalDamaged, MunimentError, RecordedEvent, SessionNotFound
+from muniment.journal import Finding, Journal, Projections, VerificationReport
 from muniment.scripts.demo import run_demo
 from muniment.scripts.output import (
     describe,
@@ -277,3 +277,63 @@ def replay(url: str, lock_timeout: float, as_json: bool) -> None:
         if rows:
             show(table("Rows that are not as they had stood", ["table", "row is", "row"], rows[:50]))
     sys.exit(1 if differing else 0)
+
+
+@cli.command()
+@_journal_options
+def verify(url: str, lock_timeout: float, as_json: bool) -> None:
+    """Check the storage, every record, the laws over the whole past, and the tables; write nothing.
+
+    Exits with 1 if anything is found.
+    """
+    try:
+        with _open(url, lock_timeout) as journal, progress_bar("verifying") as progress:
+            report = journal.verify(progress)
+    except JournalDamaged as error:
+        report = VerificationReport(0, (Finding("storage", None, error.problem),))
+    if as_json:
+        findings = [finding._asdict() for finding in report.findings]
+        envelope("verify", {"events": report.events, "findings": findings}, journal=url)
+    else:
+        show(f"{report.events} events read; {len(report.findings)} findings")
+        if report.findings:
+            show(table("Findings", ["layer", "position", "problem"], report.findings))
+    sys.exit(1 if report.findings else 0)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_journal_options
+def backup(file: Path, url: str, lock_timeout: float, as_json: bool) -> None:
+    """Copy the journal to FILE while it is in use, as it is at one moment, and check the copy."""
+    with _open(url, lock_timeout) as journal:
+        position = journal.backup(file)
+    if as_json:
+        envelope("backup", {"file": str(file), "events": position}, journal=url, position=position)
+    else:
+        show(f"{position} events copied to {file}, and the copy checked")
+
+
+@cli.command("export")
+@_journal_options
+def export_events(url: str, lock_timeout: float, as_json: bool) -> None:
+    """Print every event as a line of JSON, a CloudEvent of version 1.0; --json changes nothing."""
+    with _open(url, lock_timeout) as journal, progress_bar("exporting") as progress:
+        for line in journal.export(progress):
+            click.echo(line)
+
+
+@cli.command("import")
+@click.argument("file", type=click.File("rb"))
+@_journal_options
+def import_events(file: BinaryIO, url: str, lock_timeout: float, as_json: bool) -> None:
+    """Make a journal from FILE, which `export` printed: the same positions, ids, times. All of it, or nothing.
+
+    FILE may be - for standard input. The journal must be missing or empty.
+    """
+    with Journal.open(url, lock_timeout_s=lock_timeout) as journal:
+        imported = journal.import_export(file)
+    if as_json:
+        envelope("import", {"events": imported}, journal=url, position=imported)
+    else:
+        show(f"{imported} events imported")

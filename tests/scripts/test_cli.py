@@ -242,6 +242,50 @@ def test_damaged_and_unknown_events(muniment: Callable[..., Result], tmp_path: P
     assert data(muniment("show", 4, "--json"))["position"] == 4
 
 
+def test_verify(muniment: Callable[..., Result], tmp_path: Path) -> None:
+    data(muniment("owners", "--json"))
+    assert data(muniment("verify", "--json")) == {"events": 6, "findings": []}
+    assert "6 events read; 0 findings" in muniment("verify").stdout
+    path = tmp_path / "journal.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("UPDATE projection_owners_v1 SET owner='mallory' WHERE since=4")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    found = muniment("verify", "--json")
+    assert found.exit_code == 1
+    assert {each["layer"] for each in json.loads(found.stdout)["data"]["findings"]} == {"table"}
+    assert "mallory" in muniment("verify").stdout
+    path.write_bytes(path.read_bytes()[:5_000])
+    cut_off = muniment("verify", "--json")
+    assert cut_off.exit_code == 1
+    assert json.loads(cut_off.stdout)["data"]["findings"][0]["layer"] == "storage"
+    assert muniment("owners").exit_code == 2
+
+
+def test_backup_export_and_import(muniment: Callable[..., Result], tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    assert data(muniment("backup", copy, "--json"))["events"] == 6
+    assert muniment("backup", copy).exit_code == 2
+    assert muniment("verify", "--journal", f"sqlite:///{copy}").exit_code == 0
+    exported = muniment("export")
+    assert exported.exit_code == 0
+    lines = tmp_path / "export.jsonl"
+    lines.write_text(exported.stdout)
+    target = f"sqlite:///{tmp_path}/imported.db"
+    assert data(muniment("import", lines, "--journal", target, "--json"))["events"] == 6
+    assert muniment("export", "--journal", target).stdout == exported.stdout
+    again = muniment("import", lines, "--journal", target)
+    assert again.exit_code == 2
+    assert "not empty" in again.stderr
+    lines.write_text(exported.stdout.replace("agent-b", "", 1))
+    refused = muniment("import", lines, "--journal", f"sqlite:///{tmp_path}/refused.db")
+    assert refused.exit_code == 2
+    assert "line " in refused.stderr
+    piped = f"sqlite:///{tmp_path}/piped.db"
+    result = CliRunner().invoke(cli, ["import", "-", "--journal", piped], input=exported.stdout)
+    assert "6 events imported" in result.stdout
+
+
 def test_every_command_has_help_and_knows_json() -> None:
     for name, command in cli.commands.items():
         assert command.help, name

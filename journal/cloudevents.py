@@ -1,0 +1,119 @@
+"""A journal as JSON lines of CloudEvents 1.0, and back, event for event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import orjson
+from eventsourcing.persistence import StoredEvent
+
+from ..domain import DamagedRecord, InvalidExport, JournalError
+from .mapper import Row, decode
+
+SOURCE: Final = "urn:muniment"
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Names of extension attributes are lower-case letters and digits, and their integers have 32 bits.
+_EXTENSIONS: Final = {
+    "actor": "actor",
+    "correlation_id": "correlationid",
+    "causation_id": "causationid",
+    "idempotency_key": "idempotencykey",
+    "command": "command",
+    "tick": "tick",
+    "compensates": "compensates",
+}
+_ENCODED: Final = {"tick", "compensates"}
+
+
+def to_line(row: Row, source: str = SOURCE) -> bytes:
+    """Write a row as one CloudEvent: id, stream as ``subject``, position as ``sequence``, metadata as extensions.
+
+    Raises:
+        DamagedRecord: the row's content is not what a row holds.
+    """
+    position, stream, version, type_name, state = row
+    try:
+        envelope = orjson.loads(state)
+        metadata = dict(envelope["metadata"])
+        time = _EPOCH + timedelta(milliseconds=metadata.pop("recorded_at"))
+        event = {
+            "specversion": "1.0",
+            "id": f"{stream}@{version}",
+            "source": source,
+            "type": type_name,
+            "subject": stream,
+            "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "datacontenttype": "application/json",
+            "sequence": str(position),
+        }
+        for name, value in metadata.items():
+            event[_EXTENSIONS[name]] = orjson.dumps(value).decode() if name in _ENCODED else value
+        event["data"] = envelope["data"]
+        return orjson.dumps(event)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        problem = f"{type(error).__name__}: {error}"
+        raise DamagedRecord(type_name, stream, version, position, problem) from error
+
+
+def from_lines(lines: Iterable[bytes | str]) -> Iterator[tuple[StoredEvent, int]]:
+    """Read what ``to_line`` wrote, from position 1; check that nothing is missing, doubled or damaged.
+
+    Yields:
+        Each event as it is to be stored, and its position.
+
+    Raises:
+        InvalidExport: a line is no event of a journal, or not the one that comes next.
+    """
+    versions: dict[str, int] = {}
+    times: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        stored, recorded_at = _from_line(number, line)
+        stream = str(stored.originator_id)
+        if stored.originator_version != versions.get(stream, 0) + 1:
+            problem = f"event {stream}@{stored.originator_version} does not follow version {versions.get(stream, 0)}"
+            raise InvalidExport(number, problem)
+        if recorded_at < times.get(stream, 0):
+            raise InvalidExport(number, "the time is before that of the stream's last event")
+        versions[stream], times[stream] = stored.originator_version, recorded_at
+        yield stored, number
+
+
+def _from_line(number: int, line: bytes | str) -> tuple[StoredEvent, int]:
+    try:
+        event = orjson.loads(line)
+        if not isinstance(event, Mapping) or event.get("specversion") != "1.0":
+            raise InvalidExport(number, "not a CloudEvent of version 1.0")
+        stream, version = str(event["subject"]), _version(event)
+        if event["sequence"] != str(number):
+            raise InvalidExport(number, f"expected the event at position {number}, found {event['sequence']!r}")
+        recorded_at = _milliseconds(event["time"])
+        metadata = {"recorded_at": recorded_at}
+        for name, attribute in _EXTENSIONS.items():
+            if attribute in event:
+                value = event[attribute]
+                metadata[name] = orjson.loads(value) if name in _ENCODED else value
+        state = orjson.dumps({"data": event["data"], "metadata": metadata})
+        decode((number, stream, version, event["type"], state))
+    except JournalError as error:
+        raise InvalidExport(number, str(error)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidExport(number, f"{type(error).__name__}: {error}") from error
+    return StoredEvent(stream, version, event["type"], state), recorded_at
+
+
+def _version(event: Mapping[str, Any]) -> int:
+    stream, _, version = event["id"].rpartition("@")
+    if stream != event["subject"]:
+        raise ValueError(f"the id {event['id']!r} is not of the stream {event['subject']!r}")
+    return int(version)
+
+
+def _milliseconds(time: str) -> int:
+    moment = datetime.fromisoformat(time)
+    if moment.tzinfo is None:
+        raise ValueError(f"the time {time!r} has no time zone")
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -1,0 +1,214 @@
+"""Checking a journal from the disk up: the storage, every record, the laws over the whole past, the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from ..domain import JournalError, RecordedEvent, session as events
+from ..projections import Progress, Projection, Projector, Row, TemporalStore, TemporalTable
+from .datastore import SQLiteDatastore
+from .mapper import decode
+from .storage import JournalApplication
+
+PAGE_SIZE = 1_000
+
+
+class Finding(NamedTuple):
+    """Something that is not as it must be.
+
+    Attributes:
+        layer: ``storage``, ``record``, ``law`` or ``table``.
+        position: the position it was found at; None where it is not at one.
+        problem: what is wrong.
+    """
+
+    layer: str
+    position: int | None
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationReport:
+    """What a verification found.
+
+    Attributes:
+        events: how many events were read.
+        findings: everything that is wrong, lowest layer first.
+    """
+
+    events: int
+    findings: tuple[Finding, ...]
+
+
+def verify(
+    application: JournalApplication,
+    store: TemporalStore,
+    projections: tuple[Projection, ...],
+    progress: Progress | None,
+) -> VerificationReport:
+    """Check everything that can be checked without a second opinion; nothing is written to the journal."""
+    try:
+        findings = list(_storage(application))
+        head = application.recorder.max_notification_id() or 0
+        past = _Past(application, head, progress)
+        findings += past.check()
+    except JournalError as error:
+        return VerificationReport(0, (Finding("storage", None, str(error)),))
+    if past.is_readable:
+        findings += _tables(past, store, projections)
+    else:
+        findings.append(Finding("table", None, "not checked: the events cannot all be read"))
+    return VerificationReport(past.count, tuple(findings))
+
+
+def _storage(application: JournalApplication) -> Iterator[Finding]:
+    with application.datastore.transaction(commit=False) as cursor:
+        cursor.execute("PRAGMA integrity_check")
+        problems = [row[0] for row in cursor.fetchall()]
+    if problems != ["ok"]:
+        yield from (Finding("storage", None, problem) for problem in problems)
+
+
+class _Past:
+    """The events up to a position, read once to check them and once to fold them."""
+
+    def __init__(self, application: JournalApplication, head: int, progress: Progress | None) -> None:
+        self._application = application
+        self._head = head
+        self._progress = progress
+        self._done = 0
+        self.count = 0
+        self.is_readable = True
+        self._versions: dict[str, tuple[int, int]] = {}
+        self._generations: dict[str, int] = {}
+        self._outstanding: dict[str, set[int]] = {}
+        self._witnesses: dict[str, int] = {}
+
+    def head(self) -> int:
+        return self._head
+
+    def read(self, after: int, limit: int) -> Iterator[RecordedEvent]:
+        """Decode records for folding."""
+        rows = self._application.recorder.select_rows(after, min(limit, self._head - after))
+        yield from map(decode, rows)
+        self._advance(len(rows))
+
+    def check(self) -> Iterator[Finding]:
+        """Read every row; say what is wrong with it."""
+        last = 0
+        while rows := self._application.recorder.select_rows(last, PAGE_SIZE):
+            for row in rows:
+                position = row[0]
+                if position > self._head:
+                    return
+                if position != last + 1:
+                    yield Finding("record", position, f"positions {last + 1} to {position - 1} are missing")
+                last = position
+                self.count += 1
+                try:
+                    record = decode(row)
+                except JournalError as error:
+                    self.is_readable = False
+                    yield Finding("record", position, str(error))
+                else:
+                    yield from self._check_order(record)
+                    yield from self._check_laws(record)
+            self._advance(len(rows))
+
+    def _advance(self, count: int) -> None:
+        self._done += count
+        if self._progress is not None:
+            self._progress(self._done, 2 * self._head)
+
+    def _check_order(self, record: RecordedEvent) -> Iterator[Finding]:
+        version, recorded_at = self._versions.get(record.stream, (0, 0))
+        if record.version != version + 1:
+            yield Finding("record", record.position, f"{record.id} does not follow version {version} of its stream")
+        if record.metadata.recorded_at < recorded_at:
+            yield Finding("record", record.position, f"{record.id} was recorded before the event that it follows")
+        self._versions[record.stream] = (record.version, record.metadata.recorded_at)
+
+    def _check_laws(self, record: RecordedEvent) -> Iterator[Finding]:
+        event: Any = record.event
+        if isinstance(event, _GENERATION_GIVERS):
+            last = self._generations.get(record.stream, 0)
+            if event.capability.generation <= last:
+                problem = f"law 1: generation {event.capability.generation} is given after {last}"
+                yield Finding("law", record.position, problem)
+            self._generations[record.stream] = max(last, event.capability.generation)
+        outstanding = self._outstanding.setdefault(record.stream, set())
+        if isinstance(event, events.ReadinessWitnessIssued):
+            number = event.witness.witness_id
+            if number <= self._witnesses.get(record.stream, 0):
+                yield Finding("law", record.position, f"law 4: witness {number} is issued again")
+            self._witnesses[record.stream] = number
+            outstanding.add(number)
+        elif isinstance(event, events.ReadinessWitnessConsumed):
+            number = event.witness.witness_id
+            if number not in outstanding:
+                yield Finding("law", record.position, f"law 4: witness {number} is consumed, and is not outstanding")
+            outstanding.discard(number)
+        elif isinstance(event, _ENDINGS):
+            voided = {witness.witness_id for witness in event.voided}
+            if voided != outstanding:
+                problem = f"law 4: witnesses {sorted(outstanding)} end here, and the event voids {sorted(voided)}"
+                yield Finding("law", record.position, problem)
+            outstanding.clear()
+
+
+_GENERATION_GIVERS = (
+    events.OwnershipClaimed,
+    events.OwnershipTransferred,
+    events.ScopeAttenuated,
+    events.TransferCommitted,
+)
+_ENDINGS = (
+    events.OwnershipReleased,
+    events.OwnershipTransferred,
+    events.ScopeAttenuated,
+    events.TransferCommitted,
+    events.OwnerDied,
+    events.TransferAbandoned,
+    events.TransferCommitFailed,
+    events.SessionClosed,
+)
+
+
+def _tables(past: _Past, store: TemporalStore, projections: tuple[Projection, ...]) -> Iterator[Finding]:
+    """Fold the events into fresh tables elsewhere, and compare them with the stored ones, row by row."""
+    head = past.head()
+    with TemporaryDirectory(prefix="muniment-") as folder:
+        datastore = SQLiteDatastore(str(Path(folder) / "tables.db"), synchronous="OFF")
+        try:
+            fresh = TemporalStore(datastore)
+            projector = Projector(fresh, projections, past)
+            for projection in projections:
+                projector.catch_up(projection.name)
+                reached = store.position(projection.tracking_name)
+                if reached > head:
+                    yield Finding("table", None, f"{projection.name} claims position {reached}, and the end is {head}")
+                for table in projection.tables:
+                    until = min(reached, head)
+                    yield from _compare(table, store.scan(table, until), fresh.scan(table, until))
+        finally:
+            datastore.close()
+
+
+def _compare(table: TemporalTable, stored: Iterator[Row], expected: Iterator[Row]) -> Iterator[Finding]:
+    """Walk two sorted runs of rows; say which rows only one of them has."""
+    mine, theirs = next(stored, None), next(expected, None)
+    while mine is not None or theirs is not None:
+        if mine == theirs:
+            mine, theirs = next(stored, None), next(expected, None)
+        elif theirs is None or (mine is not None and table.order(mine) <= table.order(theirs)):
+            row = mine or ()
+            yield Finding("table", table.row_position(row), f"{table.name} has a row that no event gives: {row}")
+            mine = next(stored, None)
+        else:
+            problem = f"{table.name} lacks a row that the events give: {theirs}"
+            yield Finding("table", table.row_position(theirs), problem)
+            theirs = next(expected, None)

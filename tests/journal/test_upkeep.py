@@ -1,0 +1,283 @@
+"""Backup, export and import, and verification."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+from hypothesis import given, settings, strategies as st
+from muniment.domain import InvalidExport, JournalDamaged, JournalNotEmpty, JournalUnavailable, Policy
+from muniment.journal import Finding, Journal
+
+from ..command_sequences import COMMANDS, Command, Giver
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A journal with a little history."""
+    path = tmp_path / "journal.db"
+    with Journal.open(f"sqlite:///{path}") as journal, journal.context(actor="tests", correlation_id="c-1", tick=2**40):
+        journal.sessions.open("s-1", roles=["naïve ☃"])
+        held = journal.sessions.claim("s-1", "alice")
+        witness = journal.sessions.issue_witness(held, "ready")
+        journal.sessions.issue_witness(held, "other")
+        journal.sessions.consume_witness(held, witness)
+        with journal.context(idempotency_key="k"):
+            journal.sessions.transfer(held, "bob")
+        journal.sessions.open("s-2")
+        len(journal.owners)
+    return path
+
+
+def reopened(path: Path) -> Journal:
+    return Journal.open(f"sqlite:///{path}")
+
+
+@settings(max_examples=40)
+@given(COMMANDS, st.sampled_from([Policy(), Policy.reference()]))
+def test_importing_an_export_gives_the_same_journal(commands: list[Command], policy: Policy) -> None:
+    with Journal.open("memory://", policy=policy) as journal, Journal.open("memory://") as copy:
+        Giver(journal).give_all(commands)
+        lines = list(journal.export())
+        assert copy.import_export(lines) == journal.head()
+        assert list(copy.export()) == lines
+        assert list(copy.read()) == list(journal.read())
+        assert dict(copy.owners) == dict(journal.owners)
+        assert copy.verify().findings == ()
+
+
+def test_an_import_has_the_same_bytes(path: Path, tmp_path: Path) -> None:
+    with reopened(path) as journal, reopened(tmp_path / "copy.db") as copy:
+        copy.import_export(journal.export())
+        rows = [each._application.recorder.select_rows(0, 100) for each in (journal, copy)]
+        assert rows[0] == rows[1]
+        with copy.context(idempotency_key="k"):
+            assert copy.sessions.transfer(copy.record(2).event.outcome, "bob").owner == "bob"
+        assert copy.head() == 7
+
+
+def test_an_export_is_made_of_cloudevents(path: Path) -> None:
+    with reopened(path) as journal:
+        for line, record in zip(journal.export(), journal.read(), strict=True):
+            event = JSONFormat().read(CloudEvent, line)
+            assert event.get_id() == record.id
+            assert event.get_type() == record.type
+            assert event.get_subject() == record.stream
+            assert event.get_specversion() == "1.0"
+            time = event.get_time()
+            assert time is not None
+            assert round(time.timestamp() * 1_000) == record.metadata.recorded_at
+            assert event.get_extension("sequence") == str(record.position)
+            assert event.get_extension("actor") == "tests"
+            assert event.get_extension("tick") == str(2**40)
+
+
+def _without(name: str) -> Any:
+    return lambda event: event.pop(name)
+
+
+def _with(**changes: Any) -> Any:
+    return lambda event: event.update(changes)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _without("id"),
+        _without("subject"),
+        _without("data"),
+        _without("time"),
+        _without("specversion"),
+        _with(specversion="0.3"),
+        _with(sequence="4"),
+        _with(sequence=3),
+        _with(id="session-s-1@4"),
+        _with(id="session-s-2@3"),
+        _with(type="os.system"),
+        _with(time="yesterday"),
+        _with(time="2026-01-01T00:00:00"),
+        _with(time="1970-01-01T00:00:00.000Z"),
+        _with(data={"witness": {}}),
+        _with(data=None),
+        _with(actor=7),
+        _with(tick="many"),
+    ],
+)
+def test_a_spoilt_export_is_refused_whole(path: Path, spoil: Any) -> None:
+    with reopened(path) as journal, Journal.open("memory://") as copy:
+        lines = list(journal.export())
+        event = json.loads(lines[2])
+        spoil(event)
+        with pytest.raises(InvalidExport) as caught:
+            copy.import_export([*lines[:2], json.dumps(event), *lines[3:]])
+        assert caught.value.line == 3
+        assert copy.head() == 0
+        assert copy.import_export(lines) == 7
+
+
+@pytest.mark.parametrize("line", [b"", b"nonsense", b"[]", b"null", b"{}", b"\xff"])
+def test_a_line_that_is_no_event(line: bytes) -> None:
+    with Journal.open("memory://") as journal, pytest.raises(InvalidExport):
+        journal.import_export([line])
+
+
+def test_a_missing_or_doubled_line(path: Path) -> None:
+    with reopened(path) as journal, Journal.open("memory://") as copy:
+        lines = list(journal.export())
+        for wrong in (lines[1:], [*lines[:3], *lines[4:]], [*lines[:3], *lines[2:]], lines[::-1]):
+            with pytest.raises(InvalidExport):
+                copy.import_export(wrong)
+        assert copy.head() == 0
+
+
+def test_an_import_takes_an_empty_journal(path: Path) -> None:
+    with reopened(path) as journal:
+        lines = list(journal.export())
+        with pytest.raises(JournalNotEmpty):
+            journal.import_export(lines)
+        assert journal.head() == 7
+
+
+def test_a_backup_while_others_write(path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    with reopened(path) as journal:
+        stop = threading.Event()
+
+        def write() -> None:
+            number = 0
+            while not stop.is_set():
+                journal.sessions.open(f"w-{number}")
+                number += 1
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        while journal.head() < 50:
+            pass
+        position = journal.backup(copy)
+        stop.set()
+        writer.join()
+        assert position >= 50
+        original = list(journal.read(limit=position))
+    with reopened(copy) as backup:
+        assert list(backup.read()) == original
+        assert backup.verify().findings == ()
+        backup.sessions.open("goes on")
+
+
+def test_a_backup_overwrites_nothing(path: Path, tmp_path: Path) -> None:
+    with reopened(path) as journal:
+        with pytest.raises(JournalNotEmpty):
+            journal.backup(path)
+        (tmp_path / "other").write_text("precious")
+        with pytest.raises(JournalNotEmpty):
+            journal.backup(tmp_path / "other")
+        with pytest.raises(JournalUnavailable):
+            journal.backup(tmp_path / "no" / "folder.db")
+    assert (tmp_path / "other").read_text() == "precious"
+
+
+def edited(path: Path, *statements: str) -> tuple[Finding, ...]:
+    """Change the file behind the journal's back, and verify it."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("DROP TRIGGER IF EXISTS stored_events_refuse_update")
+    connection.execute("DROP TRIGGER IF EXISTS stored_events_refuse_delete")
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+    with reopened(path) as journal:
+        return journal.verify().findings
+
+
+def places(findings: tuple[Finding, ...]) -> list[tuple[str, int | None]]:
+    return [(finding.layer, finding.position) for finding in findings]
+
+
+@settings(max_examples=40)
+@given(COMMANDS)
+def test_an_honest_journal_verifies(commands: list[Command]) -> None:
+    with Journal.open("memory://") as journal:
+        Giver(journal).give_all(commands)
+        len(journal.owners)
+        report = journal.verify()
+        assert report.findings == ()
+        assert report.events == journal.head()
+
+
+def test_a_flipped_row(path: Path) -> None:
+    findings = edited(path, "UPDATE stored_events SET state=replace(state, '\"generation\":2', '\"generation\":x')")
+    assert places(findings) == [("record", 6), ("table", None)]
+    assert "session-s-1@5" not in findings[0].problem
+    assert "session.ownership_transferred.v1" in findings[0].problem
+
+
+def test_an_unknown_type(path: Path) -> None:
+    assert places(edited(path, "UPDATE stored_events SET topic='x' WHERE position=7")) == [
+        ("record", 7),
+        ("table", None),
+    ]
+
+
+def test_a_row_that_is_gone(path: Path) -> None:
+    findings = edited(path, "DELETE FROM stored_events WHERE position=2")
+    assert ("record", 3) in places(findings)
+    assert any("positions 2 to 2 are missing" in finding.problem for finding in findings)
+    assert any("does not follow version 1" in finding.problem for finding in findings)
+
+
+def test_rows_cut_off_the_end(path: Path) -> None:
+    findings = edited(path, "DELETE FROM stored_events WHERE position>5")
+    assert any(finding.layer == "table" and "claims position 7" in finding.problem for finding in findings)
+
+
+def test_a_generation_that_is_given_again(path: Path) -> None:
+    findings = edited(
+        path, """UPDATE stored_events SET state=replace(state, '"generation":2', '"generation":1') WHERE position=6"""
+    )
+    assert ("law", 6) in places(findings)
+    assert any("law 1: generation 1 is given after 1" in finding.problem for finding in findings)
+
+
+def test_a_witness_that_is_spent_twice(path: Path) -> None:
+    findings = edited(
+        path, """UPDATE stored_events SET state=replace(state, '"witness_id":2', '"witness_id":1') WHERE position=4"""
+    )
+    problems = [finding.problem for finding in findings if finding.layer == "law"]
+    assert problems == ["law 4: witness 1 is issued again", "law 4: witnesses [] end here, and the event voids [2]"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "position"),
+    [
+        ("UPDATE projection_owners_v1 SET owner='mallory' WHERE since=2", 2),
+        ("UPDATE projection_owners_v1 SET until=5 WHERE since=2", 2),
+        ("DELETE FROM projection_audit_v1 WHERE position=3", 3),
+        ("INSERT INTO projection_owners_v1 VALUES ('s-9', 'x', 1, '\"session\"', 'active', 4, 9223372036854775807)", 4),
+        ("UPDATE projection_idempotency_keys_v1 SET version=1", 6),
+    ],
+)
+def test_a_changed_table(path: Path, statement: str, position: int) -> None:
+    findings = edited(path, statement)
+    assert set(places(findings)) == {("table", position)}
+
+
+@pytest.mark.parametrize("keep", [0.2, 0.5, 0.9])
+def test_a_truncated_file(path: Path, keep: float) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
+    with pytest.raises(JournalDamaged):
+        reopened(path)
+
+
+def test_a_page_of_garbage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[8_192:12_288] = b"\xa5" * 4_096
+    path.write_bytes(content)
+    with reopened(path) as journal:
+        findings = journal.verify().findings
+    assert findings[0].layer == "storage"
