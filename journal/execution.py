@@ -1,11 +1,17 @@
-"""The write path: decide a command on the state of a stream, append what it comes to, move the state forward."""
+"""The write path: decide a command on the state of a stream, append what it comes to, move the state forward.
+
+It is written once, as steps that say what has to be read or appended next. A driver does that: the one here in the
+caller's thread, the one of ``AsyncJournal`` without blocking its event loop.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar
 
-from eventsourcing.persistence import IntegrityError
+from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from ..domain import (
     UNRECORDED,
@@ -30,8 +36,25 @@ MAX_ATTEMPTS: Final = 20
 """How often a command is decided anew after losing a race, before ``ConcurrencyConflict``."""
 
 
-class Executor:
-    """Carries commands out on streams, from as many threads as needed.
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A step that reads from the disk; the answer is what the function returns."""
+
+    function: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """A step that appends events, all or none; ``IntegrityError`` if another writer was faster."""
+
+    events: Sequence[StoredEvent]
+
+
+Steps: TypeAlias = Generator[Read | Append, Any, ResultT]
+
+
+class Planner:
+    """Plans how a command is carried out on a stream, without doing any of it.
 
     Args:
         application: where events are stored.
@@ -51,76 +74,65 @@ class Executor:
         self._clock = clock
         self._context = context
         self._idempotency_keys = idempotency_keys
-        self._writer = GroupCommit(application.recorder)
-        self._streams = StreamCache()
 
-    def execute(self, stream: str, command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]) -> ResultT:
-        """Carry a command out; see ``Journal.execute``."""
+    def steps(
+        self, stream: Stream, command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
+    ) -> Steps[ResultT]:
+        """Say step by step what has to be read and appended; nobody else may touch the stream meanwhile.
+
+        Returns:
+            What the command answers.
+
+        Raises:
+            CommandRefused, IdempotencyConflict, ConcurrencyConflict
+        """
         context = self._context.current
         digest = None
         if context.idempotency_key is not None:
             name = getattr(command, "func", command).__name__
-            digest = command_digest(f"{stream.partition('-')[0]}.{name}", (stream, *arguments))
-        known = self._streams.get(stream)
-        with known.lock:
-            for _ in range(MAX_ATTEMPTS):
-                if digest is not None:
-                    self._refresh(known)
-                    first = self._first_use(context, digest)
-                    if first is not None:
-                        return first.event.outcome  # type: ignore[no-any-return]
-                decision = self._decide(known, command, arguments)
-                if not decision.events or self._append(known, decision, context, digest):
-                    break
-                self._refresh(known)
-            else:
-                raise ConcurrencyConflict(stream, MAX_ATTEMPTS)
-        if isinstance(decision, Refused):
-            raise decision.error
-        return decision.result
+            digest = command_digest(f"{stream.name.partition('-')[0]}.{name}", (stream.name, *arguments))
+        refresh = Read(partial(self.refresh, stream))
+        for _ in range(MAX_ATTEMPTS):
+            if digest is not None:
+                yield refresh
+                first = yield Read(partial(self._first_use, context, digest))
+                if first is not None:
+                    return first.event.outcome  # type: ignore[no-any-return]
+            decision = _accepted(stream, command, arguments)
+            if decision is None:
+                # A stale acceptance fails when it is appended. Anything else is only believed of the newest state.
+                yield refresh
+                decision = command(stream.state, *arguments)
+            if decision.events:
+                records = self._records(stream, decision, context, digest)
+                try:
+                    yield Append([self._application.mapper.to_stored_event(record) for record in records])
+                except IntegrityError:
+                    yield refresh
+                    continue
+                stream.advance(records)
+            if isinstance(decision, Refused):
+                raise decision.error
+            return decision.result
+        raise ConcurrencyConflict(stream.name, MAX_ATTEMPTS)
 
-    def read_state(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
-        """Look at a state that is brought up to date; see ``Journal.read_state``."""
-        known = self._streams.get(stream)
-        with known.lock:
-            self._refresh(known)
-            return view(known.state)
+    def refresh(self, stream: Stream) -> None:
+        """Read what the stream does not know yet."""
+        stored = self._application.recorder.select_events(stream.name, gt=stream.version)
+        stream.advance(map(self._application.mapper.to_domain_event, stored))
 
-    def _decide(
-        self, stream: Stream, command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
-    ) -> Decision[ResultT]:
-        # A stale acceptance fails when it is appended. Anything else is only believed of the newest state.
-        try:
-            decision = command(stream.state, *arguments)
-            if isinstance(decision, Accepted) and decision.events:
-                return decision
-        except CommandRefused:
-            pass
-        self._refresh(stream)
-        return command(stream.state, *arguments)
-
-    def _append(self, stream: Stream, decision: Decision[Any], context: Context, digest: str | None) -> bool:
-        """Append a decision's events behind the last known version; False if another writer was faster."""
+    def _records(
+        self, stream: Stream, decision: Decision[Any], context: Context, digest: str | None
+    ) -> list[RecordedEvent]:
         now = max(self._clock(), stream.recorded_at)
         # The key goes with the event that says what the command answered. A refused command does not use it up.
         *others, last = decision.events
         metadata = [context.metadata(now)] * len(others)
         metadata.append(context.metadata(now, digest if isinstance(decision, Accepted) else None))
-        records = [
+        return [
             RecordedEvent(UNRECORDED, stream.name, stream.version + offset, event, about)
             for offset, (event, about) in enumerate(zip([*others, last], metadata, strict=True), 1)
         ]
-        stored = [self._application.mapper.to_stored_event(record) for record in records]
-        try:
-            self._writer.insert_events(stored)
-        except IntegrityError:
-            return False
-        stream.advance(records)
-        return True
-
-    def _refresh(self, stream: Stream) -> None:
-        stored = self._application.recorder.select_events(stream.name, gt=stream.version)
-        stream.advance(map(self._application.mapper.to_domain_event, stored))
 
     def _first_use(self, context: Context, digest: str) -> RecordedEvent | None:
         key = context.idempotency_key
@@ -131,3 +143,50 @@ class Executor:
             raise IdempotencyConflict(key, f"{use.stream}@{use.version}")
         (stored,) = self._application.recorder.select_events(use.stream, gt=use.version - 1, limit=1)
         return self._application.mapper.to_domain_event(stored)
+
+
+def _accepted(
+    stream: Stream, command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
+) -> Decision[ResultT] | None:
+    """The decision on the state as it is known here, if it is for the command and appends something."""
+    try:
+        decision = command(stream.state, *arguments)
+    except CommandRefused:
+        return None
+    return decision if isinstance(decision, Accepted) and decision.events else None
+
+
+class Executor:
+    """Carries commands out in the caller's thread; from as many threads as needed."""
+
+    def __init__(self, planner: Planner, application: JournalApplication) -> None:
+        self._planner = planner
+        self._writer = GroupCommit(application.recorder)
+        self._streams = StreamCache()
+
+    def execute(self, stream: str, command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]) -> ResultT:
+        """Carry a command out; see ``Journal.execute``."""
+        known = self._streams.get(stream)
+        with known.lock:
+            return self._drive(self._planner.steps(known, command, arguments))
+
+    def read_state(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
+        """Look at a state that is brought up to date; see ``Journal.read_state``."""
+        known = self._streams.get(stream)
+        with known.lock:
+            self._planner.refresh(known)
+            return view(known.state)
+
+    def _drive(self, steps: Steps[ResultT]) -> ResultT:
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    answer = self._writer.insert_events(step.events) if isinstance(step, Append) else step.function()
+                except Exception as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(answer)
+        except StopIteration as end:
+            result: ResultT = end.value
+            return result

@@ -33,7 +33,7 @@ from ..projections import (
 )
 from .context import ContextHolder
 from .datastore import DEFAULT_LOCK_TIMEOUT_S
-from .execution import Clock, Executor
+from .execution import Clock, Executor, Planner
 from .follow import Following
 from .mapper import decode
 from .sessions import Sessions
@@ -75,7 +75,8 @@ class Journal(Projections):
         self._projector = Projector(store, self._projections, self)
         super().__init__(store, self._projector)
         idempotency_keys = IdempotencyView(store, self._projector)
-        self._executor = Executor(application, clock, self._context, idempotency_keys)
+        self._planner = Planner(application, clock, self._context, idempotency_keys)
+        self._executor = Executor(self._planner, application)
         self.sessions = Sessions(self, policy)
 
     @classmethod
