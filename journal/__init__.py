@@ -1,5 +1,7 @@
 """Where events are written, and the public face of Muniment."""
 
+from .async_journal import AsyncJournal
+from .async_sessions import AsyncSessions
 from .execution import Clock
 from .follow import Following
 from .journal import Journal, system_clock
@@ -8,6 +10,8 @@ from .tables import Projections
 from .verification import Finding, VerificationReport
 
 __all__ = [
+    "AsyncJournal",
+    "AsyncSessions",
     "Clock",
     "Finding",
     "Following",

@@ -13,15 +13,24 @@ MAX_EVENTS: Final = 1_000
 """How many events one transaction takes; more wait for the next."""
 
 
-class _Request:
+class Request:
     """What one caller wants appended, and what became of it."""
 
-    __slots__ = ("answered", "error", "events", "leads", "positions")
+    __slots__ = ("error", "events", "positions")
 
     def __init__(self, events: Sequence[StoredEvent]) -> None:
         self.events = events
         self.positions: Sequence[int] | None = None
         self.error: BaseException | None = None
+
+
+class _Waiting(Request):
+    """A request whose caller waits for it."""
+
+    __slots__ = ("answered", "leads")
+
+    def __init__(self, events: Sequence[StoredEvent]) -> None:
+        super().__init__(events)
         self.leads = False
         # Released once, when the request is answered or its caller is to lead. A bare lock is the cheapest to wait on.
         self.answered = threading.Lock()
@@ -31,6 +40,30 @@ class _Request:
         if self.error is not None:
             raise self.error
         return self.positions
+
+
+def write_together(recorder: AggregateRecorder, batch: Sequence[Request]) -> None:
+    """Append what several callers want in one transaction; each request learns what became of it."""
+    events = [event for request in batch for event in request.events]
+    try:
+        positions = recorder.insert_events(events)
+    except IntegrityError as conflict:
+        # One caller's conflict undid the transaction for all; the halves tell whose it was.
+        if len(batch) == 1:
+            batch[0].error = conflict
+            return
+        middle = len(batch) // 2
+        write_together(recorder, batch[:middle])
+        write_together(recorder, batch[middle:])
+    except Exception as error:
+        for request in batch:
+            request.error = error
+    else:
+        start = 0
+        for request in batch:
+            end = start + len(request.events)
+            request.positions = None if positions is None else positions[start:end]
+            start = end
 
 
 class GroupCommit:
@@ -48,7 +81,7 @@ class GroupCommit:
         self._recorder = recorder
         self._max_events = max_events
         self._mutex = threading.Lock()
-        self._queue: deque[_Request] = deque()
+        self._queue: deque[_Waiting] = deque()
         self._is_busy = False
 
     def insert_events(self, stored_events: Sequence[StoredEvent]) -> Sequence[int] | None:
@@ -67,7 +100,7 @@ class GroupCommit:
                 self._is_busy = True
                 request = None
             else:
-                request = _Request(stored_events)
+                request = _Waiting(stored_events)
                 self._queue.append(request)
         if request is None:
             # Alone: the shortest way. Whoever comes meanwhile is written for by the first of them.
@@ -80,7 +113,7 @@ class GroupCommit:
             self._lead(request)
         return request.result()
 
-    def _wait(self, request: _Request) -> None:
+    def _wait(self, request: _Waiting) -> None:
         try:
             request.answered.acquire()
         except BaseException:
@@ -92,7 +125,7 @@ class GroupCommit:
                 self._pass_on()
             raise
 
-    def _lead(self, request: _Request) -> None:
+    def _lead(self, request: _Waiting) -> None:
         """Write for this caller and for those who wait."""
         batch = [request]
         with self._mutex:
@@ -101,7 +134,7 @@ class GroupCommit:
                 size += len(self._queue[0].events)
                 batch.append(self._queue.popleft())
         try:
-            self._write(batch)
+            write_together(self._recorder, batch)
         except BaseException as interruption:
             for other in batch[1:]:
                 other.error = OperationalError(
@@ -112,28 +145,6 @@ class GroupCommit:
             for other in batch[1:]:
                 other.answered.release()
             self._pass_on()
-
-    def _write(self, batch: list[_Request]) -> None:
-        events = [event for request in batch for event in request.events]
-        try:
-            positions = self._recorder.insert_events(events)
-        except IntegrityError as conflict:
-            # One caller's conflict undid the transaction for all; the halves tell whose it was.
-            if len(batch) == 1:
-                batch[0].error = conflict
-                return
-            middle = len(batch) // 2
-            self._write(batch[:middle])
-            self._write(batch[middle:])
-        except Exception as error:
-            for request in batch:
-                request.error = error
-        else:
-            start = 0
-            for request in batch:
-                end = start + len(request.events)
-                request.positions = None if positions is None else positions[start:end]
-                start = end
 
     def _pass_on(self) -> None:
         """Let the next caller lead, if one waits."""

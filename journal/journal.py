@@ -56,11 +56,13 @@ class Journal(Projections):
 
     Attributes:
         sessions: the commands on session ownership.
+        application: the ``eventsourcing`` application that it is kept by.
+        planner: how commands are carried out, for other drivers than this one.
     """
 
     def __init__(self, address: Address, application: JournalApplication, policy: Policy, clock: Clock) -> None:
         self._address = address
-        self._application = application
+        self.application = application
         self._context = ContextHolder()
         self._followings: WeakSet[Following] = WeakSet()
         store = TemporalStore(application.datastore)
@@ -75,8 +77,8 @@ class Journal(Projections):
         self._projector = Projector(store, self._projections, self)
         super().__init__(store, self._projector)
         idempotency_keys = IdempotencyView(store, self._projector)
-        self._planner = Planner(application, clock, self._context, idempotency_keys)
-        self._executor = Executor(self._planner, application)
+        self.planner = Planner(application, clock, self._context, idempotency_keys)
+        self._executor = Executor(self.planner, application)
         self.sessions = Sessions(self, policy)
 
     @classmethod
@@ -127,8 +129,8 @@ class Journal(Projections):
         """Close the journal, and end what follows it. Whatever is asked of it afterwards raises ``JournalClosed``."""
         for following in list(self._followings):
             following.stop()
-        self._application.datastore.translate_error = lambda _: JournalClosed(self.url)
-        self._application.close()
+        self.application.datastore.translate_error = lambda _: JournalClosed(self.url)
+        self.application.close()
 
     def __enter__(self) -> Self:
         return self
@@ -219,7 +221,7 @@ class Journal(Projections):
 
     def head(self) -> int:
         """The last position; 0 when nothing was appended yet."""
-        return self._application.recorder.max_notification_id() or 0
+        return self.application.recorder.max_notification_id() or 0
 
     def record(self, position: int) -> RecordedEvent:
         """Read the record at a position.
@@ -245,7 +247,7 @@ class Journal(Projections):
         """
         while limit is None or limit > 0:
             page = PAGE_SIZE if limit is None else min(limit, PAGE_SIZE)
-            rows = self._application.recorder.select_rows(after, page)
+            rows = self.application.recorder.select_rows(after, page)
             yield from map(decode, rows)
             if len(rows) < page:
                 return
@@ -266,8 +268,8 @@ class Journal(Projections):
         Raises:
             UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
         """
-        for stored in self._application.recorder.select_events(stream, gt=after, desc=newest_first, limit=limit):
-            yield self._application.mapper.to_domain_event(stored)
+        for stored in self.application.recorder.select_events(stream, gt=after, desc=newest_first, limit=limit):
+            yield self.application.mapper.to_domain_event(stored)
 
     def follow(self, after: int = 0, types: Collection[str] = ()) -> Following:
         """Yield records as they are committed, by this process or another, beginning with those that are there.
@@ -283,7 +285,7 @@ class Journal(Projections):
             InvalidArgument: a type or the position makes no sense.
             UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
         """
-        following = Following(self._application.recorder, self._application.mapper, after, types)
+        following = Following(self.application.recorder, self.application.mapper, after, types)
         self._followings.add(following)
         return following
 
@@ -307,7 +309,7 @@ class Journal(Projections):
         Returns:
             What was found, each with its layer and position.
         """
-        return verify(self._application, self._store, self._projections, progress)
+        return verify(self.application, self._store, self._projections, progress)
 
     def backup(self, path: str | Path) -> int:
         """Copy the journal's file while it is in use, as it is at one moment, and check the copy.
@@ -322,7 +324,7 @@ class Journal(Projections):
             JournalNotEmpty: something is there.
             JournalUnavailable: it cannot be written, or the copy is damaged.
         """
-        return backup(self._application, Path(path), self._address)
+        return backup(self.application, Path(path), self._address)
 
     def export(self, progress: Progress | None = None) -> Iterator[bytes]:
         """Write every event as a line of JSON, a CloudEvent of version 1.0.
@@ -333,7 +335,7 @@ class Journal(Projections):
         Raises:
             DamagedRecord: when a row that is no record is reached.
         """
-        return export_lines(self._application, progress)
+        return export_lines(self.application, progress)
 
     def import_export(self, lines: Iterable[bytes | str]) -> int:
         """Append what ``export`` wrote, to an empty journal: the same positions, ids, times. All of it, or nothing.
@@ -345,7 +347,7 @@ class Journal(Projections):
             InvalidExport: a line is no event, or not the one that comes next.
             JournalNotEmpty: the journal holds events already.
         """
-        return import_lines(self._application, lines, self._address)
+        return import_lines(self.application, lines, self._address)
 
     def __repr__(self) -> str:
         return f"<Journal {self.url}>"

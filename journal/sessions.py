@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ..domain import (
     FULL_SESSION,
@@ -23,11 +23,18 @@ from ..domain import (
     text,
 )
 
-if TYPE_CHECKING:
-    from .journal import Journal
-
 ResultT = TypeVar("ResultT")
 ArtifactT = TypeVar("ArtifactT", OwnershipCapability, OwnershipReceipt, ReadinessWitness)
+
+
+class Executes(Protocol):
+    """What carries commands out: a journal."""
+
+    def execute(self, stream: str, command: Callable[..., Decision[ResultT]], *arguments: object) -> ResultT:
+        """See ``Journal.execute``."""
+
+    def read_state(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
+        """See ``Journal.read_state``."""
 
 
 class Sessions:
@@ -39,7 +46,7 @@ class Sessions:
     take a capability raise ``Unclaimed`` or ``StaleCapability`` if it is not the live one, and record the refusal.
     """
 
-    def __init__(self, journal: Journal, policy: Policy) -> None:
+    def __init__(self, journal: Executes, policy: Policy) -> None:
         self._journal = journal
         self._policy = policy
 
@@ -55,7 +62,7 @@ class Sessions:
         """
         if isinstance(roles, str):
             raise InvalidArgument("roles", f"must be a list of names, not the single string {roles!r}")
-        self._run(session.open_session, session_id, tuple(identifier("role", role) for role in roles))
+        return self._run(session.open_session, session_id, tuple(identifier("role", role) for role in roles))
 
     def claim(self, session_id: str, owner: str, scope: OwnershipScope = FULL_SESSION) -> OwnershipCapability:
         """Make ``owner`` the owner of a session that has none (telltale 2.1).
@@ -72,7 +79,7 @@ class Sessions:
         Raises:
             TransferPending: a transfer is staged.
         """
-        self._present(session.release, _checked(capability, OwnershipCapability))
+        return self._present(session.release, _checked(capability, OwnershipCapability))
 
     def transfer(
         self, capability: OwnershipCapability, to_owner: str, scope: OwnershipScope | None = None
@@ -123,7 +130,7 @@ class Sessions:
             TransferNotPending: nothing is staged.
             ReceiptMismatch: something else is.
         """
-        self._present(session.rollback_transfer, _checked(receipt, OwnershipReceipt))
+        return self._present(session.rollback_transfer, _checked(receipt, OwnershipReceipt))
 
     def abandon_transfer(self, receipt: OwnershipReceipt) -> CancellationWitness:
         """Give the staged transfer up, and cancel the session with it (telltale 2.10).
@@ -145,7 +152,7 @@ class Sessions:
             TransferNotPending: nothing is staged.
             ReceiptMismatch: something else is.
         """
-        self._present(session.fail_transfer_commit, _checked(receipt, OwnershipReceipt), text("reason", reason))
+        return self._present(session.fail_transfer_commit, _checked(receipt, OwnershipReceipt), text("reason", reason))
 
     def attenuate(self, capability: OwnershipCapability, scope: OwnershipScope) -> OwnershipCapability:
         """Narrow the live scope, under a new generation (telltale 2.6; law 3).
@@ -159,7 +166,7 @@ class Sessions:
 
     def check(self, capability: OwnershipCapability) -> None:
         """Return if this is the live capability, scope included; raise otherwise (telltale 2.12; law 2)."""
-        self._present(session.check, _checked(capability, OwnershipCapability))
+        return self._present(session.check, _checked(capability, OwnershipCapability))
 
     def issue_witness(self, capability: OwnershipCapability, predicate: str) -> ReadinessWitness:
         """Attest that a readiness check passed under the live capability (telltale 2.8).
@@ -183,7 +190,7 @@ class Sessions:
             InvalidWitness: it was never issued, was altered, or ended with the ownership it was issued under.
         """
         checked = _checked(capability, OwnershipCapability)
-        self._present(session.consume_witness, checked, _checked(witness, ReadinessWitness))
+        return self._present(session.consume_witness, checked, _checked(witness, ReadinessWitness))
 
     def owner_died(self, session_id: str, owner: str) -> CancellationWitness:
         """Record that the owner is gone, and fault the session with it (telltale 2.10).
@@ -201,7 +208,7 @@ class Sessions:
             ScopeViolation: the capability covers fragments only.
             TransferPending: a transfer is staged.
         """
-        self._present(session.close, _checked(capability, OwnershipCapability))
+        return self._present(session.close, _checked(capability, OwnershipCapability))
 
     def state(self, session_id: str) -> session.SessionView:
         """Read a session as it is now.

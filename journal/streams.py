@@ -63,6 +63,12 @@ class StreamCache:
         self._streams: OrderedDict[str, Stream] = OrderedDict()
         self._lock = threading.Lock()
 
+    def drop(self, stream: Stream) -> None:
+        """Forget a stream; it begins empty the next time."""
+        with self._lock:
+            if self._streams.get(stream.name) is stream:
+                del self._streams[stream.name]
+
     def get(self, name: str) -> Stream:
         """The stream of this name; one that was not used lately begins empty, behind its events."""
         with self._lock:

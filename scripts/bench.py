@@ -12,96 +12,21 @@ import platform
 import sqlite3
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
-from muniment.journal import Journal
+from muniment.scripts import measurements
 from muniment.scripts.output import envelope, progress_bar, show, table
 
-_STATE = b'{"data":{"capability":{"session_id":"s-1","owner":"a","generation":1,"scope":"session"}},"metadata":{}}'
-
-
-def bare_sqlite(folder: Path, commands: int) -> float:
-    """One insert per transaction, durable, in a plain loop; seconds."""
-    path = folder / "bare.db"
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute(
-            "CREATE TABLE event (position INTEGER PRIMARY KEY AUTOINCREMENT, stream TEXT, version INTEGER, type TEXT, "
-            "state BLOB, UNIQUE (stream, version))"
-        )
-        started = time.perf_counter()
-        for number in range(commands):
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(
-                "INSERT INTO event (stream, version, type, state) VALUES (?,?,?,?)",
-                (f"session-{number % 100}", number // 100, "session.ownership_claimed.v1", _STATE),
-            )
-            connection.execute("COMMIT")
-        return time.perf_counter() - started
-    finally:
-        connection.close()
-        _remove(path)
-
-
-def journal_commands(folder: Path, commands: int) -> float:
-    """Claims and transfers through a journal, durable, one thread; seconds."""
-    path = folder / "journal.db"
-    try:
-        with Journal.open(f"sqlite:///{path}") as journal:
-            return _claims_and_transfers(journal, commands)
-    finally:
-        _remove(path)
-
-
-def _claims_and_transfers(journal: Journal, commands: int) -> float:
-    sessions = [f"s-{number}" for number in range(100)]
-    for session_id in sessions:
-        journal.sessions.open(session_id)
-    started = time.perf_counter()
-    held = [journal.sessions.claim(session_id, "agent-0") for session_id in sessions]
-    for number in range(commands - len(sessions)):
-        index = number % len(held)
-        held[index] = journal.sessions.transfer(held[index], f"agent-{number % 7}")
-    return time.perf_counter() - started
-
-
-def reading(folder: Path, events: int) -> dict[str, float]:
-    """A journal of many events: seconds to read and fold it, and to read its owner map."""
-    path = folder / "reading.db"
-    measured = {}
-    try:
-        with Journal.open(f"sqlite:///{path}", synchronous="NORMAL") as journal:
-            _claims_and_transfers(journal, events - 100)
-            measured["decoding every event"] = _seconds(lambda: sum(1 for _ in journal.read()))
-            measured["building every table"] = _seconds(lambda: len(journal.owners))
-            measured["replaying, and comparing every row"] = _seconds(lambda: journal.replay())
-        with Journal.open(f"sqlite:///{path}") as journal:
-            measured["the owner map, now"] = _seconds(lambda: dict(journal.owners.items()))
-            measured["the owner map, in the middle"] = _seconds(
-                lambda: dict(journal.at(position=events // 2).owners.items())
-            )
-        measured["opening it"] = _seconds(lambda: Journal.open(f"sqlite:///{path}").close())
-        return measured
-    finally:
-        _remove(path)
-
-
-def _seconds(action: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
-
-
-def _remove(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+_WRITING = {
+    "a bare sqlite3 loop": measurements.bare_sqlite,
+    "the library's application: get, command, save": measurements.library,
+    "Muniment, one thread": measurements.one_thread,
+    "Muniment, 32 threads": measurements.many_threads,
+    "Muniment, 256 asyncio tasks": measurements.many_tasks,
+}
 
 
 def machine() -> dict[str, Any]:
@@ -122,32 +47,49 @@ def machine() -> dict[str, Any]:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def main(quick: bool, folder: Path | None, as_json: bool) -> None:
     """Measure, and print the medians."""
-    rounds, commands, events = (2, 300, 2_000) if quick else (5, 5_000, 100_000)
-    runs: dict[str, list[float]] = {"bare sqlite3": [], "Muniment": []}
+    rounds, commands, events, duration = (1, 512, 2_000, 0.3) if quick else (5, 5_120, 1_000_000, 5.0)
     with tempfile.TemporaryDirectory(dir=folder) as name, progress_bar("measuring") as progress:
+        place, steps = Path(name), rounds + 4
+        rates: dict[str, list[float]] = {what: [] for what in _WRITING}
         for done in range(rounds):
-            # In turns, so that what else the machine does meets both.
-            runs["bare sqlite3"].append(commands / bare_sqlite(Path(name), commands))
-            runs["Muniment"].append(commands / journal_commands(Path(name), commands))
-            progress(done + 1, rounds + 1)
-        measured = reading(Path(name), events)
-        progress(rounds + 1, rounds + 1)
-    medians = {what: round(statistics.median(each)) for what, each in runs.items()}
-    ratio = round(medians["Muniment"] / medians["bare sqlite3"], 2)
+            # In turns, so that what else the machine does meets all of them.
+            for what, measure in _WRITING.items():
+                rates[what].append(commands / measure(place, commands))
+            progress(done + 1, steps)
+        library_events_per_second = measurements.library_reading(place, min(events, 100_000))
+        progress(rounds + 1, steps)
+        reading = measurements.reading(place, events)
+        progress(rounds + 2, steps)
+        sizes = measurements.bytes_per_event(place, min(events, 50_000))
+        progress(rounds + 3, steps)
+        processes = measurements.many_processes(place, duration)
+        progress(steps, steps)
+    writing = {what: round(statistics.median(each)) for what, each in rates.items()}
     if as_json:
         facts = {
             "machine": machine(),
-            "commands_per_second": medians,
-            "ratio": ratio,
+            "commands_per_second": writing,
             "events": events,
-            "seconds": {what: round(seconds, 4) for what, seconds in measured.items()},
+            "reading_seconds": {what: round(each, 6) for what, each in reading.items()},
+            "library_reading_events_per_second": round(library_events_per_second),
+            "bytes_per_event": {"events": sizes[0], "events_and_tables": sizes[1]},
+            "eight_processes": processes,
         }
         envelope("bench", facts)
         return
-    rows = [(what, rate, round(rate / medians["bare sqlite3"], 2)) for what, rate in medians.items()]
-    show(table("Durable commands, one thread", ["", "commands/s", "of bare sqlite3"], rows))
-    times = [(what, f"{seconds * 1000:.1f}", round(events / seconds)) for what, seconds in measured.items()]
-    show(table(f"A journal of {events} events", ["", "ms", "events/s"], times))
+    bare = writing["a bare sqlite3 loop"]
+    rows = [(what, rate, f"{rate / bare:.2f}") for what, rate in writing.items()]
+    show(table("Durable commands", ["", "commands/s", "of the bare loop"], rows))
+    read: list[tuple[object, ...]] = [
+        ("the library: select_notifications and mapper", None, round(library_events_per_second), "1.00")
+    ]
+    for what, took in reading.items():
+        rate = round(events / took) if what in measurements.READS_EVERYTHING else None
+        ratio = None if rate is None else f"{rate / library_events_per_second:.2f}"
+        read.append((what, f"{took * 1000:.2f}", rate, ratio))
+    show(table(f"A journal of {events} events", ["", "ms", "events/s", "of the library"], read))
+    show(table("Bytes per event", ["events alone", "with the tables"], [sizes]))
+    show(table("Eight processes on one file", ["", ""], processes.items()))
     show(", ".join(f"{name} {value}" for name, value in machine().items()))
 
 

@@ -323,6 +323,6 @@ def test_another_applications_settings_do_not_matter(file_url: str, monkeypatch:
     monkeypatch.setenv("SQLITE_DBNAME", ":memory:")
     with Journal.open(file_url) as journal:
         journal.sessions.open("s-1")
-        assert isinstance(journal._application.datastore, SQLiteDatastore)
+        assert isinstance(journal.application.datastore, SQLiteDatastore)
     with Journal.open(file_url) as journal:
         assert journal.head() == 1

@@ -97,7 +97,7 @@ def test_commits_of_another_process_are_noticed(file_url: str) -> None:
         command = [sys.executable, "-c", WRITER, file_url, "3"]
         with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as writer:
             assert writer.stdin is not None
-            with journal._application.recorder.subscribe() as subscription:
+            with journal.application.recorder.subscribe() as subscription:
                 for position in (1, 2, 3):
                     writer.stdin.write("\n")
                     writer.stdin.flush()

@@ -101,6 +101,6 @@ def test_a_stopped_writer_locks_others_out_until_it_is_killed(file_url: str, tmp
                 journal.sessions.open("s-2")
         os.kill(holder.pid, signal.SIGKILL)
         holder.communicate()
-        journal._application.datastore.lock_timeout = 10
+        journal.application.datastore.lock_timeout = 10
         journal.sessions.open("s-2")
         assert journal.head() == 2

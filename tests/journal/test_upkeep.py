@@ -55,7 +55,7 @@ def test_importing_an_export_gives_the_same_journal(commands: list[Command], pol
 def test_an_import_has_the_same_bytes(path: Path, tmp_path: Path) -> None:
     with reopened(path) as journal, reopened(tmp_path / "copy.db") as copy:
         copy.import_export(journal.export())
-        rows = [each._application.recorder.select_rows(0, 100) for each in (journal, copy)]
+        rows = [each.application.recorder.select_rows(0, 100) for each in (journal, copy)]
         assert rows[0] == rows[1]
         with copy.context(idempotency_key="k"):
             assert copy.sessions.transfer(copy.record(2).event.outcome, "bob").owner == "bob"

@@ -222,7 +222,7 @@ def test_metadata_of_nested_contexts(journal: Journal) -> None:
 
 def test_absent_metadata_is_not_written(journal: Journal) -> None:
     journal.sessions.open("s-1")
-    (stored,) = journal._application.recorder.select_events("session-s-1")
+    (stored,) = journal.application.recorder.select_events("session-s-1")
     assert stored.state == b'{"data":{"session_id":"s-1","incarnation":1},"metadata":{"recorded_at":1000}}'
     assert stored.topic == "session.opened.v1"
 

@@ -322,7 +322,7 @@ def test_the_benchmark_runs(tmp_path: Path) -> None:
 
     result = CliRunner().invoke(main, ["--quick", "--json", "--folder", str(tmp_path)])
     facts = json.loads(result.stdout)["data"]
-    assert set(facts["commands_per_second"]) == {"bare sqlite3", "Muniment"}
+    assert len(facts["commands_per_second"]) == 5
     assert all(rate > 0 for rate in facts["commands_per_second"].values())
     assert list(tmp_path.iterdir()) == []
     assert CliRunner().invoke(main, ["--quick", "--folder", str(tmp_path)]).exit_code == 0

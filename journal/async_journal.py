@@ -1,0 +1,183 @@
+"""A journal for ``asyncio``: many tasks, one thread that writes, and group commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from weakref import WeakValueDictionary
+
+from eventsourcing.persistence import StoredEvent
+
+from ..domain import Decision, JournalClosed, Policy, RecordedEvent
+from .async_sessions import AsyncSessions
+from .execution import Append, Steps
+from .group_commit import MAX_EVENTS, Request, write_together
+from .journal import Journal
+from .storage import JournalApplication
+from .streams import Stream, StreamCache
+
+ResultT = TypeVar("ResultT")
+P = ParamSpec("P")
+
+
+class AsyncJournal:
+    """A journal whose commands are awaited. Open one with ``await AsyncJournal.open``; use it from one event loop.
+
+    Commands are decided in the event loop, and what they append is written by one thread, in one transaction for all
+    that are waiting. A task that is cancelled while its append is under way leaves it whole or absent, and does not
+    learn which; whoever comes next on that stream reads it first. Tables and records are read with ``run``.
+
+    Attributes:
+        sessions: the commands on session ownership, awaited.
+    """
+
+    def __init__(self, journal: Journal, policy: Policy) -> None:
+        self._journal = journal
+        self._writer = _Writer(journal.application)
+        self._streams = StreamCache()
+        self._is_closed = False
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self.sessions = AsyncSessions(self.execute, policy)
+
+    @classmethod
+    async def open(cls, url: str, *, policy: Policy | None = None, **settings: Any) -> Self:
+        """Open a journal; see ``Journal.open``, which takes the same settings."""
+        journal = await asyncio.to_thread(Journal.open, url, policy=policy, **settings)
+        return cls(journal, policy or Policy())
+
+    async def close(self) -> None:
+        """Finish what is being written, and close the journal. Commands that come later raise ``JournalClosed``."""
+        self._is_closed = True
+        await self._writer.close()
+        await asyncio.to_thread(self._journal.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def context(self, **metadata: Any) -> AbstractContextManager[None]:
+        """Give everything that is appended in a ``with`` block this metadata, in this task; see ``Journal.context``."""
+        return self._journal.context(**metadata)
+
+    async def execute(self, stream: str, command: Callable[..., Decision[ResultT]], *arguments: object) -> ResultT:
+        """Decide a command on the state of a stream, and append what it comes to; see ``Journal.execute``."""
+        lock = self._locks.get(stream)
+        if lock is None:
+            lock = self._locks[stream] = asyncio.Lock()
+        async with lock:
+            if self._is_closed:
+                raise JournalClosed(self._journal.url)
+            known = self._streams.get(stream)
+            return await self._drive(known, self._journal.planner.steps(known, command, arguments))
+
+    async def run(
+        self, function: Callable[Concatenate[Journal, P], ResultT], *args: P.args, **kwargs: P.kwargs
+    ) -> ResultT:
+        """Run something that reads, in a thread: ``await journal.run(lambda journal: journal.owners["s-1"])``.
+
+        Args:
+            function: takes the journal; it must not write, since writing is for the tasks.
+            args: what else it takes.
+            kwargs: what else it takes.
+        """
+        return await asyncio.to_thread(function, self._journal, *args, **kwargs)
+
+    async def follow(self, after: int = 0, types: Collection[str] = ()) -> AsyncIterator[RecordedEvent]:
+        """Yield records as they are committed, by this process or another; see ``Journal.follow``."""
+        following = await asyncio.to_thread(self._journal.follow, after, types)
+        try:
+            while (record := await asyncio.to_thread(next, following, None)) is not None:
+                yield record
+        finally:
+            # From here, so that a thread that still waits for the next record is let go.
+            following.stop()
+
+    async def _drive(self, stream: Stream, steps: Steps[ResultT]) -> ResultT:
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    if isinstance(step, Append):
+                        answer = await self._writer.append(step.events)
+                    else:
+                        answer = await asyncio.to_thread(step.function)
+                except Exception as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(answer)
+        except StopIteration as end:
+            result: ResultT = end.value
+            return result
+        except asyncio.CancelledError:
+            # A read that goes on in its thread may still move this state; it is dropped, and read again.
+            self._streams.drop(stream)
+            raise
+
+
+class _Writer:
+    """Appends in one thread what tasks want appended, together."""
+
+    def __init__(self, application: JournalApplication) -> None:
+        self._recorder = application.recorder
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="muniment-writer")
+        self._pending: list[tuple[Request, asyncio.Future[Sequence[int] | None]]] = []
+        self._is_writing = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def append(self, events: Sequence[StoredEvent]) -> asyncio.Future[Sequence[int] | None]:
+        """Queue events; the future is done when they are durable, or could not be appended."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Sequence[int] | None] = loop.create_future()
+        self._pending.append((Request(events), future))
+        if not self._is_writing:
+            self._is_writing = True
+            self._idle.clear()
+            # Tasks that are ready now get to queue theirs before the first is written.
+            loop.call_soon(self._write_next, loop)
+        return future
+
+    async def close(self) -> None:
+        """Wait for what is queued, and end the thread."""
+        await self._idle.wait()
+        await asyncio.to_thread(self._thread.shutdown)
+
+    def _write_next(self, loop: asyncio.AbstractEventLoop) -> None:
+        batch: list[tuple[Request, asyncio.Future[Sequence[int] | None]]] = []
+        size = 0
+        for queued in self._pending:
+            size += len(queued[0].events)
+            if batch and size > MAX_EVENTS:
+                break
+            batch.append(queued)
+        del self._pending[: len(batch)]
+        if not batch:
+            self._is_writing = False
+            self._idle.set()
+            return
+        written = loop.run_in_executor(self._thread, write_together, self._recorder, [request for request, _ in batch])
+        written.add_done_callback(lambda done: self._answer(loop, batch, done))
+
+    def _answer(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        batch: list[tuple[Request, asyncio.Future[Sequence[int] | None]]],
+        done: asyncio.Future[None],
+    ) -> None:
+        failure = done.exception()
+        for request, future in batch:
+            if future.cancelled():
+                continue
+            if (error := failure or request.error) is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(request.positions)
+        self._write_next(loop)
