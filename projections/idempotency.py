@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..domain import RecordedEvent
 from .projection import Projection
@@ -18,8 +18,7 @@ IDEMPOTENCY_KEYS = TemporalTable(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class KeyUse:
+class KeyUse(NamedTuple):
     """The first use of an idempotency key.
 
     Attributes:

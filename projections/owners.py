@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from pydantic_core import from_json, to_json
 
@@ -20,8 +20,7 @@ OWNERS = TemporalTable(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OwnerRow:
+class OwnerRow(NamedTuple):
     """What the owner map says of one session.
 
     Attributes:

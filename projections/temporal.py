@@ -318,7 +318,7 @@ class TemporalStore(SQLiteTrackingRecorder):
     def _create(self, cursor: SQLiteCursor, table: TemporalTable, name: str) -> None:
         columns = {**table.key, **table.columns, "since": int, "until": int}
         definitions = ", ".join(f"{column} {_SQL_TYPES[kind]}" for column, kind in columns.items())
-        cursor.execute(f"CREATE TABLE {name} ({definitions}, PRIMARY KEY ({', '.join([*table.key, 'since'])}))")
+        cursor.execute(f"CREATE TABLE {name} ({definitions}, PRIMARY KEY ({', '.join([*table.key, 'since'])})) WITHOUT ROWID")
 
     def _create_indexes(self, cursor: SQLiteCursor, table: TemporalTable) -> None:
         name = table.physical_name
@@ -363,8 +363,9 @@ class TemporalStore(SQLiteTrackingRecorder):
 
     def _fetch(self, statement: str, parameters: list[Value]) -> list[Row]:
         with self.datastore.transaction(commit=False) as cursor:
-            cursor.execute(statement, parameters)
-            return [tuple(row) for row in cursor.fetchall()]
+            plain = cast(sqlite3.Cursor, cursor)
+            plain.row_factory = None
+            return plain.execute(statement, parameters).fetchall()
 
 
 def _as_of(position: int | None) -> tuple[list[str], list[Value]]:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from typing import ClassVar, Generic, TypeVar
 
-from .projection import Projector
+from .projection import Projector, collector_paused
 from .temporal import Row, TemporalStore, TemporalTable, Value
 
 KeyT = TypeVar("KeyT")
@@ -85,4 +85,6 @@ class TableMapping(TableReader, Mapping[KeyT, RowT], Generic[KeyT, RowT]):
         return f"<{type(self).__name__}: {len(self)} rows{as_of}>"
 
     def _all(self) -> dict[KeyT, RowT]:
-        return dict(map(self.to_item, self._select()))
+        rows = self._select()
+        with collector_paused():
+            return dict(map(self.to_item, rows))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from ..domain import CancellationWitness, OwnershipScope, ReadinessWitness, session as events
 from .owners import read_scope, scope_text
@@ -29,8 +29,7 @@ class WitnessStatus(StrEnum):
     CANCELLATION = "cancellation"
 
 
-@dataclass(frozen=True, slots=True)
-class WitnessRow:
+class WitnessRow(NamedTuple):
     """What is known of one witness.
 
     Attributes:
