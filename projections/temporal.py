@@ -318,7 +318,8 @@ class TemporalStore(SQLiteTrackingRecorder):
     def _create(self, cursor: SQLiteCursor, table: TemporalTable, name: str) -> None:
         columns = {**table.key, **table.columns, "since": int, "until": int}
         definitions = ", ".join(f"{column} {_SQL_TYPES[kind]}" for column, kind in columns.items())
-        cursor.execute(f"CREATE TABLE {name} ({definitions}, PRIMARY KEY ({', '.join([*table.key, 'since'])})) WITHOUT ROWID")
+        keys = ", ".join([*table.key, "since"])
+        cursor.execute(f"CREATE TABLE {name} ({definitions}, PRIMARY KEY ({keys})) WITHOUT ROWID")
 
     def _create_indexes(self, cursor: SQLiteCursor, table: TemporalTable) -> None:
         name = table.physical_name
