@@ -87,6 +87,18 @@ def test_people_get_tables_without_markup_or_colour(muniment: Callable[..., Resu
     assert "as of position 6" in result.stdout
 
 
+def test_a_long_table_is_plain_and_aligned(muniment: Callable[..., Result], url: str) -> None:
+    with Journal.open(url) as journal:
+        for number in range(300):
+            journal.sessions.open(f"session-{number:03}")
+    lines = muniment("owners").stdout.splitlines()
+    assert lines[2].split() == ["session", "owner", "generation", "scope", "status", "since"]
+    assert len(lines) == 4 + 302
+    row = next(line for line in lines if line.startswith("s-42"))
+    assert row.index("active") == lines[2].index("status")
+    assert row.endswith("  4")
+
+
 def test_log(muniment: Callable[..., Result]) -> None:
     positions = [each["position"] for each in data(muniment("log", "--json"))]
     assert positions == [6, 5, 4, 3, 2, 1]
