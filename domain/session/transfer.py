@@ -42,9 +42,7 @@ def transfer(
     """
     if refused := refuse_unless_live(state, capability):
         return refused
-    require_nothing_staged(state)
-    scope = scope or capability.scope
-    require_narrower(capability, scope, policy)
+    scope = _scope_to_hand_over(state, capability, scope, policy)
     handed = OwnershipCapability(state.session_id, to_owner, state.generation + 1, scope)
     return accept(OwnershipTransferred(capability, handed, state.outstanding_witnesses()))
 
@@ -64,9 +62,7 @@ def begin_transfer(
     """
     if refused := refuse_unless_live(state, capability):
         return refused
-    require_nothing_staged(state)
-    scope = scope or capability.scope
-    require_narrower(capability, scope, policy)
+    scope = _scope_to_hand_over(state, capability, scope, policy)
     return accept(
         TransferBegun(
             OwnershipReceipt(
@@ -136,6 +132,17 @@ def fail_transfer_commit(state: SessionState, receipt: OwnershipReceipt, reason:
     live = _live(state)
     failure = TerminalReason("transfer_commit_failed", receipt.from_owner, receipt.claim_id, reason)
     return accept(TransferCommitFailed(live, receipt, failure, state.outstanding_witnesses()))
+
+
+def _scope_to_hand_over(
+    state: SessionState, capability: OwnershipCapability, scope: OwnershipScope | None, policy: Policy
+) -> OwnershipScope:
+    """The scope that the new owner is to hold; without one the live scope is kept."""
+    require_nothing_staged(state)
+    if scope is None:
+        return capability.scope
+    require_narrower(capability, scope, policy)
+    return scope
 
 
 def _live(state: SessionState) -> OwnershipCapability:
