@@ -40,6 +40,9 @@ class AsyncJournal:
         self._writer = _Writer(journal.application)
         self._streams = StreamCache()
         self._is_closed = False
+        self._commands = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.sessions = AsyncSessions(self.execute, policy)
 
@@ -50,8 +53,9 @@ class AsyncJournal:
         return cls(journal, policy or Policy())
 
     async def close(self) -> None:
-        """Finish what is being written, and close the journal. Commands that come later raise ``JournalClosed``."""
+        """Finish the commands that are under way, and close the journal; later ones raise ``JournalClosed``."""
         self._is_closed = True
+        await self._idle.wait()
         await self._writer.close()
         await asyncio.to_thread(self._journal.close)
 
@@ -72,11 +76,18 @@ class AsyncJournal:
         lock = self._locks.get(stream)
         if lock is None:
             lock = self._locks[stream] = asyncio.Lock()
-        async with lock:
-            if self._is_closed:
-                raise JournalClosed(self._journal.url)
-            known = self._streams.get(stream)
-            return await self._drive(known, self._journal.planner.steps(known, command, arguments))
+        if self._is_closed:
+            raise JournalClosed(self._journal.url)
+        self._commands += 1
+        self._idle.clear()
+        try:
+            async with lock:
+                known = self._streams.get(stream)
+                return await self._drive(known, self._journal.planner.steps(known, command, arguments))
+        finally:
+            self._commands -= 1
+            if not self._commands:
+                self._idle.set()
 
     async def run(
         self, function: Callable[Concatenate[Journal, P], ResultT], *args: P.args, **kwargs: P.kwargs
@@ -93,12 +104,15 @@ class AsyncJournal:
     async def follow(self, after: int = 0, types: Collection[str] = ()) -> AsyncIterator[RecordedEvent]:
         """Yield records as they are committed, by this process or another; see ``Journal.follow``."""
         following = await asyncio.to_thread(self._journal.follow, after, types)
+        # A thread of its own: one that waits for the next record must not keep others from being read.
+        thread = ThreadPoolExecutor(1, thread_name_prefix="muniment-follow")
+        loop = asyncio.get_running_loop()
         try:
-            while (record := await asyncio.to_thread(next, following, None)) is not None:
+            while (record := await loop.run_in_executor(thread, next, following, None)) is not None:
                 yield record
         finally:
-            # From here, so that a thread that still waits for the next record is let go.
             following.stop()
+            thread.shutdown(wait=False)
 
     async def _drive(self, stream: Stream, steps: Steps[ResultT]) -> ResultT:
         try:

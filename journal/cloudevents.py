@@ -11,6 +11,7 @@ from eventsourcing.persistence import StoredEvent
 
 from ..domain import DamagedRecord, InvalidExport, JournalError
 from .mapper import Row, decode
+from .streams import belongs
 
 SOURCE: Final = "urn:muniment"
 
@@ -97,10 +98,12 @@ def _from_line(number: int, line: bytes | str) -> tuple[StoredEvent, int]:
                 value = event[attribute]
                 metadata[name] = orjson.loads(value) if name in _ENCODED else value
         state = orjson.dumps({"data": event["data"], "metadata": metadata})
-        decode((number, stream, version, event["type"], state))
+        record = decode((number, stream, version, event["type"], state))
+        if not belongs(record):
+            raise InvalidExport(number, f"the event is not one of the stream {stream!r}")
     except JournalError as error:
         raise InvalidExport(number, str(error)) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidExport(number, f"{type(error).__name__}: {error}") from error
     return StoredEvent(stream, version, event["type"], state), recorded_at
 

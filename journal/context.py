@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from ..domain import InvalidArgument, Metadata, identifier
+from ..domain import Fragments, FullSession, InvalidArgument, Metadata, identifier, scope_to_json
 
 _LARGEST_TICK: Final = 2**63 - 1
 
@@ -85,5 +85,7 @@ _EMPTY: Final = Context()
 
 def command_digest(name: str, arguments: tuple[object, ...]) -> str:
     """What an idempotency key is filed under: a command's name and a digest of its arguments."""
-    digest = hashlib.sha256(to_json(arguments)).hexdigest()
+    # A set has another order in every process, and the digest must be the same in all of them.
+    plain = [scope_to_json(each) if isinstance(each, FullSession | Fragments) else each for each in arguments]
+    digest = hashlib.sha256(to_json(plain)).hexdigest()
     return f"{name}:{digest[:32]}"

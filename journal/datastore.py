@@ -50,7 +50,9 @@ class SQLiteDatastore(library.SQLiteDatastore):
         self.db_name = db_name
         self.lock_timeout = DEFAULT_LOCK_TIMEOUT_S if lock_timeout is None else lock_timeout
         self.translate_error: Callable[[sqlite3.Error], Exception] = library_error
-        self._in_memory = self.pool.is_sqlite_memory_mode
+        # The library takes any name with ":memory:" in it for memory; only the name itself, or a URI, says so.
+        is_uri = db_name.startswith("file:")
+        self._in_memory = db_name == ":memory:" or (is_uri and self.pool.is_sqlite_memory_mode)
         self._synchronous = synchronous
         self._current_synchronous = ""
         self._write_lock = threading.Lock()

@@ -156,7 +156,9 @@ class Journal(Projections):
             correlation_id: the conversation or request that it belongs to.
             causation_id: what caused it.
             idempotency_key: a key for one command. The same command with the same arguments under the same key
-                answers what it answered first, and appends nothing. A command that was refused does not use its key.
+                answers what it answered first, and appends nothing; with other arguments it is a conflict. A command
+                that was refused does not use its key. Two commands on different streams that come at the very same
+                moment under one key may both be accepted: keys tell repeats, they are not a lock.
             tick: the embedding runtime's own logical clock.
 
         Raises:
@@ -230,10 +232,10 @@ class Journal(Projections):
             UnknownPosition: there is none.
             UnknownEventType, DamagedRecord: it cannot be decoded.
         """
-        for record in self.read(position - 1, 1):
-            if record.position == position:
-                return record
-        raise UnknownPosition(position, self.head())
+        if not 1 <= position <= self.head():
+            raise UnknownPosition(position, self.head())
+        (record,) = self.read(position - 1, 1)
+        return record
 
     def read(self, after: int = 0, limit: int | None = None) -> Iterator[RecordedEvent]:
         """Read records of all streams, by position.
@@ -360,4 +362,6 @@ def _to_ms(time: int | datetime) -> int:
         return int(time.timestamp() * 1000)
     if not isinstance(time, int) or isinstance(time, bool):
         raise InvalidArgument("time", f"must be ms since 1970 or a datetime, not {type(time).__name__}")
+    if abs(time) >= 2**63:
+        raise InvalidArgument("time", f"must be ms since 1970, not {time}")
     return time

@@ -19,6 +19,7 @@ from ..domain import (
     JournalUnavailable,
     NewerSchema,
     NotAJournal,
+    text,
 )
 from .datastore import SQLiteDatastore, library_error
 from .mapper import EventMapper
@@ -58,6 +59,7 @@ class Address:
         """
         if url == _MEMORY_URL:
             return cls(url, None)
+        text("url", url)
         name = url.removeprefix(_SQLITE_PREFIX)
         if name == url or not name or "\0" in name or name == ":memory:":
             raise InvalidArgument(

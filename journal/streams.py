@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
 from ..domain import Event, InvalidIdentifier, RecordedEvent
-from ..domain.session import SessionState
+from ..domain.session import SessionState, session_of
 
 CAPACITY: Final = 10_000
 """How many streams are kept in memory; the one unused for longest makes room."""
@@ -53,6 +53,13 @@ class Stream:
             self.state.apply(record.event)
             self.version = record.version
             self.recorded_at = record.metadata.recorded_at
+
+
+def belongs(record: RecordedEvent) -> bool:
+    """Whether a record stands in the stream that its event is about."""
+    session_id = session_of(record.event)
+    kind, _, identity = record.stream.partition("-")
+    return kind in _STATES and record.type.startswith(f"{kind}.") and session_id in (None, identity)
 
 
 class StreamCache:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Final, cast
@@ -44,9 +45,9 @@ def import_lines(application: JournalApplication, lines: Iterable[bytes | str], 
 
 def backup(application: JournalApplication, path: Path, address: Address) -> int:
     """Copy the database while it is in use, and check the copy; see ``Journal.backup``."""
-    if path.exists():
-        raise JournalNotEmpty(str(path))
     try:
+        if path.exists():
+            raise JournalNotEmpty(str(path))
         copy = sqlite3.connect(path)
         try:
             with application.datastore.transaction(commit=False) as cursor:
@@ -56,8 +57,11 @@ def backup(application: JournalApplication, path: Path, address: Address) -> int
             (head,) = copy.execute("SELECT COALESCE(MAX(position), 0) FROM stored_events").fetchone()
         finally:
             copy.close()
+    except OSError as error:
+        raise JournalUnavailable(str(path), error.strerror or str(error)) from error
     except sqlite3.Error as error:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink()
         raise storage_error(error, Address(address.url, path), 0) from error
     if problems != ["ok"]:
         raise JournalUnavailable(str(path), f"the copy is damaged: {problems[0]}")

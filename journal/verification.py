@@ -13,6 +13,7 @@ from ..projections import Progress, Projection, Projector, Row, TemporalStore, T
 from .datastore import SQLiteDatastore
 from .mapper import decode
 from .storage import JournalApplication
+from .streams import belongs
 
 PAGE_SIZE = 1_000
 
@@ -130,6 +131,8 @@ class _Past:
             yield Finding("record", record.position, f"{record.id} does not follow version {version} of its stream")
         if record.metadata.recorded_at < recorded_at:
             yield Finding("record", record.position, f"{record.id} was recorded before the event that it follows")
+        if not belongs(record):
+            yield Finding("record", record.position, f"{record.id} holds an event of another stream")
         self._versions[record.stream] = (record.version, record.metadata.recorded_at)
 
     def _check_laws(self, record: RecordedEvent) -> Iterator[Finding]:

@@ -131,23 +131,30 @@ class Projector:
         started = time.monotonic()
         with self._lock, collector_paused():
             self._stopped.clear()
-            self._store.begin_rebuild()
-            rebuilt = 0
-            while True:
-                head = self._source.head()
-                while self._reached < head:
-                    self._reached = self._advance(head)
-                for stopped in self._stopped.values():
-                    raise stopped
-                while rebuilt < head:
-                    rebuilt = self._rebuild_batch(rebuilt)
-                    if progress is not None:
-                        progress(rebuilt, head)
-                with self._store.write() as cursor:
-                    # Another process may have moved the live tables on since the head was read.
-                    if all(self._position(each, cursor) == rebuilt for each in self._projections):
-                        differences = self._store.finish_rebuild(cursor)
-                        return RebuildReport(rebuilt, time.monotonic() - started, differences)
+            suffix = self._store.begin_rebuild()
+            try:
+                rebuilt, differences = self._rebuild(suffix, progress)
+            except BaseException:
+                self._store.drop_rebuild(suffix)
+                raise
+        return RebuildReport(rebuilt, time.monotonic() - started, differences)
+
+    def _rebuild(self, suffix: str, progress: Progress | None) -> tuple[int, dict[str, list[tuple[str, Row]]]]:
+        rebuilt = 0
+        while True:
+            head = self._source.head()
+            while self._reached < head:
+                self._reached = self._advance(head)
+            for stopped in self._stopped.values():
+                raise stopped
+            while rebuilt < head:
+                rebuilt = self._rebuild_batch(rebuilt, suffix)
+                if progress is not None:
+                    progress(rebuilt, head)
+            with self._store.write() as cursor:
+                # Another process may have moved the live tables on since the head was read.
+                if all(self._position(each, cursor) == rebuilt for each in self._projections):
+                    return rebuilt, self._store.finish_rebuild(cursor, suffix)
 
     def _advance(self, goal: int) -> int:
         """Write one batch; return the position that every projection has reached or stopped before."""
@@ -194,14 +201,14 @@ class Projector:
             reached = record.position
         return changes, reached
 
-    def _rebuild_batch(self, after: int) -> int:
+    def _rebuild_batch(self, after: int, suffix: str) -> int:
         records = list(self._source.read(after, self._batch_size))
         with self._store.write() as cursor:
             for projection in self._projections:
-                changes, _ = self._changes(cursor, projection, records, TemporalStore.REBUILD_SUFFIX)
+                changes, _ = self._changes(cursor, projection, records, suffix)
                 if (stopped := self._stopped.get(projection.name)) is not None:
                     raise stopped
-                self._store.apply(cursor, changes, suffix=TemporalStore.REBUILD_SUFFIX)
+                self._store.apply(cursor, changes, suffix=suffix)
         return records[-1].position
 
     def _position(self, projection: Projection, cursor: SQLiteCursor | None = None) -> int:

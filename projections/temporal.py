@@ -6,6 +6,8 @@ position p are those with ``since <= p < until``.
 
 from __future__ import annotations
 
+import os
+import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -21,6 +23,8 @@ FOREVER: Final = 2**63 - 1
 Value: TypeAlias = str | int | None
 Row: TypeAlias = tuple[Any, ...]
 """A row as read: the key's columns, the other columns, ``since``."""
+
+_REBUILD: Final = "__rebuild_"
 
 _SQL_TYPES = {str: "TEXT", int: "INTEGER"}
 
@@ -121,8 +125,6 @@ class _Batch:
 
 class TemporalStore(SQLiteTrackingRecorder):
     """Temporal tables in SQLite, and how far each projection has come, changed in one transaction."""
-
-    REBUILD_SUFFIX: Final = "__rebuild"
 
     def __init__(self, datastore: SQLiteDatastore) -> None:
         super().__init__(datastore)
@@ -275,15 +277,29 @@ class TemporalStore(SQLiteTrackingRecorder):
         )
         return int(rows[0][0]) if rows else None
 
-    def begin_rebuild(self) -> None:
-        """Make empty tables beside the live ones; what an interrupted rebuild left is dropped."""
+    def begin_rebuild(self) -> str:
+        """Make empty tables beside the live ones; what an interrupted rebuild left is dropped.
+
+        Returns:
+            The suffix of their names, which no other rebuild uses.
+        """
+        suffix = f"{_REBUILD}{os.getpid()}_{secrets.token_hex(4)}"
+        with self.write() as cursor:
+            for name in self._table_names(cursor):
+                _, is_rebuild, owner = name.partition(_REBUILD)
+                if is_rebuild and not _is_alive(int(owner.partition("_")[0])):
+                    cursor.execute(f"DROP TABLE {name}")
+            for table in self.tables:
+                self._create(cursor, table, table.physical_name + suffix)
+        return suffix
+
+    def drop_rebuild(self, suffix: str) -> None:
+        """Give a rebuild up."""
         with self.write() as cursor:
             for table in self.tables:
-                name = table.physical_name + self.REBUILD_SUFFIX
-                cursor.execute(f"DROP TABLE IF EXISTS {name}")
-                self._create(cursor, table, name)
+                cursor.execute(f"DROP TABLE IF EXISTS {table.physical_name}{suffix}")
 
-    def finish_rebuild(self, cursor: SQLiteCursor) -> dict[str, list[tuple[str, Row]]]:
+    def finish_rebuild(self, cursor: SQLiteCursor, suffix: str) -> dict[str, list[tuple[str, Row]]]:
         """Compare the rebuilt tables with the live ones, and put them in their place.
 
         Returns:
@@ -292,7 +308,7 @@ class TemporalStore(SQLiteTrackingRecorder):
         """
         differences: dict[str, list[tuple[str, Row]]] = {}
         for table in self.tables:
-            live, rebuilt = table.physical_name, table.physical_name + self.REBUILD_SUFFIX
+            live, rebuilt = table.physical_name, table.physical_name + suffix
             if not self._are_equal(cursor, table, live, rebuilt):
                 differences[table.name] = self._difference(cursor, table, live, rebuilt)
             cursor.execute(f"DROP TABLE {live}")
@@ -355,7 +371,7 @@ class TemporalStore(SQLiteTrackingRecorder):
     def _drop_superseded(self, cursor: SQLiteCursor) -> None:
         current = {table.physical_name for table in self.tables}
         for name in self._table_names(cursor):
-            if name.startswith("projection_") and name not in current:
+            if name.startswith("projection_") and name not in current and _REBUILD not in name:
                 cursor.execute(f"DROP TABLE {name}")
 
     def _table_names(self, cursor: SQLiteCursor) -> set[str]:
@@ -367,6 +383,16 @@ class TemporalStore(SQLiteTrackingRecorder):
             plain = cast(sqlite3.Cursor, cursor)
             plain.row_factory = None
             return plain.execute(statement, parameters).fetchall()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _as_of(position: int | None) -> tuple[list[str], list[Value]]:

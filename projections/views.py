@@ -38,7 +38,11 @@ class TableReader:
 
     def _get(self, key: tuple[Value, ...]) -> Row | None:
         self._catch_up()
-        return self._store.get(self.table, self._position, key)
+        try:
+            return self._store.get(self.table, self._position, key)
+        except (UnicodeEncodeError, OverflowError):
+            # No row can have a key that the database cannot hold.
+            return None
 
     def _count(self) -> int:
         self._catch_up()

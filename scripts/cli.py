@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import click
-from muniment.domain import CATALOGUE, InvalidArgument, JournalDamaged, MunimentError, RecordedEvent, SessionNotFound
+from muniment.domain import (
+    CATALOGUE,
+    InvalidArgument,
+    JournalDamaged,
+    MunimentError,
+    RecordedEvent,
+    SessionNotFound,
+    identifier,
+)
 from muniment.journal import Finding, Journal, Projections, VerificationReport
 from muniment.scripts.demo import run_demo
 from muniment.scripts.output import (
@@ -27,6 +35,8 @@ from muniment.scripts.output import (
     utc,
 )
 from pydantic_core import to_json
+
+_LARGEST = 2**63 - 1
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -88,7 +98,7 @@ def _open(url: str, lock_timeout: float) -> Journal:
 def _as_of(journal: Journal, at: str | None) -> Projections:
     if at is None:
         return journal.at(position=journal.head())
-    if at.isdecimal():
+    if at.isdecimal() and len(at) < 20:
         return journal.at(position=int(at))
     try:
         time = datetime.fromisoformat(at)
@@ -121,7 +131,12 @@ def demo(file: Path | None, as_json: bool) -> None:
 @cli.command()
 @click.argument("session", required=False)
 @click.option(
-    "-n", "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0: all."
+    "-n",
+    "--limit",
+    type=click.IntRange(min=0, max=_LARGEST),
+    default=50,
+    show_default=True,
+    help="At most so many; 0: all.",
 )
 @click.option("--reverse", is_flag=True, help="Oldest first.")
 @_journal_options
@@ -143,7 +158,7 @@ def log(session: str | None, limit: int, reverse: bool, url: str, lock_timeout: 
 
 def _log_of(journal: Journal, session: str | None, limit: int, *, oldest_first: bool) -> list[RecordedEvent]:
     if session is not None:
-        stream = f"session-{session}"
+        stream = f"session-{identifier('SESSION', session)}"
         records = list(journal.read_stream(stream, newest_first=not oldest_first, limit=limit or None))
         if not records:
             raise SessionNotFound(session)
@@ -155,7 +170,9 @@ def _log_of(journal: Journal, session: str | None, limit: int, *, oldest_first: 
 
 
 @cli.command()
-@click.option("-n", "--limit", type=click.IntRange(min=0), default=10, show_default=True, help="Begin with so many.")
+@click.option(
+    "-n", "--limit", type=click.IntRange(min=0, max=_LARGEST), default=10, show_default=True, help="Begin with so many."
+)
 @click.option("-f", "--follow", "follows", is_flag=True, help="Go on with what is committed from now on.")
 @click.option(
     "--type",
@@ -192,7 +209,7 @@ def _print_line(record: RecordedEvent, *, as_json: bool) -> None:
 
 
 @cli.command("show")
-@click.argument("position", type=click.IntRange(min=1))
+@click.argument("position", type=click.IntRange(min=1, max=_LARGEST))
 @_journal_options
 def show_record(position: int, url: str, lock_timeout: float, as_json: bool) -> None:
     """Show the event at POSITION, whole."""
@@ -232,7 +249,7 @@ def audit(session: str | None, at: str | None, url: str, lock_timeout: float, as
     """Show what became of every artifact; with SESSION, of that session's."""
     with _open(url, lock_timeout) as journal:
         as_of = _as_of(journal, at)
-        if session is not None and session not in as_of.owners:
+        if session is not None and identifier("SESSION", session) not in as_of.owners:
             raise SessionNotFound(session)
         records = as_of.audit.records(session)
     if as_json:

@@ -19,6 +19,7 @@ from .events import (
     TransferCommitted,
     TransferRolledBack,
     WitnessRejected,
+    session_of,
 )
 from .guards import MAX_RECORDED_REFUSALS
 from .lifecycle import close, open_session, owner_died
@@ -71,5 +72,6 @@ __all__ = [
     "owner_died",
     "release",
     "rollback_transfer",
+    "session_of",
     "transfer",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..artifacts import (
     CancellationWitness,
     Counter,
@@ -283,3 +285,16 @@ class WitnessRejected(Rejection):
     @property
     def artifact(self) -> ReadinessWitness:
         return self.witness
+
+
+def session_of(event: Event[Any]) -> str | None:
+    """The session that an event is about; None if it does not say, as a rejected witness may be another session's."""
+    if isinstance(event, SessionOpened):
+        return event.session_id
+    if isinstance(event, WitnessRejected):
+        return None
+    for name in ("capability", "receipt", "witness"):
+        artifact = getattr(event, name, None)
+        if artifact is not None:
+            return str(artifact.session_id)
+    return None

@@ -232,6 +232,44 @@ def test_closing_finishes_what_is_being_written(file_url: str) -> None:
     asyncio.run(main())
 
 
+def test_closing_waits_for_commands_that_still_read(file_url: str) -> None:
+    async def main() -> None:
+        for delay in range(12):
+            journal = await AsyncJournal.open(f"{file_url}-{delay}")
+            await journal.sessions.open("s-1")
+
+            async def claim(journal: AsyncJournal = journal) -> None:
+                with journal.context(idempotency_key="k"):
+                    await journal.sessions.claim("s-1", "alice")
+
+            task = asyncio.create_task(claim())
+            await asyncio.sleep(0.0003 * delay)
+            await journal.close()
+            await asyncio.wait([task], timeout=30)
+            assert task.done()
+            assert task.exception() is None or isinstance(task.exception(), JournalClosed)
+
+    asyncio.run(main())
+
+
+def test_idle_followers_keep_nobody_from_reading_or_closing(url: str) -> None:
+    async def main() -> None:
+        journal = await AsyncJournal.open(url)
+
+        async def follow() -> None:
+            async for _ in journal.follow():
+                pass
+
+        followers = [asyncio.create_task(follow()) for _ in range(40)]
+        await asyncio.sleep(0.05)
+        assert await asyncio.wait_for(journal.run(Journal.head), 30) == 0
+        await journal.sessions.open("s-1")
+        await asyncio.wait_for(journal.close(), 30)
+        await asyncio.wait_for(asyncio.gather(*followers), 30)
+
+    asyncio.run(main())
+
+
 def test_a_closed_journal_says_so(url: str) -> None:
     async def main() -> None:
         journal = await AsyncJournal.open(url)

@@ -22,6 +22,7 @@ from muniment.domain import (
     OwnershipReceipt,
     SessionNotFound,
     UnknownEventType,
+    UnknownPosition,
 )
 from muniment.journal import Journal
 from muniment.journal.datastore import SQLiteDatastore
@@ -309,6 +310,18 @@ def test_artifacts_of_the_wrong_kind(journal: Journal) -> None:
         with pytest.raises(InvalidArgument):
             call()
     assert journal.head() == 0
+
+
+def test_numbers_and_names_that_no_database_holds(journal: Journal) -> None:
+    with pytest.raises(UnknownPosition):
+        journal.record(2**70)
+    with pytest.raises(InvalidArgument):
+        journal.at(time=2**70)
+    assert journal.owners.get("\udcff") is None
+    assert journal.witnesses.get(("s-1", 2**70)) is None
+    for url in (5, "sqlite:////tmp/\ud800.db"):
+        with pytest.raises(InvalidArgument):
+            Journal.open(url)  # type: ignore[arg-type]
 
 
 def test_a_session_that_was_never_opened(journal: Journal) -> None:

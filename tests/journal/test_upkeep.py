@@ -106,6 +106,8 @@ def _with(**changes: Any) -> Any:
         _with(data={"witness": {}}),
         _with(data=None),
         _with(actor=7),
+        _with(id=5, subject=5),
+        _with(subject="session-s-9", id="session-s-9@1"),
         _with(tick="many"),
     ],
 )
@@ -233,6 +235,11 @@ def test_a_row_that_is_gone(path: Path) -> None:
 def test_rows_cut_off_the_end(path: Path) -> None:
     findings = edited(path, "DELETE FROM stored_events WHERE position>5")
     assert any(finding.layer == "table" and "claims position 7" in finding.problem for finding in findings)
+
+
+def test_an_event_in_another_stream(path: Path) -> None:
+    findings = edited(path, """UPDATE stored_events SET state=replace(state, '"s-2"', '"s-3"') WHERE position=7""")
+    assert ("record", 7) in places(findings)
 
 
 def test_a_generation_that_is_given_again(path: Path) -> None:

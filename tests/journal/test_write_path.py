@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -184,6 +187,26 @@ def test_keys_hold_across_writers_and_reopening(file_url: str) -> None:
             assert other.sessions.claim("s-1", "alice") == first
     with Journal.open(file_url) as journal, journal.context(idempotency_key="k"):
         assert journal.sessions.claim("s-1", "alice") == first
+        assert journal.head() == 2
+
+
+def test_a_key_means_the_same_in_every_process(file_url: str) -> None:
+    program = (
+        "import sys; from muniment.domain import Fragments; from muniment.journal import Journal\n"
+        "with Journal.open(sys.argv[1]) as journal, journal.context(idempotency_key='k'):\n"
+        "    print(journal.sessions.claim('s-1', 'alice', Fragments(list('vwxyz'))).generation)"
+    )
+    with Journal.open(file_url) as journal:
+        journal.sessions.open("s-1")
+        for seed in ("1", "2", "3"):
+            run = subprocess.run(
+                [sys.executable, "-c", program, file_url],
+                env={**os.environ, "PYTHONHASHSEED": seed},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            assert run.stdout == "1\n"
         assert journal.head() == 2
 
 

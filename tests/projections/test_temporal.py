@@ -162,6 +162,39 @@ def test_two_projectors_share_tables_exactly_once(file_url: str) -> None:
         assert other.replay().differences == {}
 
 
+def test_two_rebuilds_at_once_do_not_touch_each_other(file_url: str) -> None:
+    with Journal.open(file_url) as one, Journal.open(file_url) as other:
+        for number in range(60):
+            one.sessions.open(f"s-{number}")
+        before = dict(one.owners.items())
+        one._projector._batch_size = 10
+
+        def meanwhile(done: int, _: int) -> None:
+            if done == 40:
+                assert other.replay().differences == {}
+
+        assert one.replay(meanwhile).differences == {}
+        assert dict(one.owners.items()) == dict(other.owners.items()) == before
+        assert one.verify().findings == ()
+
+
+def test_what_an_interrupted_rebuild_left_is_dropped(file_url: str) -> None:
+    with Journal.open(file_url) as journal:
+        journal.sessions.open("s-1")
+        len(journal.owners)
+        with journal.application.datastore.transaction(commit=True) as cursor:
+            cursor.execute("CREATE TABLE projection_owners_v1__rebuild_999999999_ab (x)")
+
+        def fail(*_: int) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            journal.replay(fail)
+        with journal.application.datastore.transaction(commit=False) as cursor:
+            assert not [name for name in journal._store._table_names(cursor) if "__rebuild_" in name]
+        assert journal.replay().differences == {}
+
+
 def test_progress_is_told(store: TemporalStore) -> None:
     script = Script([[] for _ in range(10)])
     told: list[tuple[int, int]] = []
