@@ -136,7 +136,7 @@ class GroupCommit:
         try:
             write_together(self._recorder, batch)
         except BaseException as interruption:
-            for other in batch[1:]:
+            for other in (each for each in batch[1:] if each.positions is None):
                 other.error = OperationalError(
                     "the thread that was writing was interrupted; read again, and decide anew"
                 )
