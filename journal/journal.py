@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -44,6 +44,8 @@ from .verification import VerificationReport, verify
 
 ResultT = TypeVar("ResultT")
 PAGE_SIZE: Final = 1_000
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def system_clock() -> int:
@@ -234,8 +236,10 @@ class Journal(Projections):
         """
         if not 1 <= position <= self.head():
             raise UnknownPosition(position, self.head())
-        (record,) = self.read(position - 1, 1)
-        return record
+        for record in self.read(position - 1, 1):
+            if record.position == position:
+                return record
+        raise UnknownPosition(position, self.head())
 
     def read(self, after: int = 0, limit: int | None = None) -> Iterator[RecordedEvent]:
         """Read records of all streams, by position.
@@ -287,6 +291,7 @@ class Journal(Projections):
             InvalidArgument: a type or the position makes no sense.
             UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
         """
+        self.head()  # so that a closed journal says so here, and not in the thread that reads
         following = Following(self.application.recorder, self.application.mapper, after, types)
         self._followings.add(following)
         return following
@@ -359,7 +364,7 @@ def _to_ms(time: int | datetime) -> int:
     if isinstance(time, datetime):
         if time.tzinfo is None:
             raise InvalidArgument("time", "must know its time zone; a bare date means another moment elsewhere")
-        return int(time.timestamp() * 1000)
+        return (time - _EPOCH) // timedelta(milliseconds=1)
     if not isinstance(time, int) or isinstance(time, bool):
         raise InvalidArgument("time", f"must be ms since 1970 or a datetime, not {type(time).__name__}")
     if abs(time) >= 2**63:

@@ -186,6 +186,8 @@ def _log_of(journal: Journal, session: str | None, limit: int, *, oldest_first: 
 def tail(limit: int, follows: bool, types: tuple[str, ...], url: str, lock_timeout: float, as_json: bool) -> None:
     """Print the last events, a line each, oldest first; with -f, go on until interrupted.
 
+    --type chooses among the events that would be printed otherwise.
+
     With --json, every line is one JSON object.
     """
     with _open(url, lock_timeout) as journal, ExitStack() as stack:
@@ -266,7 +268,7 @@ def audit(session: str | None, at: str | None, url: str, lock_timeout: float, as
 @cli.command()
 @_journal_options
 def replay(url: str, lock_timeout: float, as_json: bool) -> None:
-    """Drop every projection, rebuild it from event 1, and compare it with what stood before.
+    """Rebuild every table from event 1, compare it with what stood before, and put it in its place.
 
     Exits with 1 if any rebuilt row differs.
     """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -56,7 +57,7 @@ def read_cases(path: Path) -> Iterator[Json]:
                 if not isinstance(case, dict) or not {"case", "sessions", "steps", "final"} <= case.keys():
                     raise TraceError(f"{path}, line {number}: not a case of session ownership")
                 yield case
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise TraceError(f"{path}: {error}") from error
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,6 +47,3 @@ def journal(url: str, clock: Clock) -> Iterator[Journal]:
 def file_url(tmp_path: Path) -> str:
     """A place for a journal in a file."""
     return f"sqlite:///{tmp_path}/journal.db"
-
-
-OpenJournal = Callable[[str], Journal]

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from muniment.scripts.cli import cli
 
 ROOT = Path(__file__).parent.parent
@@ -33,11 +32,11 @@ def test_the_test_command_is_the_one_that_ci_runs() -> None:
     assert 'readme_block "test command"' in (ROOT / ".ci" / "run").read_text()
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/laws.md", "docs/record.md", "docs/command-line.md"])
-def test_links_lead_somewhere(document: str) -> None:
-    path = ROOT / document
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text()):
-        assert (path.parent / target).exists(), target
+def test_links_lead_somewhere() -> None:
+    path = ROOT / "README.md"
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text())
+    assert targets
+    assert [target for target in targets if not (path.parent / target).exists()] == []
 
 
 def test_every_command_is_documented() -> None:

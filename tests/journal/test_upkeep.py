@@ -12,7 +12,7 @@ import pytest
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from hypothesis import given, settings, strategies as st
-from muniment.domain import InvalidExport, JournalDamaged, JournalNotEmpty, JournalUnavailable, Policy
+from muniment.domain import InvalidExport, JournalDamaged, JournalNotEmpty, JournalUnavailable, Policy, UnknownPosition
 from muniment.journal import Finding, Journal
 
 from ..command_sequences import COMMANDS, Command, Giver
@@ -214,7 +214,7 @@ def test_an_honest_journal_verifies(commands: list[Command]) -> None:
 def test_a_flipped_row(path: Path) -> None:
     findings = edited(path, "UPDATE stored_events SET state=replace(state, '\"generation\":2', '\"generation\":x')")
     assert places(findings) == [("record", 6), ("table", None)]
-    assert "session-s-1@5" not in findings[0].problem
+    assert "session-s-1@6" in findings[0].problem
     assert "session.ownership_transferred.v1" in findings[0].problem
 
 
@@ -230,6 +230,8 @@ def test_a_row_that_is_gone(path: Path) -> None:
     assert ("record", 3) in places(findings)
     assert any("positions 2 to 2 are missing" in finding.problem for finding in findings)
     assert any("does not follow version 1" in finding.problem for finding in findings)
+    with reopened(path) as journal, pytest.raises(UnknownPosition):
+        journal.record(2)
 
 
 def test_rows_cut_off_the_end(path: Path) -> None:
