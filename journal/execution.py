@@ -20,6 +20,7 @@ from ..domain import (
     ConcurrencyConflict,
     Decision,
     IdempotencyConflict,
+    InvalidArgument,
     RecordedEvent,
     Refused,
 )
@@ -31,6 +32,9 @@ from .streams import Stream, StreamCache
 
 ResultT = TypeVar("ResultT")
 Clock = Callable[[], int]
+
+_END_OF_TIME_MS: Final = 253_402_300_800_000
+"""The end of the year 9999."""
 
 MAX_ATTEMPTS: Final = 20
 """How often a command is decided anew after losing a race, before ``ConcurrencyConflict``."""
@@ -124,7 +128,7 @@ class Planner:
     def _records(
         self, stream: Stream, decision: Decision[Any], context: Context, digest: str | None
     ) -> list[RecordedEvent]:
-        now = max(self._clock(), stream.recorded_at)
+        now = max(self._now(), stream.recorded_at)
         # The key goes with the event that says what the command answered. A refused command does not use it up.
         *others, last = decision.events
         metadata = [context.metadata(now)] * len(others)
@@ -133,6 +137,13 @@ class Planner:
             RecordedEvent(UNRECORDED, stream.name, stream.version + offset, event, about)
             for offset, (event, about) in enumerate(zip([*others, last], metadata, strict=True), 1)
         ]
+
+    def _now(self) -> int:
+        now = self._clock()
+        # A time that no row can hold, or no calendar show, would make the journal unreadable for good.
+        if not isinstance(now, int) or not 0 <= now < _END_OF_TIME_MS:
+            raise InvalidArgument("clock", f"must tell UTC ms since 1970 as an integer, not {now!r}")
+        return now
 
     def _first_use(self, context: Context, digest: str) -> RecordedEvent | None:
         key = context.idempotency_key

@@ -48,21 +48,30 @@ def backup(application: JournalApplication, path: Path, address: Address) -> int
     try:
         if path.exists():
             raise JournalNotEmpty(str(path))
-        copy = sqlite3.connect(path)
-        try:
-            with application.datastore.transaction(commit=False) as cursor:
-                # All pages in one step: one moment of the database, whoever writes meanwhile.
-                cast(sqlite3.Cursor, cursor).connection.backup(copy)
-            problems = [row[0] for row in copy.execute("PRAGMA integrity_check")]
-            (head,) = copy.execute("SELECT COALESCE(MAX(position), 0) FROM stored_events").fetchone()
-        finally:
-            copy.close()
     except OSError as error:
         raise JournalUnavailable(str(path), error.strerror or str(error)) from error
-    except sqlite3.Error as error:
+    try:
+        problems, head = _copy(application, path, Address(address.url, path))
+    except BaseException:
         with suppress(OSError):
             path.unlink()
-        raise storage_error(error, Address(address.url, path), 0) from error
+        raise
     if problems != ["ok"]:
         raise JournalUnavailable(str(path), f"the copy is damaged: {problems[0]}")
     return int(head)
+
+
+def _copy(application: JournalApplication, path: Path, address: Address) -> tuple[list[str], int]:
+    with application.datastore.transaction(commit=False) as cursor:
+        try:
+            copy = sqlite3.connect(path)
+            try:
+                # All pages in one step: one moment of the database, whoever writes meanwhile.
+                cast(sqlite3.Cursor, cursor).connection.backup(copy)
+                problems = [row[0] for row in copy.execute("PRAGMA integrity_check")]
+                (head,) = copy.execute("SELECT COALESCE(MAX(position), 0) FROM stored_events").fetchone()
+            finally:
+                copy.close()
+        except sqlite3.Error as error:
+            raise storage_error(error, address, 0) from error
+    return problems, head

@@ -21,7 +21,7 @@ from ..domain import (
 )
 from .projection import Projection
 from .temporal import Change, Row, Set, TemporalTable
-from .views import TableReader
+from .views import TableReader, unreadable
 
 AUDIT = TemporalTable(
     name="audit",
@@ -182,11 +182,14 @@ class AuditView(TableReader):
 
 def _to_record(row: Row) -> AuditRecord:
     position, _, session_id, kind, event, reason, artifact, _ = row
-    return AuditRecord(
-        artifact=_ADAPTERS[kind].validate_json(artifact),
-        kind=ArtifactKind(kind),
-        event=AuditEvent(event),
-        reason=reason,
-        position=position,
-        session_id=session_id,
-    )
+    try:
+        return AuditRecord(
+            artifact=_ADAPTERS[kind].validate_json(artifact),
+            kind=ArtifactKind(kind),
+            event=AuditEvent(event),
+            reason=reason,
+            position=position,
+            session_id=session_id,
+        )
+    except (KeyError, ValueError) as error:
+        raise unreadable(AuditProjection.name, AUDIT, row, error) from error

@@ -6,10 +6,19 @@ from abc import abstractmethod
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from typing import ClassVar, Generic, TypeVar
 
+from ..domain import ProjectionStopped
 from .projection import Projector, collector_paused
 from .temporal import Row, TemporalStore, TemporalTable, Value
 
 KeyT = TypeVar("KeyT")
+
+
+def unreadable(projection: str, table: TemporalTable, row: Row, error: Exception) -> ProjectionStopped:
+    """The error for a stored row that somebody changed beyond reading."""
+    problem = f"a stored row cannot be read ({type(error).__name__}: {error}); replay makes it anew"
+    return ProjectionStopped(projection, table.row_position(row), problem)
+
+
 RowT = TypeVar("RowT")
 
 
@@ -68,7 +77,7 @@ class TableMapping(TableReader, Mapping[KeyT, RowT], Generic[KeyT, RowT]):
         row = None if columns is None else self._get(columns)
         if row is None:
             raise KeyError(key)
-        return self.to_item(row)[1]
+        return self._read(row)[1]
 
     def __iter__(self) -> Iterator[KeyT]:
         return iter(self._all())
@@ -91,4 +100,10 @@ class TableMapping(TableReader, Mapping[KeyT, RowT], Generic[KeyT, RowT]):
     def _all(self) -> dict[KeyT, RowT]:
         rows = self._select()
         with collector_paused():
-            return dict(map(self.to_item, rows))
+            return dict(map(self._read, rows))
+
+    def _read(self, row: Row) -> tuple[KeyT, RowT]:
+        try:
+            return self.to_item(row)
+        except (KeyError, ValueError, TypeError) as error:
+            raise unreadable(self.projection, self.table, row, error) from error

@@ -12,7 +12,15 @@ import pytest
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from hypothesis import given, settings, strategies as st
-from muniment.domain import InvalidExport, JournalDamaged, JournalNotEmpty, JournalUnavailable, Policy, UnknownPosition
+from muniment.domain import (
+    InvalidExport,
+    JournalDamaged,
+    JournalNotEmpty,
+    JournalUnavailable,
+    Policy,
+    ProjectionStopped,
+    UnknownPosition,
+)
 from muniment.journal import Finding, Journal
 
 from ..command_sequences import COMMANDS, Command, Giver
@@ -182,6 +190,25 @@ def test_a_backup_overwrites_nothing(path: Path, tmp_path: Path) -> None:
         with pytest.raises(JournalUnavailable):
             journal.backup(tmp_path / "no" / "folder.db")
     assert (tmp_path / "other").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE projection_owners_v1 SET status='gone'",
+        "UPDATE projection_owners_v1 SET scope='{'",
+        "UPDATE projection_audit_v1 SET artifact='{}'",
+        "UPDATE projection_audit_v1 SET kind='x'",
+    ],
+)
+def test_a_table_that_cannot_be_read_says_so(path: Path, statement: str) -> None:
+    edited(path, statement)
+    with reopened(path) as journal:
+        with pytest.raises(ProjectionStopped, match="replay makes it anew"):
+            (dict(journal.owners.items()), journal.owners["s-1"], journal.audit.records())
+        assert journal.replay().differences
+        assert journal.owners["s-1"].owner == "bob"
+        assert journal.audit.records()
 
 
 def edited(path: Path, *statements: str) -> tuple[Finding, ...]:

@@ -270,6 +270,14 @@ def test_recorded_times_never_fall_within_a_stream(journal: Journal, clock: Cloc
     assert [each.metadata.recorded_at for each in journal.read()] == [5_000, 5_000, 4_000]
 
 
+@pytest.mark.parametrize("now", [1.5, "now", -1, 2**61, None])
+def test_a_clock_that_tells_no_time_writes_nothing(journal: Journal, clock: Clock, now: Any) -> None:
+    clock.now = now
+    with pytest.raises(InvalidArgument, match="clock"):
+        journal.sessions.open("s-1")
+    assert journal.head() == 0
+
+
 def test_an_open_session_cannot_be_opened_by_a_writer_who_does_not_know(file_url: str) -> None:
     with two_journals(file_url) as (one, other):
         one.sessions.open("s-1")
