@@ -30,7 +30,7 @@ _EXTENSIONS: Final = {
 _ENCODED: Final = {"tick", "compensates"}
 
 
-def to_line(row: Row, source: str = SOURCE) -> bytes:
+def to_line(row: Row) -> bytes:
     """Write a row as one CloudEvent: id, stream as ``subject``, position as ``sequence``, metadata as extensions.
 
     Raises:
@@ -44,7 +44,7 @@ def to_line(row: Row, source: str = SOURCE) -> bytes:
         event = {
             "specversion": "1.0",
             "id": f"{stream}@{version}",
-            "source": source,
+            "source": SOURCE,
             "type": type_name,
             "subject": stream,
             "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -60,11 +60,11 @@ def to_line(row: Row, source: str = SOURCE) -> bytes:
         raise DamagedRecord(type_name, stream, version, position, problem) from error
 
 
-def from_lines(lines: Iterable[bytes | str]) -> Iterator[tuple[StoredEvent, int]]:
+def from_lines(lines: Iterable[bytes | str]) -> Iterator[StoredEvent]:
     """Read what ``to_line`` wrote, from position 1; check that nothing is missing, doubled or damaged.
 
     Yields:
-        Each event as it is to be stored, and its position.
+        Each event as it is to be stored.
 
     Raises:
         InvalidExport: a line is no event of a journal, or not the one that comes next.
@@ -80,7 +80,7 @@ def from_lines(lines: Iterable[bytes | str]) -> Iterator[tuple[StoredEvent, int]
         if recorded_at < times.get(stream, 0):
             raise InvalidExport(number, "the time is before that of the stream's last event")
         versions[stream], times[stream] = stored.originator_version, recorded_at
-        yield stored, number
+        yield stored
 
 
 def _from_line(number: int, line: bytes | str) -> tuple[StoredEvent, int]:

@@ -65,8 +65,7 @@ def belongs(record: RecordedEvent) -> bool:
 class StreamCache:
     """The streams used last. Dropping one is always safe: it is read again."""
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
-        self._capacity = capacity
+    def __init__(self) -> None:
         self._streams: OrderedDict[str, Stream] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -82,7 +81,7 @@ class StreamCache:
             stream = self._streams.get(name)
             if stream is None:
                 stream = self._streams[name] = Stream(name)
-                if len(self._streams) > self._capacity:
+                if len(self._streams) > CAPACITY:
                     self._streams.popitem(last=False)
             else:
                 self._streams.move_to_end(name)

@@ -36,7 +36,7 @@ def import_lines(application: JournalApplication, lines: Iterable[bytes | str], 
     with application.datastore.transaction(commit=True) as cursor:
         if not application.recorder.is_empty(cursor):
             raise JournalNotEmpty(str(address))
-        while batch := [stored for stored, _ in islice(events, PAGE_SIZE)]:
+        while batch := list(islice(events, PAGE_SIZE)):
             application.recorder.append(cursor, batch)
             imported += len(batch)
     application.recorder.changes.announce()
