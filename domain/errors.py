@@ -24,6 +24,7 @@
     └── JournalError              the journal itself cannot be used as asked
         ├── JournalNotFound
         ├── JournalNotEmpty
+        ├── JournalReadOnly
         ├── NotAJournal
         ├── NewerSchema
         ├── JournalLocked
@@ -391,6 +392,16 @@ class JournalNotEmpty(JournalError):
 
     def __str__(self) -> str:
         return f"{self.path} exists and is not empty; name another place"
+
+
+@dataclass(eq=False)
+class JournalReadOnly(JournalError):
+    """The journal was opened to be read only, or its storage permits no more."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.path} is read-only; open it for writing, where that is permitted"
 
 
 @dataclass(eq=False)

@@ -2,40 +2,86 @@
 
 from __future__ import annotations
 
+import os
+import select
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 POLL_INTERVAL_S: Final = 0.01
 """How often another process's commits are looked for, while somebody listens: 5 ms late on average."""
 
 
+class Stop:
+    """Tells a thread to end: one that waits for a time, or for a file descriptor."""
+
+    def __init__(self) -> None:
+        self._told, self._teller = os.pipe()
+
+    def tell(self) -> None:
+        """End it."""
+        os.write(self._teller, b".")
+
+    def wait(self, timeout_s: float, descriptor: int | None = None) -> bool:
+        """Wait until told to end, until the time is over, or until the descriptor can be read.
+
+        Returns:
+            Whether to end.
+        """
+        watched = [self._told] if descriptor is None else [self._told, descriptor]
+        readable, _, _ = select.select(watched, [], [], timeout_s)
+        return self._told in readable
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        os.close(self._told)
+        os.close(self._teller)
+
+
+Watch: TypeAlias = Callable[[Callable[[], None], Stop], None]
+"""Calls its first argument after every commit of another connection, until told to stop."""
+
+
+def poll(counter: Callable[[], int]) -> Watch:
+    """Watch a number that changes with every commit of another connection, every 10 ms."""
+
+    def watch(announce: Callable[[], None], stop: Stop) -> None:
+        last = counter()
+        announce()
+        while not stop.wait(POLL_INTERVAL_S):
+            current = counter()
+            if current != last:
+                last = current
+                announce()
+
+    return watch
+
+
 class Changes:
     """Sets the events of those who listen when something is committed.
 
-    Commits of this process are announced. Those of other processes are found by a thread that looks at a counter of
-    the database every 10 ms, and runs only while somebody listens.
+    Commits of this process are announced. Those of other processes are watched for in a thread that runs only while
+    somebody listens.
 
     Args:
-        counter: reads a number that changes with every commit of another connection; None if there can be no other
-            process.
+        watch: notices the commits of other processes; None if there can be no other.
     """
 
-    def __init__(self, counter: Callable[[], int] | None) -> None:
-        self._counter = counter
+    def __init__(self, watch: Watch | None) -> None:
+        self._watch = watch
         self._listeners: set[threading.Event] = set()
         self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._watcher: threading.Thread | None = None
+        self._watcher: tuple[threading.Thread, Stop] | None = None
 
     def listen(self, listener: threading.Event) -> None:
         """Set this event whenever something is committed, and once now, for what was missed."""
         with self._lock:
             self._listeners.add(listener)
-            if self._counter is not None and self._watcher is None:
-                self._stop.clear()
-                self._watcher = threading.Thread(target=self._watch, args=(self._counter,), daemon=True)
-                self._watcher.start()
+            if self._watch is not None and self._watcher is None:
+                stop = Stop()
+                thread = threading.Thread(target=self._watch, args=(self.announce, stop), daemon=True)
+                self._watcher = thread, stop
+                thread.start()
         listener.set()
 
     def unlisten(self, listener: threading.Event) -> None:
@@ -44,9 +90,10 @@ class Changes:
             self._listeners.discard(listener)
             if self._listeners or self._watcher is None:
                 return
-            watcher, self._watcher = self._watcher, None
-            self._stop.set()
-        watcher.join()
+            (thread, stop), self._watcher = self._watcher, None
+            stop.tell()
+        thread.join()
+        stop.close()
 
     def announce(self) -> None:
         """Say that something was committed."""
@@ -55,12 +102,3 @@ class Changes:
                 listeners = tuple(self._listeners)
             for listener in listeners:
                 listener.set()
-
-    def _watch(self, counter: Callable[[], int]) -> None:
-        last = counter()
-        self.announce()
-        while not self._stop.wait(POLL_INTERVAL_S):
-            current = counter()
-            if current != last:
-                last = current
-                self.announce()

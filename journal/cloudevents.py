@@ -10,10 +10,14 @@ import orjson
 from eventsourcing.persistence import StoredEvent
 
 from ..domain import DamagedRecord, InvalidExport, JournalError
+from ..projections import Progress
 from .mapper import Row, decode
+from .recording import PositionedRecorder
 from .streams import belongs
 
 SOURCE: Final = "urn:muniment"
+
+_PAGE_SIZE: Final = 1_000
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -28,6 +32,18 @@ _EXTENSIONS: Final = {
     "compensates": "compensates",
 }
 _ENCODED: Final = {"tick", "compensates"}
+
+
+def to_lines(recorder: PositionedRecorder, progress: Progress | None) -> Iterator[bytes]:
+    """Write every event up to the present end as a CloudEvent; see ``Journal.export``."""
+    head = recorder.max_notification_id() or 0
+    position = 0
+    while position < head:
+        rows = recorder.select_rows(position, min(_PAGE_SIZE, head - position))
+        yield from map(to_line, rows)
+        position = rows[-1][0]
+        if progress is not None:
+            progress(position, head)
 
 
 def to_line(row: Row) -> bytes:

@@ -8,7 +8,7 @@ from typing import Self
 
 from ..domain import CATALOGUE, InvalidArgument, RecordedEvent
 from .mapper import EventMapper
-from .sqlite import SQLiteApplicationRecorder
+from .recording import PositionedRecorder
 
 
 class Following(Iterator[RecordedEvent]):
@@ -21,9 +21,7 @@ class Following(Iterator[RecordedEvent]):
         types: only records of these types; all if there are none.
     """
 
-    def __init__(
-        self, recorder: SQLiteApplicationRecorder, mapper: EventMapper, after: int, types: Collection[str]
-    ) -> None:
+    def __init__(self, recorder: PositionedRecorder, mapper: EventMapper, after: int, types: Collection[str]) -> None:
         if isinstance(types, str):
             raise InvalidArgument("types", f"must be a list of type names, not the single string {types!r}")
         unknown = sorted(set(types) - set(CATALOGUE))

@@ -15,6 +15,7 @@ from ..domain import (
     Decision,
     InvalidArgument,
     JournalClosed,
+    JournalReadOnly,
     Policy,
     RecordedEvent,
     UnknownPosition,
@@ -27,19 +28,19 @@ from ..projections import (
     Progress,
     Projector,
     RebuildReport,
-    TemporalStore,
     TimelineProjection,
     WitnessesProjection,
 )
+from .cloudevents import from_lines, to_lines
 from .context import ContextHolder
-from .datastore import DEFAULT_LOCK_TIMEOUT_S
 from .execution import Clock, Executor, Planner
 from .follow import Following
 from .mapper import decode
+from .scratch import ScratchTables
 from .sessions import Sessions
-from .storage import Address, JournalApplication, open_application
+from .sqlite_datastore import DEFAULT_LOCK_TIMEOUT_S
+from .storage import Address, Storage, open_storage
 from .tables import Projections
-from .upkeep import backup, export_lines, import_lines
 from .verification import VerificationReport, verify
 
 ResultT = TypeVar("ResultT")
@@ -62,12 +63,11 @@ class Journal(Projections):
         planner: how commands are carried out, for other drivers than this one.
     """
 
-    def __init__(self, address: Address, application: JournalApplication, policy: Policy, clock: Clock) -> None:
-        self._address = address
-        self.application = application
+    def __init__(self, storage: Storage, policy: Policy, clock: Clock) -> None:
+        self._storage = storage
+        self.application = application = storage.application
         self._context = ContextHolder()
         self._followings: WeakSet[Following] = WeakSet()
-        store = TemporalStore(application.datastore)
         self._projections = (
             OwnersProjection(),
             AuditProjection(),
@@ -75,7 +75,9 @@ class Journal(Projections):
             TimelineProjection(),
             IdempotencyProjection(),
         )
-        self._store = store
+        # Who may only read cannot keep the stored tables caught up, and has tables elsewhere.
+        self._scratch = ScratchTables() if storage.is_read_only else None
+        self._store = store = self._scratch or storage.tables
         self._projector = Projector(store, self._projections, self)
         super().__init__(store, self._projector)
         idempotency_keys = IdempotencyView(store, self._projector)
@@ -93,17 +95,23 @@ class Journal(Projections):
         synchronous: str = "FULL",
         lock_timeout_s: float = DEFAULT_LOCK_TIMEOUT_S,
         clock: Clock = system_clock,
+        read_only: bool = False,
     ) -> Self:
         """Open a journal.
 
         Args:
-            url: ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``memory://``.
+            url: ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``memory://``, or
+                ``postgresql://user@host/database`` with the extra ``postgres``; the schema is ``muniment``, or
+                another with ``?schema=NAME``.
             policy: what is permitted beyond the laws; nothing by default.
             create: whether a missing journal is made.
             synchronous: ``FULL``: an acknowledged event survives a power cut. ``NORMAL``: the last ones may not, and
                 writing is faster.
             lock_timeout_s: how long to wait for other processes that write, in seconds.
             clock: tells the time, UTC, in ms since 1970.
+            read_only: nothing is written, and nothing need be permitted but reading. Commands that append raise
+                ``JournalReadOnly``. The tables are made anew from the events, in a temporary file, when the first of
+                them is read.
 
         Raises:
             InvalidArgument: the URL or a setting makes no sense.
@@ -114,25 +122,31 @@ class Journal(Projections):
             JournalLocked: another process kept it locked.
             JournalUnavailable: it cannot be read or written.
         """
-        address = Address.parse(url)
-        application = open_application(address, create=create, lock_timeout_s=lock_timeout_s, synchronous=synchronous)
+        storage = open_storage(
+            Address.parse(url),
+            create=create,
+            lock_timeout_s=lock_timeout_s,
+            synchronous=synchronous,
+            read_only=read_only,
+        )
         try:
-            return cls(address, application, policy or Policy(), clock)
+            return cls(storage, policy or Policy(), clock)
         except BaseException:
-            application.close()
+            storage.close()
             raise
 
     @property
     def url(self) -> str:
-        """The address that it was opened with."""
-        return self._address.url
+        """The address that it was opened with; a password is not shown."""
+        return self._storage.address.url
 
     def close(self) -> None:
         """Close the journal, and end what follows it. Whatever is asked of it afterwards raises ``JournalClosed``."""
         for following in list(self._followings):
             following.stop()
-        self.application.datastore.translate_error = lambda _: JournalClosed(self.url)
-        self.application.close()
+        self._storage.close(JournalClosed(self.url))
+        if self._scratch is not None:
+            self._scratch.close()
 
     def __enter__(self) -> Self:
         return self
@@ -304,7 +318,10 @@ class Journal(Projections):
 
         Raises:
             ProjectionStopped, UnknownEventType, DamagedRecord: an event cannot be folded; the tables stay as they were.
+            JournalReadOnly: the journal was opened to be read only.
         """
+        if self._storage.is_read_only:
+            raise JournalReadOnly(self.url)
         return self._projector.rebuild(progress)
 
     def verify(self, progress: Progress | None = None) -> VerificationReport:
@@ -316,10 +333,12 @@ class Journal(Projections):
         Returns:
             What was found, each with its layer and position.
         """
-        return verify(self.application, self._store, self._projections, progress)
+        return verify(self._storage, self._projections, progress)
 
     def backup(self, path: str | Path) -> int:
-        """Copy the journal's file while it is in use, as it is at one moment, and check the copy.
+        """Copy the journal to a file while it is in use, as it is at one moment, and check the copy.
+
+        The copy is a journal in an SQLite file, also where the original is on a server.
 
         Args:
             path: where to; nothing may be there.
@@ -331,7 +350,7 @@ class Journal(Projections):
             JournalNotEmpty: something is there.
             JournalUnavailable: it cannot be written, or the copy is damaged.
         """
-        return backup(self.application, Path(path), self._address)
+        return self._storage.backup(Path(path))
 
     def export(self, progress: Progress | None = None) -> Iterator[bytes]:
         """Write every event as a line of JSON, a CloudEvent of version 1.0.
@@ -342,7 +361,7 @@ class Journal(Projections):
         Raises:
             DamagedRecord: when a row that is no record is reached.
         """
-        return export_lines(self.application, progress)
+        return to_lines(self.application.recorder, progress)
 
     def import_export(self, lines: Iterable[bytes | str]) -> int:
         """Append what ``export`` wrote, to an empty journal: the same positions, ids, times. All of it, or nothing.
@@ -354,7 +373,7 @@ class Journal(Projections):
             InvalidExport: a line is no event, or not the one that comes next.
             JournalNotEmpty: the journal holds events already.
         """
-        return import_lines(self.application, lines, self._address)
+        return self._storage.import_events(from_lines(lines))
 
     def __repr__(self) -> str:
         return f"<Journal {self.url}>"

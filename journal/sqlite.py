@@ -18,27 +18,34 @@ from typing import Any, cast
 from uuid import UUID
 
 from eventsourcing import sqlite as library
-from eventsourcing.persistence import ListenNotifySubscription, Notification, StoredEvent
+from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import Environment, EnvType
 
-from .changes import Changes
-from .datastore import SQLiteDatastore
+from .changes import Changes, poll
+from .recording import PositionedRecorder
+from .sqlite_datastore import SQLiteDatastore
 
 _SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 
 
-class SQLiteApplicationRecorder(library.SQLiteApplicationRecorder):
+class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRecorder):
     """Records events in one table, each at its own position, and never changes one."""
+
+    _columns = "position, originator_id, originator_version, topic, state"
+    _position = "position"
 
     def __init__(self, datastore: library.SQLiteDatastore, events_table_name: str = "stored_events") -> None:
         super().__init__(datastore, events_table_name)
         self.insert_events_statement = (
             f"INSERT INTO {events_table_name} (originator_id, originator_version, topic, state) VALUES (?,?,?,?)"
         )
-        self._select = f"SELECT position, originator_id, originator_version, topic, state FROM {events_table_name} "
+        self._table = events_table_name
+        self._select_rows = (
+            f"SELECT {self._columns} FROM {events_table_name} WHERE position>? ORDER BY position LIMIT ?"
+        )
         self.select_max_notification_id_statement = f"SELECT MAX(position) FROM {events_table_name}"
         is_shared = isinstance(datastore, SQLiteDatastore) and datastore.is_shared
-        self.changes = Changes(cast(SQLiteDatastore, datastore).data_version if is_shared else None)
+        self.changes = Changes(poll(cast(SQLiteDatastore, datastore).data_version) if is_shared else None)
 
     def construct_create_table_statements(self) -> list[str]:
         """The table, and the triggers that keep it append-only."""
@@ -78,39 +85,6 @@ class SQLiteApplicationRecorder(library.SQLiteApplicationRecorder):
         last = c.fetchone()[0]
         return list(range(last - len(rows) + 1, last + 1))
 
-    def select_events(
-        self,
-        originator_id: UUID | str,
-        *,
-        gt: int | None = None,
-        lte: int | None = None,
-        desc: bool = False,
-        limit: int | None = None,
-    ) -> Sequence[Notification]:
-        """One originator's events, by version; each says its position too."""
-        conditions = ["originator_id=?"]
-        parameters: list[Any] = [_text(originator_id)]
-        if gt is not None:
-            conditions.append("originator_version>?")
-            parameters.append(gt)
-        if lte is not None:
-            conditions.append("originator_version<=?")
-            parameters.append(lte)
-        order = f"originator_version {'DESC' if desc else 'ASC'}"
-        return self._notifications(conditions, parameters, order, -1 if limit is None else limit)
-
-    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> SQLiteSubscription:
-        """Follow the events behind a position, those recorded already and those to come, from any process.
-
-        Args:
-            gt: begin behind this position; None for the first event.
-            topics: only events of these types; all if there are none.
-
-        Returns:
-            A context manager and endless iterator of notifications; ``stop`` ends it.
-        """
-        return SQLiteSubscription(self, gt, topics)
-
     def is_empty(self, c: library.SQLiteCursor) -> bool:
         """Whether nothing was ever recorded, asked inside a transaction."""
         return self._max_notification_id(c) is None
@@ -121,65 +95,20 @@ class SQLiteApplicationRecorder(library.SQLiteApplicationRecorder):
 
     def select_rows(self, after: int, limit: int) -> list[Any]:
         """Events of all originators behind a position, as plain rows: the fastest way to read many."""
+        return self.fetch(self._select_rows, (after, limit))
+
+    def fetch(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
+        """Read rows."""
         with self.datastore.transaction(commit=False) as c:
             plain = cast(sqlite3.Cursor, c)
             plain.row_factory = None
-            plain.execute(f"{self._select}WHERE position>? ORDER BY position LIMIT ?", (after, limit))
-            return plain.fetchall()
+            return plain.execute(statement, parameters).fetchall()
 
-    def select_notifications(
-        self,
-        start: int | None,
-        limit: int,
-        stop: int | None = None,
-        topics: Sequence[str] = (),
-        *,
-        inclusive_of_start: bool = True,
-    ) -> Sequence[Notification]:
-        """Events of all originators, by position."""
-        conditions: list[str] = []
-        parameters: list[Any] = []
-        if start is not None:
-            conditions.append("position>=?" if inclusive_of_start else "position>?")
-            parameters.append(start)
-        if stop is not None:
-            conditions.append("position<=?")
-            parameters.append(stop)
-        if topics:
-            conditions.append(f"topic IN ({','.join('?' * len(topics))})")
-            parameters += topics
-        return self._notifications(conditions, parameters, "position", limit)
+    def _to_column(self, originator_id: UUID | str) -> str:
+        return _text(originator_id)
 
-    def _notifications(
-        self, conditions: list[str], parameters: list[Any], order: str, limit: int
-    ) -> Sequence[Notification]:
-        where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
-        with self.datastore.transaction(commit=False) as c:
-            c.execute(f"{self._select}{where}ORDER BY {order} LIMIT ?", [*parameters, limit])
-            rows = c.fetchall()
-        return [
-            Notification(
-                id=position,
-                originator_id=self.convert_originator_id(originator_id),
-                originator_version=version,
-                topic=topic,
-                state=state,
-            )
-            for position, originator_id, version, topic, state in rows
-        ]
-
-
-class SQLiteSubscription(ListenNotifySubscription[SQLiteApplicationRecorder]):
-    """Yields events as they are committed."""
-
-    def __init__(self, recorder: SQLiteApplicationRecorder, gt: int | None, topics: Sequence[str]) -> None:
-        super().__init__(recorder, gt, topics)
-        recorder.changes.listen(self._has_been_notified)
-
-    def stop(self) -> None:
-        """End the subscription."""
-        super().stop()
-        self._recorder.changes.unlisten(self._has_been_notified)
+    def _from_column(self, originator_id: Any) -> UUID | str:
+        return self.convert_originator_id(originator_id)
 
 
 class SQLiteProcessRecorder(library.SQLiteProcessRecorder, SQLiteApplicationRecorder):
@@ -187,7 +116,12 @@ class SQLiteProcessRecorder(library.SQLiteProcessRecorder, SQLiteApplicationReco
 
 
 class SQLiteFactory(library.SQLiteFactory):
-    """Builds the recorders of this module from the library's environment variables."""
+    """Builds the recorders of this module from the library's environment variables.
+
+    Args:
+        env: the library's settings.
+        datastore: the database to use, instead of one that the settings name.
+    """
 
     SQLITE_SYNCHRONOUS = "SQLITE_SYNCHRONOUS"
 
@@ -198,13 +132,15 @@ class SQLiteFactory(library.SQLiteFactory):
 
     datastore: SQLiteDatastore
 
-    def __init__(self, env: Environment | EnvType | None) -> None:
+    def __init__(self, env: Environment | EnvType | None, datastore: SQLiteDatastore | None = None) -> None:
         super().__init__(env)
+        self.datastore = self._made(self.datastore) if datastore is None else datastore
+
+    def _made(self, checked: library.SQLiteDatastore) -> SQLiteDatastore:
         synchronous = (self.env.get(self.SQLITE_SYNCHRONOUS) or "FULL").upper()
         if synchronous not in _SYNCHRONOUS:
             raise OSError(f"{self.SQLITE_SYNCHRONOUS} must be one of {', '.join(_SYNCHRONOUS)}, not {synchronous!r}")
-        checked = self.datastore
-        self.datastore = SQLiteDatastore(
+        return SQLiteDatastore(
             checked.pool.db_name,
             lock_timeout=checked.pool.lock_timeout,
             synchronous=synchronous,

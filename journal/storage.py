@@ -1,41 +1,35 @@
-"""Where a journal is kept: its address, the checks before it is opened, and the library's application over it."""
+"""Where a journal is kept: its address, and what a storage engine does for it."""
 
 from __future__ import annotations
 
-import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from eventsourcing.application import Application
-from eventsourcing.persistence import InfrastructureFactory
+from eventsourcing.persistence import BaseInfrastructureFactory, InfrastructureFactory, StoredEvent
 from eventsourcing.utils import Environment, EnvType
 
-from ..domain import (
-    InvalidArgument,
-    JournalDamaged,
-    JournalLocked,
-    JournalNotFound,
-    JournalUnavailable,
-    NewerSchema,
-    NotAJournal,
-    text,
-)
-from .datastore import SQLiteDatastore, library_error
+from ..domain import InvalidArgument, text
+from ..projections import TemporalStore
 from .mapper import EventMapper
-from .sqlite import SQLiteApplicationRecorder, SQLiteFactory
+from .recording import PositionedRecorder
 
 SCHEMA_VERSION: Final = 1
-"""The version of the file's layout, kept in SQLite's ``user_version``."""
-
-APPLICATION_ID: Final = 0x4D756E69
-"""What marks an SQLite file as a journal, kept in SQLite's ``application_id``: the letters ``Muni``."""
+"""The version of the layout of what is stored."""
 
 SYNCHRONOUS: Final = ("FULL", "NORMAL")
 
 _MEMORY_URL = "memory://"
 _SQLITE_PREFIX = "sqlite:///"
-_HEADER = b"SQLite format 3\0"
+_POSTGRES_PREFIXES = ("postgresql://", "postgres://")
+_DEFAULT_SCHEMA = "muniment"
+_HIDDEN = "***"
+_URLS = "sqlite:///relative.db, sqlite:////absolute.db, memory:// or postgresql://user@host/database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,175 +37,161 @@ class Address:
     """Where a journal is.
 
     Attributes:
-        url: the address as it was given.
-        path: the file, absolute; None for a journal in memory.
+        url: the address as it was given, without a password.
+        path: the file, absolute; None for a journal that is none.
+        server: the URL that PostgreSQL's client library takes; None for a journal that is on no server.
+        schema: the schema that a journal on a server is in.
     """
 
     url: str
-    path: Path | None
+    path: Path | None = None
+    server: str | None = None
+    schema: str = ""
 
     @classmethod
     def parse(cls, url: str) -> Address:
         """Read a journal's URL.
 
         Raises:
-            InvalidArgument: it is not ``memory://``, ``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
+            InvalidArgument: it is none of ``memory://``, ``sqlite:///relative.db``, ``sqlite:////absolute.db`` and
+                ``postgresql://user@host/database``.
         """
         if url == _MEMORY_URL:
-            return cls(url, None)
+            return cls(url)
         text("url", url)
+        if url.startswith(_POSTGRES_PREFIXES):
+            return cls._parse_server(url)
         name = url.removeprefix(_SQLITE_PREFIX)
         if name == url or not name or "\0" in name or name == ":memory:":
-            raise InvalidArgument(
-                "url", f"must be sqlite:///relative.db, sqlite:////absolute.db or memory://, not {url!r}"
-            )
+            raise InvalidArgument("url", f"must be {_URLS}, not {url!r}")
         return cls(url, Path(name).absolute())
+
+    @classmethod
+    def _parse_server(cls, url: str) -> Address:
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise InvalidArgument("url", f"must be {_URLS}: {error}") from error
+        parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
+        # The client library knows no such parameter; other programs that take such URLs call it that too.
+        schema = parameters.pop("schema", _DEFAULT_SCHEMA)
+        if not schema or len(schema.encode()) > 63 or "\0" in schema:
+            raise InvalidArgument("url", f"names a schema of 1 to 63 bytes, not {schema!r}")
+        login, at, host = parts.netloc.rpartition("@")
+        user, colon, _ = login.partition(":")
+        server = f"postgresql://{parts.netloc}{parts.path}?{urlencode(parameters, quote_via=quote)}"
+        if "password" in parameters:
+            parameters["password"] = _HIDDEN
+        if schema != _DEFAULT_SCHEMA:
+            parameters["schema"] = schema
+        shown = f"postgresql://{user}{colon and f':{_HIDDEN}'}{at}{host}{parts.path}"
+        if parameters:
+            shown += f"?{urlencode(parameters, quote_via=quote, safe='*/')}"
+        return cls(shown, None, server, schema)
 
     def __str__(self) -> str:
         return self.url if self.path is None else str(self.path)
 
 
 class JournalApplication(Application[str]):
-    """The ``eventsourcing`` application that a journal writes through: our mapper over our SQLite recorder."""
+    """The ``eventsourcing`` application that a journal writes through: our mapper over a recorder of ours."""
 
     name = "muniment"
     factory: InfrastructureFactory[Any]
-    recorder: SQLiteApplicationRecorder
+    recorder: PositionedRecorder
     mapper: EventMapper
 
+    def __init__(self, factory: BaseInfrastructureFactory[Any]) -> None:
+        self._given_factory = factory
+        super().__init__()
+
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
-        """Take the given settings only: the surrounding process may be configured for another application."""
-        return Environment(name, dict(env or {}))
+        """Take no settings: the surrounding process may be configured for another application."""
+        return Environment(name)
+
+    def construct_factory(self, env: Environment) -> Any:
+        """Take the factory that was given."""
+        return self._given_factory
 
     def construct_mapper(self) -> EventMapper:
         """Map through the catalogue."""
         return EventMapper()
 
-    @property
-    def datastore(self) -> SQLiteDatastore:
-        """The connections to the database."""
-        if not isinstance(self.factory, SQLiteFactory):
-            raise TypeError("a journal is kept by the SQLite module")
-        return self.factory.datastore
+
+class Storage(ABC):
+    """What a storage engine does for a journal.
+
+    Attributes:
+        address: where the journal is.
+        application: the ``eventsourcing`` application that it is kept by.
+        tables: the tables that are stored with it.
+        is_read_only: whether nothing may be changed.
+    """
+
+    def __init__(self, address: Address, application: JournalApplication, tables: TemporalStore, *, is_read_only: bool):
+        self.address = address
+        self.application = application
+        self.tables = tables
+        self.is_read_only = is_read_only
+
+    @abstractmethod
+    def import_events(self, events: Iterable[StoredEvent]) -> int:
+        """Append events to an empty journal, all of them or none; return how many.
+
+        Raises:
+            JournalNotEmpty
+        """
+
+    @abstractmethod
+    def backup(self, path: Path) -> int:
+        """Copy the journal to a file that is not there yet, and check the copy; return its last position.
+
+        Raises:
+            JournalNotEmpty, JournalUnavailable
+        """
+
+    @abstractmethod
+    def problems(self) -> Iterator[str]:
+        """Say what is wrong with what lies below the events."""
+
+    @abstractmethod
+    def close(self, error: Exception | None = None) -> None:
+        """Close every connection; whatever is asked afterwards raises the error."""
 
 
-def open_application(address: Address, *, create: bool, lock_timeout_s: float, synchronous: str) -> JournalApplication:
-    """Open the database of a journal; make it if it is not there.
+def open_storage(
+    address: Address, *, create: bool, lock_timeout_s: float, synchronous: str, read_only: bool
+) -> Storage:
+    """Open a journal's storage; make it if it is not there.
 
     Args:
         address: where it is.
         create: whether a missing journal is made.
         lock_timeout_s: how long to wait for other processes, in seconds.
         synchronous: ``FULL``, or ``NORMAL`` for a caller who can lose the last events in a power cut.
+        read_only: whether nothing may be changed; nothing is made then either.
 
     Raises:
-        JournalNotFound, NotAJournal, NewerSchema, JournalLocked, JournalUnavailable
+        JournalNotFound, NotAJournal, NewerSchema, JournalLocked, JournalUnavailable, JournalDamaged, InvalidArgument
     """
     if synchronous not in SYNCHRONOUS:
         raise InvalidArgument("synchronous", f"must be one of {', '.join(SYNCHRONOUS)}, not {synchronous!r}")
     if lock_timeout_s < 0:
         raise InvalidArgument("lock_timeout_s", "must not be negative")
-    is_ready = address.path is not None and _inspect(address.path, create=create, lock_timeout_s=lock_timeout_s)
-    application = JournalApplication(
-        {
-            "PERSISTENCE_MODULE": SQLiteFactory.__module__,
-            "SQLITE_DBNAME": str(address.path) if address.path else ":memory:",
-            "SQLITE_SYNCHRONOUS": synchronous,
-            "ORIGINATOR_ID_TYPE": "text",
-            "CREATE_TABLE": "no",
-        }
-    )
-    datastore = application.datastore
-    datastore.lock_timeout = lock_timeout_s
-    datastore.translate_error = lambda error: storage_error(error, address, lock_timeout_s)
-    if not is_ready:
-        try:
-            _create(application, address)
-        except BaseException:
-            application.close()
+    if read_only and address.path is None and address.server is None:
+        raise InvalidArgument("read_only", "is for a journal that is stored; one in memory begins empty")
+    engine = "sqlite_storage" if address.server is None else "postgres_storage"
+    try:
+        module = import_module(f".{engine}", __package__)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in ("psycopg", "psycopg_pool"):
             raise
-    return application
-
-
-def _inspect(path: Path, *, create: bool, lock_timeout_s: float) -> bool:
-    """Look at the file without touching it; say whether it is a journal already, rather than one to be made."""
-    try:
-        if not path.exists():
-            if not create:
-                raise JournalNotFound(str(path))
-            if not path.parent.is_dir():
-                raise JournalUnavailable(str(path), f"there is no folder {path.parent}")
-            return False
-        if path.is_dir():
-            raise JournalUnavailable(str(path), "it is a folder")
-        with path.open("rb") as file:
-            header = file.read(len(_HEADER))
-    except OSError as error:
-        raise JournalUnavailable(str(path), error.strerror or str(error)) from error
-    if not header and create:
-        return False
-    if header != _HEADER:
-        raise NotAJournal(str(path), "it is empty" if not header else "it is not an SQLite database")
-    return _inspect_database(path, create=create, lock_timeout_s=lock_timeout_s)
-
-
-def _inspect_database(path: Path, *, create: bool, lock_timeout_s: float) -> bool:
-    # Without a write-ahead log the file alone is the database, and reading it as such leaves no trace beside it.
-    log = path.with_name(f"{path.name}-wal")
-    access = "mode=ro" if log.exists() else "mode=ro&immutable=1"
-    try:
-        connection = sqlite3.connect(f"{path.as_uri()}?{access}", uri=True, timeout=lock_timeout_s)
-        try:
-            is_journal = _is_journal(connection, str(path))
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise storage_error(error, Address("", path), lock_timeout_s) from error
-    if not is_journal and not create:
-        raise NotAJournal(str(path), "it is an empty database")
-    return is_journal
-
-
-def _is_journal(connection: sqlite3.Connection | sqlite3.Cursor, path: str) -> bool:
-    """Whether the database is a journal; False if it is empty, so that it may become one.
-
-    Raises:
-        NotAJournal: it belongs to something else.
-        NewerSchema: a newer Muniment wrote it.
-    """
-    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-    if application_id == APPLICATION_ID:
-        if version > SCHEMA_VERSION:
-            raise NewerSchema(path, version, SCHEMA_VERSION)
-        return True
-    if application_id or version or tables:
-        raise NotAJournal(path, "it is the database of another application")
-    return False
-
-
-def _create(application: JournalApplication, address: Address) -> None:
-    recorder: Any = application.recorder
-    with application.datastore.transaction(commit=True) as cursor:
-        # Another process may have been faster since the file was looked at.
-        if _is_journal(cursor, str(address)):  # type: ignore[arg-type]
-            return
-        for statement in recorder.create_table_statements:
-            cursor.execute(statement)
-        cursor.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        cursor.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-
-
-def storage_error(error: sqlite3.Error, address: Address, lock_timeout_s: float) -> Exception:
-    """What a failure of the storage means to the journal's user; a version conflict stays the library's error."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return JournalLocked(str(address), round(lock_timeout_s * 1000))
-    if isinstance(error, sqlite3.IntegrityError):
-        return library_error(error)
-    if code == sqlite3.SQLITE_NOTADB:
-        return NotAJournal(str(address), "it is not an SQLite database")
-    if code == sqlite3.SQLITE_CORRUPT:
-        return JournalDamaged(str(address), str(error))
-    return JournalUnavailable(str(address), str(error))
+        raise InvalidArgument("url", f"needs {error.name}: pip install 'muniment[postgres]'") from error
+    storage: Storage = module.open_storage(
+        address,
+        create=create and not read_only,
+        lock_timeout_s=lock_timeout_s,
+        synchronous=synchronous,
+        read_only=read_only,
+    )
+    return storage

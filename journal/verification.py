@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from ..domain import JournalError, RecordedEvent, session as events
-from ..projections import Progress, Projection, Projector, Row, TemporalStore, TemporalTable
-from .datastore import SQLiteDatastore
+from ..projections import TRACKING, Progress, Projection, Projector, Row, TemporalStore, TemporalTable
 from .mapper import decode
-from .storage import JournalApplication
+from .scratch import ScratchTables
+from .storage import JournalApplication, Storage
 from .streams import belongs
 
 PAGE_SIZE = 1_000
@@ -45,33 +43,20 @@ class VerificationReport:
     findings: tuple[Finding, ...]
 
 
-def verify(
-    application: JournalApplication,
-    store: TemporalStore,
-    projections: tuple[Projection, ...],
-    progress: Progress | None,
-) -> VerificationReport:
+def verify(storage: Storage, projections: tuple[Projection, ...], progress: Progress | None) -> VerificationReport:
     """Check everything that can be checked without a second opinion; nothing is written to the journal."""
     try:
-        findings = list(_storage(application))
-        head = application.recorder.max_notification_id() or 0
-        past = _Past(application, head, progress)
+        findings = [Finding("storage", None, problem) for problem in storage.problems()]
+        head = storage.application.recorder.max_notification_id() or 0
+        past = _Past(storage.application, head, progress)
         findings += past.check()
     except JournalError as error:
         return VerificationReport(0, (Finding("storage", None, str(error)),))
     if past.is_readable:
-        findings += _tables(past, store, projections)
+        findings += _tables(past, storage.tables, projections)
     else:
         findings.append(Finding("table", None, "not checked: the events cannot all be read"))
     return VerificationReport(past.count, tuple(findings))
-
-
-def _storage(application: JournalApplication) -> Iterator[Finding]:
-    with application.datastore.transaction(commit=False) as cursor:
-        cursor.execute("PRAGMA integrity_check")
-        problems = [row[0] for row in cursor.fetchall()]
-    if problems != ["ok"]:
-        yield from (Finding("storage", None, problem) for problem in problems)
 
 
 class _Past:
@@ -184,21 +169,26 @@ _ENDINGS = (
 def _tables(past: _Past, store: TemporalStore, projections: tuple[Projection, ...]) -> Iterator[Finding]:
     """Fold the events into fresh tables elsewhere, and compare them with the stored ones, row by row."""
     head = past.head()
-    with TemporaryDirectory(prefix="muniment-") as folder:
-        datastore = SQLiteDatastore(str(Path(folder) / "tables.db"), synchronous="OFF")
-        try:
-            fresh = TemporalStore(datastore)
-            projector = Projector(fresh, projections, past)
-            for projection in projections:
-                projector.catch_up(projection.name)
-                reached = store.position(projection.tracking_name)
-                if reached > head:
-                    yield Finding("table", None, f"{projection.name} claims position {reached}, and the end is {head}")
-                for table in projection.tables:
-                    until = min(reached, head)
-                    yield from _compare(table, store.scan(table, until), fresh.scan(table, until))
-        finally:
-            datastore.close()
+    present = store.table_names()
+    positions = store.positions() if TRACKING in present else {}
+    fresh = ScratchTables()
+    try:
+        projector = Projector(fresh, projections, past)
+        for projection in projections:
+            reached = positions.get(projection.tracking_name, 0)
+            missing = [table for table in projection.tables if table.physical_name not in present]
+            if reached > head:
+                yield Finding("table", None, f"{projection.name} claims position {reached}, and the end is {head}")
+            if missing and reached:
+                yield Finding("table", None, f"{missing[0].name} is missing; opening the journal makes it anew")
+            if missing or not reached:
+                continue
+            projector.catch_up(projection.name)
+            for table in projection.tables:
+                until = min(reached, head)
+                yield from _compare(table, store.scan(table, until), fresh.scan(table, until))
+    finally:
+        fresh.close()
 
 
 def _compare(table: TemporalTable, stored: Iterator[Row], expected: Iterator[Row]) -> Iterator[Finding]:

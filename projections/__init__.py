@@ -4,7 +4,9 @@ from .audit import AuditEvent, AuditProjection, AuditRecord, AuditView
 from .idempotency import IdempotencyProjection, IdempotencyView, KeyUse
 from .owners import OwnerRow, OwnersProjection, OwnersView
 from .projection import Progress, Projection, Projector, RebuildReport, Source
-from .temporal import FOREVER, Change, Datastore, Row, Set, TemporalStore, TemporalTable, Unset, Value
+from .sqlite import SQLiteTemporalStore
+from .store import TRACKING, TemporalStore
+from .temporal import FOREVER, Change, Row, Set, TemporalTable, Unset, Value
 from .timeline import TimelineProjection, TimelineView
 from .views import TableMapping, TableReader
 from .witnesses import WitnessesProjection, WitnessesView, WitnessRow, WitnessStatus
@@ -15,7 +17,6 @@ __all__ = [
     "AuditRecord",
     "AuditView",
     "Change",
-    "Datastore",
     "FOREVER",
     "IdempotencyProjection",
     "IdempotencyView",
@@ -28,8 +29,10 @@ __all__ = [
     "Projector",
     "RebuildReport",
     "Row",
+    "SQLiteTemporalStore",
     "Set",
     "Source",
+    "TRACKING",
     "TableMapping",
     "TableReader",
     "TemporalStore",

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
-from eventsourcing.sqlite import SQLiteCursor
+from eventsourcing.persistence import DataError, IntegrityError
 
 from ..domain import Event, JournalError, MunimentError, ProjectionStopped, RecordedEvent
-from .temporal import Change, Row, TemporalStore, TemporalTable, Value
+from .store import Differences, Rebuild, TemporalStore
+from .temporal import Change, Row, TemporalTable, Value
 
 BATCH_SIZE: Final = 2_000
 """Events per transaction: the longest that appending waits for a projection is the time one batch takes to write."""
@@ -71,7 +72,7 @@ class RebuildReport:
 
     events: int
     seconds: float
-    differences: dict[str, list[tuple[str, Row]]]
+    differences: Differences
 
 
 class Projector:
@@ -131,15 +132,11 @@ class Projector:
         started = time.monotonic()
         with self._lock, collector_paused():
             self._stopped.clear()
-            suffix = self._store.begin_rebuild()
-            try:
-                rebuilt, differences = self._rebuild(suffix, progress)
-            except BaseException:
-                self._store.drop_rebuild(suffix)
-                raise
+            with self._store.rebuild() as rebuild:
+                rebuilt, differences = self._rebuild(rebuild, progress)
         return RebuildReport(rebuilt, time.monotonic() - started, differences)
 
-    def _rebuild(self, suffix: str, progress: Progress | None) -> tuple[int, dict[str, list[tuple[str, Row]]]]:
+    def _rebuild(self, rebuild: Rebuild, progress: Progress | None) -> tuple[int, Differences]:
         rebuilt = 0
         while True:
             head = self._source.head()
@@ -148,71 +145,90 @@ class Projector:
             for stopped in self._stopped.values():
                 raise stopped
             while rebuilt < head:
-                rebuilt = self._rebuild_batch(rebuilt, suffix)
+                records = list(self._source.read(rebuilt, self._batch_size))
+                for projection in self._projections:
+                    changes, stopped_here = _changes(projection, records, rebuild.current)
+                    if stopped_here is not None:
+                        raise stopped_here
+                    rebuild.take(changes)
+                rebuilt = records[-1].position
                 if progress is not None:
                     progress(rebuilt, head)
-            with self._store.write() as cursor:
-                # Another process may have moved the live tables on since the head was read.
-                if all(self._position(each, cursor) == rebuilt for each in self._projections):
-                    return rebuilt, self._store.finish_rebuild(cursor, suffix)
+            # Another process may have moved the live tables on since the head was read.
+            differences = rebuild.finish({each.tracking_name: rebuilt for each in self._projections})
+            if differences is not None:
+                return rebuilt, differences
 
     def _advance(self, goal: int) -> int:
         """Write one batch; return the position that every projection has reached or stopped before."""
         active = [each for each in self._projections if each.name not in self._stopped]
         if not active:
             return goal
-        start = min(self._position(each) for each in active)
+        positions = self._store.positions()
+        start = min(positions.get(each.tracking_name, 0) for each in active)
         records, failure = _collect(self._source.read(start, self._batch_size))
         reached = records[-1].position if records else start
         if records:
-            with self._store.write() as cursor:
+            try:
+                self._feed(active, records)
+            except (IntegrityError, DataError):
+                # One of them met a row that it cannot write; each alone tells whose it is, and where.
                 for projection in active:
-                    self._feed(cursor, projection, records)
+                    self._feed_alone(projection, records)
         if failure is not None and reached < goal:
             raise failure
         return reached
 
-    def _feed(self, cursor: SQLiteCursor, projection: Projection, records: Sequence[RecordedEvent]) -> None:
-        # Asked again inside the transaction: another process may have written this batch meanwhile.
-        position = self._position(projection, cursor)
-        pending = [record for record in records if record.position > position]
-        changes, reached = self._changes(cursor, projection, pending)
-        if reached > position:
-            self._store.apply(cursor, changes)
-            self._store.track(cursor, projection.tracking_name, reached)
+    def _feed(self, projections: Iterable[Projection], records: Sequence[RecordedEvent]) -> None:
+        with self._store.write() as writer:
+            # Asked again inside the transaction: another process may have written this batch meanwhile.
+            positions = writer.positions()
+            for projection in projections:
+                position = positions.get(projection.tracking_name, 0)
+                pending = [record for record in records if record.position > position]
+                changes, stopped = _changes(projection, pending, writer.current)
+                if stopped is not None:
+                    self._stopped[projection.name] = stopped
+                reached = stopped.position - 1 if stopped is not None else records[-1].position
+                if reached > position:
+                    writer.apply(changes)
+                    writer.track(projection.tracking_name, reached)
 
-    def _changes(
-        self, cursor: SQLiteCursor, projection: Projection, records: Sequence[RecordedEvent], suffix: str = ""
-    ) -> tuple[list[tuple[int, Change]], int]:
-        """What the records set and unset, and the last position that could be handled."""
-        changes: list[tuple[int, Change]] = []
-        reached = 0
-        projection.resume(lambda table, key: self._store.current(cursor, table, key, suffix))
-        for record in records:
-            try:
-                for change in projection.handle(record):
-                    changes.append((record.position, change))
-            except Exception as error:  # whatever a projection does wrong must not stop the others
-                problem = f"{type(error).__name__}: {error}"
-                stopped = ProjectionStopped(projection.name, record.position, problem)
-                stopped.__cause__ = error
-                self._stopped[projection.name] = stopped
-                break
-            reached = record.position
-        return changes, reached
+    def _feed_alone(self, projection: Projection, records: Sequence[RecordedEvent]) -> None:
+        """Feed one projection; stop it before the first record whose rows cannot be written."""
+        if projection.name in self._stopped:
+            return
+        try:
+            self._feed([projection], records)
+        except (IntegrityError, DataError) as error:
+            if len(records) > 1:
+                middle = len(records) // 2
+                self._feed_alone(projection, records[:middle])
+                self._feed_alone(projection, records[middle:])
+            else:
+                self._stopped[projection.name] = _stopped(projection, records[0], error)
 
-    def _rebuild_batch(self, after: int, suffix: str) -> int:
-        records = list(self._source.read(after, self._batch_size))
-        with self._store.write() as cursor:
-            for projection in self._projections:
-                changes, _ = self._changes(cursor, projection, records, suffix)
-                if (stopped := self._stopped.get(projection.name)) is not None:
-                    raise stopped
-                self._store.apply(cursor, changes, suffix=suffix)
-        return records[-1].position
 
-    def _position(self, projection: Projection, cursor: SQLiteCursor | None = None) -> int:
-        return self._store.position(projection.tracking_name, cursor)
+def _changes(
+    projection: Projection, records: Sequence[RecordedEvent], current: CurrentRow
+) -> tuple[list[tuple[int, Change]], ProjectionStopped | None]:
+    """What the records set and unset, up to one that cannot be handled."""
+    changes: list[tuple[int, Change]] = []
+    handle = projection.handle
+    projection.resume(current)
+    for record in records:
+        try:
+            for change in handle(record):
+                changes.append((record.position, change))
+        except Exception as error:  # whatever a projection does wrong must not stop the others
+            return [each for each in changes if each[0] < record.position], _stopped(projection, record, error)
+    return changes, None
+
+
+def _stopped(projection: Projection, record: RecordedEvent, error: Exception) -> ProjectionStopped:
+    stopped = ProjectionStopped(projection.name, record.position, f"{type(error).__name__}: {error}")
+    stopped.__cause__ = error
+    return stopped
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from typing import ClassVar, Generic, TypeVar
 
 from ..domain import ProjectionStopped
 from .projection import Projector, collector_paused
-from .temporal import Row, TemporalStore, TemporalTable, Value
+from .store import TemporalStore
+from .temporal import Row, TemporalTable, Value
 
 KeyT = TypeVar("KeyT")
 

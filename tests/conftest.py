@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from muniment.journal import Journal
+
+from .postgres_server import Server
 
 settings.register_profile("muniment", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("muniment")
@@ -30,10 +34,45 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A PostgreSQL server: the one that MUNIMENT_TEST_POSTGRES names, or one that is started for the tests."""
+    given = os.environ.get("MUNIMENT_TEST_POSTGRES")
+    with Server(given, tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+SCHEMAS = count(1)
+
+
+def _place(engine: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    if engine == "memory":
+        yield "memory://"
+    elif engine == "sqlite":
+        yield f"sqlite:///{folder}/journal.db"
+    else:
+        server: Server = request.getfixturevalue("postgres")
+        schema = f"test_{os.getpid()}_{next(SCHEMAS)}"
+        yield server.url(schema)
+        server.drop(schema)
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A place for a journal, on every engine."""
-    return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/journal.db"
+    yield from _place(request.param, request, tmp_path)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A place for a journal that outlives the process, and that several processes can use."""
+    yield from _place(request.param, request, tmp_path)
+
+
+@pytest.fixture
+def postgres_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A place for a journal in PostgreSQL."""
+    yield from _place("postgres", request, tmp_path)
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ def test_one_of_many_tasks_wins(url: str) -> None:
     run(url, story)
 
 
-def test_many_tasks_share_transactions(file_url: str) -> None:
+def test_many_tasks_share_transactions(shared_url: str) -> None:
     async def story(journal: AsyncJournal) -> None:
         recorder = journal._journal.application.recorder
         writes = 0
@@ -116,7 +116,7 @@ def test_many_tasks_share_transactions(file_url: str) -> None:
         assert await journal.run(Journal.head) == 640
         assert writes <= 40
 
-    run(file_url, story)
+    run(shared_url, story)
 
 
 def test_tasks_on_one_session_queue_up(url: str) -> None:
@@ -145,17 +145,17 @@ def test_metadata_and_keys_belong_to_a_task(url: str) -> None:
     run(url, story)
 
 
-def test_another_writer_is_noticed(file_url: str) -> None:
+def test_another_writer_is_noticed(shared_url: str) -> None:
     async def story(journal: AsyncJournal) -> None:
         await journal.sessions.open("s-1")
         held = await journal.sessions.claim("s-1", "alice")
-        with Journal.open(file_url) as other:
+        with Journal.open(shared_url) as other:
             handed = await asyncio.to_thread(other.sessions.transfer, held, "bob")
         with pytest.raises(StaleCapability):
             await journal.sessions.transfer(held, "carol")
         assert (await journal.sessions.transfer(handed, "carol")).generation == 3
 
-    run(file_url, story)
+    run(shared_url, story)
 
 
 def test_following(url: str) -> None:
@@ -217,25 +217,25 @@ def test_cancelled_tasks_leave_appends_whole_and_others_at_work(cancellations: l
     run("memory://", story)
 
 
-def test_closing_finishes_what_is_being_written(file_url: str) -> None:
+def test_closing_finishes_what_is_being_written(shared_url: str) -> None:
     async def main() -> None:
-        journal = await AsyncJournal.open(file_url)
+        journal = await AsyncJournal.open(shared_url)
         opening = [asyncio.create_task(journal.sessions.open(f"s-{n}")) for n in range(20)]
         await asyncio.sleep(0)
         await journal.close()
         answers = await asyncio.gather(*opening, return_exceptions=True)
         # Whatever was under way is finished, and whatever came too late is told so.
         assert {type(answer) for answer in answers} <= {type(None), JournalClosed}
-        with Journal.open(file_url) as reopened:
+        with Journal.open(shared_url) as reopened:
             assert len(reopened.owners) == answers.count(None)
 
     asyncio.run(main())
 
 
-def test_closing_waits_for_commands_that_still_read(file_url: str) -> None:
+def test_closing_waits_for_commands_that_still_read(shared_url: str) -> None:
     async def main() -> None:
         for delay in range(12):
-            journal = await AsyncJournal.open(f"{file_url}-{delay}")
+            journal = await AsyncJournal.open(f"{shared_url}-{delay}")
             await journal.sessions.open("s-1")
 
             async def claim(journal: AsyncJournal = journal) -> None:

@@ -25,7 +25,7 @@ from muniment.domain import (
     UnknownPosition,
 )
 from muniment.journal import Journal
-from muniment.journal.datastore import SQLiteDatastore
+from muniment.journal.sqlite import SQLiteFactory
 
 from ..domain.test_values import BAD_NAMES
 
@@ -336,6 +336,6 @@ def test_another_applications_settings_do_not_matter(file_url: str, monkeypatch:
     monkeypatch.setenv("SQLITE_DBNAME", ":memory:")
     with Journal.open(file_url) as journal:
         journal.sessions.open("s-1")
-        assert isinstance(journal.application.datastore, SQLiteDatastore)
+        assert isinstance(journal.application.factory, SQLiteFactory)
     with Journal.open(file_url) as journal:
         assert journal.head() == 1

@@ -88,13 +88,13 @@ def test_a_full_disk_loses_nothing_and_is_got_over(file_url: str) -> None:
 
 
 def test_a_writer_with_many_threads_killed_in_a_loop_loses_nothing_it_acknowledged(
-    file_url: str, tmp_path: Path
+    shared_url: str, tmp_path: Path
 ) -> None:
     acknowledged: Counter[str] = Counter()
     for attempt in range(10):
         output = tmp_path / f"acknowledged-{attempt}"
         with output.open("w") as sink:
-            writer = subprocess.Popen([sys.executable, "-c", GROUP_WRITER, file_url, str(attempt)], stdout=sink)
+            writer = subprocess.Popen([sys.executable, "-c", GROUP_WRITER, shared_url, str(attempt)], stdout=sink)
             deadline = time.monotonic() + 30
             while output.stat().st_size < 4_000:
                 assert writer.poll() is None
@@ -103,7 +103,7 @@ def test_a_writer_with_many_threads_killed_in_a_loop_loses_nothing_it_acknowledg
             os.kill(writer.pid, signal.SIGKILL)
             assert writer.wait() == -signal.SIGKILL
         acknowledged.update(output.read_text().split("\n")[:-1])
-    with Journal.open(file_url) as journal:
+    with Journal.open(shared_url) as journal:
         recorded = Counter(record.stream.removeprefix("session-") for record in journal.read())
         assert acknowledged - recorded == Counter()
         # What was under way in each of the threads at each kill may be there without having been acknowledged.
@@ -111,10 +111,10 @@ def test_a_writer_with_many_threads_killed_in_a_loop_loses_nothing_it_acknowledg
         assert journal.verify().findings == ()
 
 
-def test_several_processes_make_one_journal(file_url: str) -> None:
+def test_several_processes_make_one_journal(shared_url: str) -> None:
     creators = [
         subprocess.Popen(
-            [sys.executable, "-c", CREATOR, file_url, f"s-{n}"],
+            [sys.executable, "-c", CREATOR, shared_url, f"s-{n}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -132,6 +132,6 @@ def test_several_processes_make_one_journal(file_url: str) -> None:
     for creator in creators:
         _, errors = creator.communicate(timeout=60)
         assert creator.returncode == 0, errors
-    with Journal.open(file_url) as journal:
+    with Journal.open(shared_url) as journal:
         assert sorted(journal.owners) == [f"s-{n}" for n in range(6)]
         assert journal.verify().findings == ()

@@ -17,9 +17,9 @@ from eventsourcing.sqlite import (
     SQLiteApplicationRecorder as LibrarySQLiteRecorder,
     SQLiteDatastore as LibrarySQLiteDatastore,
 )
-from muniment.journal.datastore import SQLiteDatastore
 from muniment.journal.group_commit import GroupCommit
 from muniment.journal.sqlite import SQLiteApplicationRecorder
+from muniment.journal.sqlite_datastore import SQLiteDatastore
 
 
 @pytest.fixture(params=["ours", "library", "popo"])

@@ -21,13 +21,14 @@ from muniment.domain import (
 )
 from muniment.domain.session import MAX_RECORDED_REFUSALS, SessionState
 from muniment.journal import Journal
-from muniment.journal.datastore import SQLiteDatastore
+from muniment.journal.sqlite_datastore import SQLiteDatastore
 from muniment.projections import (
     AuditProjection,
     IdempotencyProjection,
     OwnersProjection,
     Projector,
     Row,
+    SQLiteTemporalStore,
     TemporalStore,
     TimelineProjection,
     WitnessesProjection,
@@ -179,18 +180,16 @@ def test_law_6_knocking_does_not_fill_the_journal(journal: Journal) -> None:
 def dump(store: TemporalStore) -> dict[str, list[Row]]:
     """Every row of every table, with its history."""
     rows = {}
-    with store.datastore.transaction(commit=False) as cursor:
-        for table in store.tables:
-            keys = ", ".join([*table.key, "since"])
-            cursor.execute(f"SELECT {table.selected}, until FROM {table.physical_name} ORDER BY {keys}")
-            rows[table.name] = [tuple(row) for row in cursor.fetchall()]
+    for table in store.tables:
+        keys = ", ".join([*table.key, "since"])
+        rows[table.name] = store.fetch(f"SELECT {table.selected}, until FROM {table.physical_name} ORDER BY {keys}")
     return rows
 
 
 def project(journal: Journal, batch_size: int) -> dict[str, list[Row]]:
     """Fold a journal into fresh tables, in batches of a size."""
     datastore = SQLiteDatastore(":memory:")
-    store = TemporalStore(datastore)
+    store = SQLiteTemporalStore(datastore)
     projections = (
         OwnersProjection(),
         AuditProjection(),

@@ -1,4 +1,4 @@
-"""The library's own test cases for persistence modules, run on ours, unchanged.
+"""The library's own test cases for persistence modules, run on our SQLite module, unchanged.
 
 Where a case also measures, what it prints is of no interest here.
 """
@@ -14,8 +14,8 @@ import pytest
 from eventsourcing.sqlite import SQLiteAggregateRecorder, SQLiteTrackingRecorder
 from eventsourcing.tests import persistence as library
 from eventsourcing.utils import Environment
-from muniment.journal.datastore import SQLiteDatastore
 from muniment.journal.sqlite import SQLiteApplicationRecorder, SQLiteFactory, SQLiteProcessRecorder
+from muniment.journal.sqlite_datastore import SQLiteDatastore
 
 
 class InFolder:

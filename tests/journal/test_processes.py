@@ -55,13 +55,13 @@ with Journal.open(url) as journal:
 """
 
 
-def test_eight_processes_race_for_fifty_sessions(file_url: str) -> None:
-    with Journal.open(file_url) as journal:
+def test_eight_processes_race_for_fifty_sessions(shared_url: str) -> None:
+    with Journal.open(shared_url) as journal:
         for number in range(50):
             journal.sessions.open(f"s-{number}")
     racers = [
         subprocess.Popen(
-            [sys.executable, "-c", CLAIMER, file_url, f"process-{index}", "50"],
+            [sys.executable, "-c", CLAIMER, shared_url, f"process-{index}", "50"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -95,19 +95,19 @@ def test_eight_processes_race_for_fifty_sessions(file_url: str) -> None:
                 losers.update([session])
     assert len(winners) == 50
     assert set(losers.values()) == {7}
-    with Journal.open(file_url) as journal:
+    with Journal.open(shared_url) as journal:
         assert journal.head() == 100
         assert {f"s-{number}": winner for number, winner in winners.items()} == {
             name: row.owner for name, row in journal.owners.items()
         }
 
 
-def test_a_writer_killed_twenty_times_loses_nothing_it_acknowledged(file_url: str, tmp_path: Path) -> None:
+def test_a_writer_killed_twenty_times_loses_nothing_it_acknowledged(shared_url: str, tmp_path: Path) -> None:
     acknowledged: Counter[str] = Counter()
     for attempt in range(20):
         output = tmp_path / f"acknowledged-{attempt}"
         with output.open("w") as sink:
-            writer = subprocess.Popen([sys.executable, "-c", WRITER, file_url, str(attempt)], stdout=sink)
+            writer = subprocess.Popen([sys.executable, "-c", WRITER, shared_url, str(attempt)], stdout=sink)
             deadline = time.monotonic() + 30
             while output.stat().st_size < 2_000 * (1 + attempt % 3):
                 assert writer.poll() is None
@@ -118,7 +118,7 @@ def test_a_writer_killed_twenty_times_loses_nothing_it_acknowledged(file_url: st
         lines = output.read_text().split("\n")
         acknowledged.update(lines[:-1])
 
-    with Journal.open(file_url) as journal:
+    with Journal.open(shared_url) as journal:
         records = list(journal.read())
         assert [record.position for record in records] == list(range(1, len(records) + 1))
         versions: Counter[str] = Counter()

@@ -5,18 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from eventsourcing.persistence import StoredEvent
 from muniment.domain import InvalidArgument
 from muniment.journal import Journal
-from muniment.journal.changes import Changes
-from muniment.journal.datastore import SQLiteDatastore
-from muniment.journal.sqlite import SQLiteApplicationRecorder
+from muniment.journal.changes import Changes, poll
+from muniment.journal.recording import PositionedRecorder
 
 WRITER = """
 import sys
@@ -30,21 +27,16 @@ with Journal.open(sys.argv[1]) as journal:
 """
 
 
-@pytest.fixture(params=["memory", "file"])
-def recorder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SQLiteApplicationRecorder]:
-    name = ":memory:" if request.param == "memory" else str(tmp_path / "events.db")
-    datastore = SQLiteDatastore(name)
-    recorder = SQLiteApplicationRecorder(datastore)
-    recorder.create_table()
-    yield recorder
-    datastore.close()
+@pytest.fixture
+def recorder(journal: Journal) -> PositionedRecorder:
+    return journal.application.recorder
 
 
 def stored(version: int, topic: str = "topic") -> StoredEvent:
-    return StoredEvent(UUID(int=1), version, topic, b"state")
+    return StoredEvent("session-s-1", version, topic, b"state")
 
 
-def test_a_subscription_yields_what_was_recorded_and_what_comes(recorder: SQLiteApplicationRecorder) -> None:
+def test_a_subscription_yields_what_was_recorded_and_what_comes(recorder: PositionedRecorder) -> None:
     recorder.insert_events([stored(1), stored(2)])
     with recorder.subscribe() as subscription:
         assert [next(subscription).id for _ in range(2)] == [1, 2]
@@ -56,7 +48,7 @@ def test_a_subscription_yields_what_was_recorded_and_what_comes(recorder: SQLite
         writer.join()
 
 
-def test_a_subscription_begins_behind_a_position_and_knows_topics(recorder: SQLiteApplicationRecorder) -> None:
+def test_a_subscription_begins_behind_a_position_and_knows_topics(recorder: PositionedRecorder) -> None:
     recorder.insert_events([stored(1), stored(2, "other"), stored(3), stored(4, "other")])
     with recorder.subscribe(gt=2, topics=["other"]) as subscription:
         assert next(subscription).id == 4
@@ -64,7 +56,7 @@ def test_a_subscription_begins_behind_a_position_and_knows_topics(recorder: SQLi
         assert next(subscription).id == 6
 
 
-def test_a_stopped_subscription_ends(recorder: SQLiteApplicationRecorder) -> None:
+def test_a_stopped_subscription_ends(recorder: PositionedRecorder) -> None:
     with recorder.subscribe() as subscription:
         stopper = threading.Timer(0.02, subscription.stop)
         stopper.start()
@@ -72,7 +64,7 @@ def test_a_stopped_subscription_ends(recorder: SQLiteApplicationRecorder) -> Non
         stopper.join()
 
 
-def test_many_subscriptions_see_everything_in_order(recorder: SQLiteApplicationRecorder) -> None:
+def test_many_subscriptions_see_everything_in_order(recorder: PositionedRecorder) -> None:
     seen: list[list[int]] = [[], [], []]
 
     def follow(number: int) -> None:
@@ -92,9 +84,9 @@ def test_many_subscriptions_see_everything_in_order(recorder: SQLiteApplicationR
     assert seen == [list(range(1, 201))] * 3
 
 
-def test_commits_of_another_process_are_noticed(file_url: str) -> None:
-    with Journal.open(file_url) as journal:
-        command = [sys.executable, "-c", WRITER, file_url, "3"]
+def test_commits_of_another_process_are_noticed(shared_url: str) -> None:
+    with Journal.open(shared_url) as journal:
+        command = [sys.executable, "-c", WRITER, shared_url, "3"]
         with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as writer:
             assert writer.stdin is not None
             with journal.application.recorder.subscribe() as subscription:
@@ -141,7 +133,7 @@ def test_a_file_with_an_odd_name_is_a_file(tmp_path: Path, name: str) -> None:
 
 
 def test_nobody_watches_when_nobody_listens() -> None:
-    changes = Changes(lambda: 0)
+    changes = Changes(poll(lambda: 0))
     listener = threading.Event()
     before = threading.active_count()
     changes.listen(listener)

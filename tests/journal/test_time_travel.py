@@ -110,8 +110,8 @@ def test_records(journal: Journal) -> None:
             journal.record(position)
 
 
-def test_reading_crosses_pages(file_url: str) -> None:
-    with Journal.open(file_url, synchronous="NORMAL") as journal:
+def test_reading_crosses_pages(shared_url: str) -> None:
+    with Journal.open(shared_url, synchronous="NORMAL") as journal:
         for number in range(2_100):
             journal.sessions.open(f"s-{number}")
         assert [each.position for each in journal.read(after=50)] == list(range(51, 2_101))

@@ -43,9 +43,9 @@ sys.stdin.readline()
 """
 
 
-def test_no_writer_starves(file_url: str) -> None:
-    Journal.open(file_url).close()
-    command = [sys.executable, "-c", WRITER, file_url]
+def test_no_writer_starves(shared_url: str) -> None:
+    Journal.open(shared_url).close()
+    command = [sys.executable, "-c", WRITER, shared_url]
     writers = [
         subprocess.Popen([*command, f"w-{n}", "300"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for n in range(6)
@@ -60,7 +60,7 @@ def test_no_writer_starves(file_url: str) -> None:
     for writer in writers:
         writer.communicate()
         assert writer.returncode == 0
-    with Journal.open(file_url) as journal:
+    with Journal.open(shared_url) as journal:
         transfers = [each.stream for each in journal.read(after=12)]
     assert Counter(transfers) == {f"session-w-{n}": 300 for n in range(6)}
     # While all of them write, none is left behind: each has at least half of its fair share.
@@ -101,6 +101,6 @@ def test_a_stopped_writer_locks_others_out_until_it_is_killed(file_url: str, tmp
                 journal.sessions.open("s-2")
         os.kill(holder.pid, signal.SIGKILL)
         holder.communicate()
-        journal.application.datastore.lock_timeout = 10
+    with Journal.open(file_url) as journal:
         journal.sessions.open("s-2")
         assert journal.head() == 2

@@ -36,8 +36,8 @@ def two_journals(url: str) -> Iterator[tuple[Journal, Journal]]:
         yield one, other
 
 
-def test_a_stale_cache_is_found_out_by_the_append(file_url: str) -> None:
-    with two_journals(file_url) as (one, other):
+def test_a_stale_cache_is_found_out_by_the_append(shared_url: str) -> None:
+    with two_journals(shared_url) as (one, other):
         one.sessions.open("s-1")
         held = one.sessions.claim("s-1", "alice")
         other.sessions.check(held)
@@ -47,8 +47,8 @@ def test_a_stale_cache_is_found_out_by_the_append(file_url: str) -> None:
         assert one.sessions.transfer(handed, "carol").generation == 3
 
 
-def test_a_refusal_is_only_believed_of_the_newest_state(file_url: str) -> None:
-    with two_journals(file_url) as (one, other):
+def test_a_refusal_is_only_believed_of_the_newest_state(shared_url: str) -> None:
+    with two_journals(shared_url) as (one, other):
         with pytest.raises(SessionNotFound):
             one.sessions.claim("s-1", "alice")
         other.sessions.open("s-1")
@@ -59,8 +59,8 @@ def test_a_refusal_is_only_believed_of_the_newest_state(file_url: str) -> None:
         assert other.sessions.claim("s-1", "bob").generation == 2
 
 
-def test_a_check_is_only_believed_of_the_newest_state(file_url: str) -> None:
-    with two_journals(file_url) as (one, other):
+def test_a_check_is_only_believed_of_the_newest_state(shared_url: str) -> None:
+    with two_journals(shared_url) as (one, other):
         one.sessions.open("s-1")
         held = one.sessions.claim("s-1", "alice")
         one.sessions.check(held)
@@ -69,8 +69,8 @@ def test_a_check_is_only_believed_of_the_newest_state(file_url: str) -> None:
             one.sessions.check(held)
 
 
-def test_a_recorded_refusal_is_recorded_once_by_two_writers(file_url: str) -> None:
-    with two_journals(file_url) as (one, other):
+def test_a_recorded_refusal_is_recorded_once_by_two_writers(shared_url: str) -> None:
+    with two_journals(shared_url) as (one, other):
         one.sessions.open("s-1")
         held = one.sessions.claim("s-1", "alice")
         one.sessions.transfer(held, "bob")
@@ -80,8 +80,8 @@ def test_a_recorded_refusal_is_recorded_once_by_two_writers(file_url: str) -> No
         assert one.head() == 4
 
 
-def test_a_writer_that_always_loses_gives_up(file_url: str) -> None:
-    with two_journals(file_url) as (one, other):
+def test_a_writer_that_always_loses_gives_up(shared_url: str) -> None:
+    with two_journals(shared_url) as (one, other):
 
         def beaten(state: SessionState) -> Accepted[None]:
             other.execute("session-s-1", lambda _: Accepted(None, (SessionOpened("s-1", 1),)))
@@ -178,29 +178,29 @@ def test_a_refused_command_does_not_use_its_key(journal: Journal) -> None:
         assert journal.sessions.claim("s-1", "bob").owner == "bob"
 
 
-def test_keys_hold_across_writers_and_reopening(file_url: str) -> None:
-    with two_journals(file_url) as (one, other):
+def test_keys_hold_across_writers_and_reopening(shared_url: str) -> None:
+    with two_journals(shared_url) as (one, other):
         one.sessions.open("s-1")
         with one.context(idempotency_key="k"):
             first = one.sessions.claim("s-1", "alice")
         with other.context(idempotency_key="k"):
             assert other.sessions.claim("s-1", "alice") == first
-    with Journal.open(file_url) as journal, journal.context(idempotency_key="k"):
+    with Journal.open(shared_url) as journal, journal.context(idempotency_key="k"):
         assert journal.sessions.claim("s-1", "alice") == first
         assert journal.head() == 2
 
 
-def test_a_key_means_the_same_in_every_process(file_url: str) -> None:
+def test_a_key_means_the_same_in_every_process(shared_url: str) -> None:
     program = (
         "import sys; from muniment.domain import Fragments; from muniment.journal import Journal\n"
         "with Journal.open(sys.argv[1]) as journal, journal.context(idempotency_key='k'):\n"
         "    print(journal.sessions.claim('s-1', 'alice', Fragments(list('vwxyz'))).generation)"
     )
-    with Journal.open(file_url) as journal:
+    with Journal.open(shared_url) as journal:
         journal.sessions.open("s-1")
         for seed in ("1", "2", "3"):
             run = subprocess.run(
-                [sys.executable, "-c", program, file_url],
+                [sys.executable, "-c", program, shared_url],
                 env={**os.environ, "PYTHONHASHSEED": seed},
                 capture_output=True,
                 text=True,
@@ -278,8 +278,8 @@ def test_a_clock_that_tells_no_time_writes_nothing(journal: Journal, clock: Cloc
     assert journal.head() == 0
 
 
-def test_an_open_session_cannot_be_opened_by_a_writer_who_does_not_know(file_url: str) -> None:
-    with two_journals(file_url) as (one, other):
+def test_an_open_session_cannot_be_opened_by_a_writer_who_does_not_know(shared_url: str) -> None:
+    with two_journals(shared_url) as (one, other):
         one.sessions.open("s-1")
         with pytest.raises(SessionAlreadyOpen):
             other.sessions.open("s-1")

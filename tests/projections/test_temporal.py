@@ -10,8 +10,17 @@ from hypothesis import given, strategies as st
 from muniment.domain import Metadata, ProjectionStopped, RecordedEvent
 from muniment.domain.session import SessionOpened
 from muniment.journal import Journal
-from muniment.journal.datastore import SQLiteDatastore
-from muniment.projections import Change, Projection, Projector, Set, TemporalStore, TemporalTable, Unset
+from muniment.journal.sqlite_datastore import SQLiteDatastore
+from muniment.projections import (
+    Change,
+    Projection,
+    Projector,
+    Set,
+    SQLiteTemporalStore,
+    TemporalStore,
+    TemporalTable,
+    Unset,
+)
 
 FACTS = TemporalTable(name="facts", version=1, key={"a": str, "b": int}, columns={"x": str, "y": int}, lookup=("y",))
 
@@ -53,7 +62,7 @@ class Positions:
 @pytest.fixture
 def store() -> Iterator[TemporalStore]:
     datastore = SQLiteDatastore(":memory:")
-    yield TemporalStore(datastore)
+    yield SQLiteTemporalStore(datastore)
     datastore.close()
 
 
@@ -74,7 +83,7 @@ def naive(history: list[list[Change]]) -> list[dict[Any, Any]]:
 @given(history=HISTORIES, batch_size=st.integers(1, 9))
 def test_a_table_knows_every_state_it_had(history: list[list[Change]], batch_size: int) -> None:
     datastore = SQLiteDatastore(":memory:")
-    store = TemporalStore(datastore)
+    store = SQLiteTemporalStore(datastore)
     projector = Projector(store, [Script(history)], Positions(len(history)), batch_size=batch_size)
     projector.catch_up("script")
     states = naive(history)
@@ -148,12 +157,11 @@ def test_a_table_of_a_new_version_is_built_beside_the_old(store: TemporalStore) 
     assert store.select(newer, None) == [("p", "new", 1)]
     assert store.select(FACTS, None) == [("p", 0, "x", 1, 1)]
     projector.rebuild()
-    with store.datastore.transaction(commit=False) as cursor:
-        assert "projection_facts_v1" not in store._table_names(cursor)
+    assert "projection_facts_v1" not in store.table_names()
 
 
-def test_two_projectors_share_tables_exactly_once(file_url: str) -> None:
-    with Journal.open(file_url) as one, Journal.open(file_url) as other:
+def test_two_projectors_share_tables_exactly_once(shared_url: str) -> None:
+    with Journal.open(shared_url) as one, Journal.open(shared_url) as other:
         readers: list[Callable[[], int]] = [lambda: len(one.owners), lambda: len(other.owners)]
         for number in range(40):
             (one if number % 3 else other).sessions.open(f"s-{number}")
@@ -162,8 +170,8 @@ def test_two_projectors_share_tables_exactly_once(file_url: str) -> None:
         assert other.replay().differences == {}
 
 
-def test_two_rebuilds_at_once_do_not_touch_each_other(file_url: str) -> None:
-    with Journal.open(file_url) as one, Journal.open(file_url) as other:
+def test_two_rebuilds_at_once_do_not_touch_each_other(shared_url: str) -> None:
+    with Journal.open(shared_url) as one, Journal.open(shared_url) as other:
         for number in range(60):
             one.sessions.open(f"s-{number}")
         before = dict(one.owners.items())
@@ -182,16 +190,15 @@ def test_what_an_interrupted_rebuild_left_is_dropped(file_url: str) -> None:
     with Journal.open(file_url) as journal:
         journal.sessions.open("s-1")
         len(journal.owners)
-        with journal.application.datastore.transaction(commit=True) as cursor:
-            cursor.execute("CREATE TABLE projection_owners_v1__rebuild_999999999_ab (x)")
+        with journal._store.write() as writer:
+            writer.run("CREATE TABLE projection_owners_v1__rebuild_999999999_ab (x)")
 
         def fail(*_: int) -> None:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
             journal.replay(fail)
-        with journal.application.datastore.transaction(commit=False) as cursor:
-            assert not [name for name in journal._store._table_names(cursor) if "__rebuild_" in name]
+        assert not [name for name in journal._store.table_names() if "__rebuild_" in name]
         assert journal.replay().differences == {}
 
 

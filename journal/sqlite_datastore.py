@@ -32,6 +32,7 @@ class SQLiteDatastore(library.SQLiteDatastore):
         lock_timeout: how long to wait for other processes, in seconds.
         synchronous: how far a commit is flushed: ``FULL`` reaches the disk.
         originator_id_type: whether originator ids are UUIDs or text.
+        read_only: whether every change is to be refused.
 
     Attributes:
         translate_error: turns an error of the ``sqlite3`` module into the one to raise.
@@ -45,6 +46,7 @@ class SQLiteDatastore(library.SQLiteDatastore):
         synchronous: str = "FULL",
         single_row_tracking: bool = True,
         originator_id_type: Literal["uuid", "text"] = "uuid",
+        read_only: bool = False,
     ) -> None:
         super().__init__(db_name, single_row_tracking=single_row_tracking, originator_id_type=originator_id_type)
         self.db_name = db_name
@@ -53,6 +55,7 @@ class SQLiteDatastore(library.SQLiteDatastore):
         # The library takes any name with ":memory:" in it for memory; only the name itself, or a URI, says so.
         is_uri = db_name.startswith("file:")
         self._in_memory = db_name == ":memory:" or (is_uri and self.pool.is_sqlite_memory_mode)
+        self._is_read_only = read_only
         self._synchronous = synchronous
         self._current_synchronous = ""
         self._write_lock = threading.Lock()
@@ -76,6 +79,10 @@ class SQLiteDatastore(library.SQLiteDatastore):
         Returns:
             A context manager that gives a cursor.
         """
+        if commit and self._is_read_only:
+            refusal = sqlite3.OperationalError("attempt to write a readonly database")
+            refusal.sqlite_errorcode = sqlite3.SQLITE_READONLY
+            raise self.translate_error(refusal)
         if commit or self._in_memory:
             return _Writing(self, commit=commit, synchronous=self._synchronous if durable else "NORMAL")
         return _Reading(self)
@@ -189,8 +196,23 @@ class SQLiteDatastore(library.SQLiteDatastore):
     def _connect(self) -> sqlite3.Connection:
         if self._closed:
             raise sqlite3.ProgrammingError("the datastore is closed")
+        if not self._is_read_only:
+            return self._connect_to(self.db_name)
+        file = Path(self.db_name).absolute().as_uri()
+        connection = self._connect_to(f"{file}?mode=ro")
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master")
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
+                raise
+            # There is no write-ahead log, and no permission to make one: the file alone is the database.
+            return self._connect_to(f"{file}?mode=ro&immutable=1")
+        return connection
+
+    def _connect_to(self, name: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.db_name, timeout=self.lock_timeout, isolation_level=None, check_same_thread=False, uri=True
+            name, timeout=self.lock_timeout, isolation_level=None, check_same_thread=False, uri=True
         )
         connection.row_factory = sqlite3.Row
         return connection

@@ -1,0 +1,203 @@
+"""A persistence module for the ``eventsourcing`` library: an append-only PostgreSQL event store.
+
+Any application of the library can use it: ``PERSISTENCE_MODULE=muniment.journal.postgres``, and the library's own
+settings for PostgreSQL. It differs from the library's own module in that
+
+- positions are without gaps: they are given under a lock, and a conflict uses none up;
+- triggers refuse to change or delete an event;
+- an append is one statement, and one round trip to the server;
+- an append is never repeated behind the caller's back, since a lost connection does not say whether it was committed;
+- subscriptions share one connection, and outlive a restart of the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from eventsourcing import postgres as library
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.utils import Environment, EnvType
+from psycopg import Cursor
+from psycopg.rows import DictRow, tuple_row
+from psycopg.sql import SQL, Composed, Identifier, Literal
+
+from .changes import Changes
+from .postgres_datastore import PostgresDatastore
+from .recording import PositionedRecorder
+
+
+class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicationRecorder):
+    """Records events in one table, each at its own position, and never changes one."""
+
+    _columns = "notification_id, originator_id, originator_version, topic, state"
+    _position = "notification_id"
+
+    datastore: PostgresDatastore
+
+    def __init__(self, datastore: PostgresDatastore, *, events_table_name: str = "stored_events") -> None:
+        super().__init__(datastore, events_table_name=events_table_name)
+        self.channel_name = f"{datastore.schema}_{events_table_name}"[: self.MAX_IDENTIFIER_LEN]
+        self._names = {
+            "schema": Identifier(datastore.schema),
+            "table": Identifier(datastore.schema, events_table_name),
+            "append": Identifier(datastore.schema, f"{events_table_name}_append"),
+            "refuse": Identifier(datastore.schema, f"{events_table_name}_refuse_change"),
+        }
+        self._table = self._names["table"].as_string()
+        self._append = self._format("SELECT {append}(%b::{type}[], %b::bigint[], %b::text[], %b::bytea[])").as_string()
+        self._select_rows = (
+            f"SELECT {self._columns} FROM {self._table} WHERE {self._position}>%s ORDER BY {self._position} LIMIT %s"
+        )
+        self._max_position = f"SELECT MAX({self._position}) FROM {self._table}"
+        # The library's own table gives positions from a sequence, which leaves gaps.
+        self.sql_create_statements = self._create_statements()
+        self.changes = Changes(datastore.listen(self.channel_name))
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """Append events, all of them or none, and wake those who subscribed."""
+        if not stored_events:
+            return []
+        with self.datastore.get_connection() as connection, connection.cursor() as cursor:
+            positions = self.append(cursor, stored_events)
+        self.changes.announce()
+        return positions
+
+    def append(self, cursor: Cursor[DictRow], stored_events: Sequence[StoredEvent]) -> Sequence[int]:
+        """Append events by one statement."""
+        columns = zip(
+            *((each.originator_id, each.originator_version, each.topic, each.state) for each in stored_events),
+            strict=True,
+        )
+        plain = cast(Cursor[Any], cursor)
+        plain.row_factory = tuple_row
+        plain.execute(self._append.encode(), [list(column) for column in columns], prepare=True)
+        (last,) = plain.fetchone() or (0,)
+        return list(range(last - len(stored_events) + 1, last + 1))
+
+    def append_lock(self) -> tuple[str, int]:
+        """The statement that takes the lock under which positions are given, and its parameter."""
+        return self.datastore.lock(f"append {self.events_table_name}")
+
+    def select_rows(self, after: int, limit: int) -> list[Any]:
+        """Events of all originators behind a position, as plain rows: the fastest way to read many."""
+        return self.datastore.fetch(self._select_rows, (after, limit))
+
+    def max_notification_id(self) -> int | None:
+        """The last position."""
+        last: int | None = self.datastore.fetch(self._max_position)[0][0]
+        return last
+
+    def fetch(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
+        """Read rows."""
+        return self.datastore.fetch(statement.replace("?", "%s"), parameters)
+
+    def _create_table(self, curs: Cursor[DictRow]) -> None:
+        # "IF NOT EXISTS" does not keep two processes that make a table at once from failing.
+        statement, key = self.datastore.lock("create")
+        curs.execute(statement.encode(), [key])
+        super()._create_table(curs)
+
+    def _create_statements(self) -> list[Composed]:
+        triggers = (
+            ("row", "UPDATE OR DELETE", "ROW"),
+            ("table", "TRUNCATE", "STATEMENT"),
+        )
+        return [
+            self._format(
+                "CREATE TABLE IF NOT EXISTS {table} ("
+                "notification_id bigint NOT NULL UNIQUE, "
+                "originator_id {type} NOT NULL, "
+                "originator_version bigint NOT NULL, "
+                "topic text NOT NULL, "
+                "state bytea NOT NULL, "
+                "PRIMARY KEY (originator_id, originator_version))"
+            ),
+            self._format(
+                "CREATE OR REPLACE FUNCTION {refuse}() RETURNS trigger LANGUAGE plpgsql AS $body$ "
+                "BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $body$"
+            ),
+            *(
+                self._format(
+                    f"CREATE OR REPLACE TRIGGER refuse_{name}_change BEFORE {operation} ON {{table}} "
+                    f"FOR EACH {each} EXECUTE FUNCTION {{refuse}}()"
+                )
+                for name, operation, each in triggers
+            ),
+            # In a function every statement sees what is committed by then, so that the last position is known once
+            # the lock is had; it is given back after the commit can be seen. So no reader can skip a position.
+            self._format(
+                "CREATE OR REPLACE FUNCTION {append} "
+                "(ids {type}[], versions bigint[], topics text[], states bytea[]) "
+                "RETURNS bigint LANGUAGE plpgsql AS $body$ DECLARE last bigint; BEGIN "
+                "PERFORM pg_advisory_xact_lock({lock}); "
+                "SELECT COALESCE(MAX(notification_id), 0) INTO last FROM {table}; "
+                "INSERT INTO {table} (notification_id, originator_id, originator_version, topic, state) "
+                "SELECT last + number, id, version, topic, state FROM unnest(ids, versions, topics, states) "
+                "WITH ORDINALITY AS event (id, version, topic, state, number); "
+                "NOTIFY {channel}; "
+                "RETURN last + cardinality(ids); END $body$"
+            ),
+        ]
+
+    def _format(self, statement: str) -> Composed:
+        collation = ' COLLATE "C"' if self.datastore.originator_id_type == "text" and "TABLE" in statement else ""
+        _, lock = self.append_lock()
+        return SQL(statement).format(
+            **self._names,
+            type=SQL(self.datastore.originator_id_type + collation),
+            channel=Identifier(self.channel_name),
+            lock=Literal(lock),
+        )
+
+
+class PostgresProcessRecorder(library.PostgresProcessRecorder, PostgresApplicationRecorder):
+    """Records events together with how far another application's events were processed."""
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """Append events and the tracking in one transaction."""
+        with self.datastore.transaction(commit=True) as cursor:
+            self._insert_events(cursor, stored_events, **kwargs)
+            positions = self.append(cursor, stored_events) if stored_events else []
+        self.changes.announce()
+        return positions
+
+
+class PostgresFactory(library.PostgresFactory):
+    """Builds the recorders of this module from the library's environment variables.
+
+    Args:
+        env: the library's settings.
+        datastore: the database to use, instead of one that the settings name.
+    """
+
+    aggregate_recorder_class = library.PostgresAggregateRecorder
+    application_recorder_class: type[library.PostgresApplicationRecorder] = PostgresApplicationRecorder
+    tracking_recorder_class = library.PostgresTrackingRecorder
+    process_recorder_class = PostgresProcessRecorder
+
+    datastore: PostgresDatastore
+
+    def __init__(self, env: Environment | EnvType | None, datastore: PostgresDatastore | None = None) -> None:
+        super().__init__(env)
+        self.datastore = _made(self.datastore) if datastore is None else datastore
+
+
+def _made(checked: library.PostgresDatastore) -> PostgresDatastore:
+    pool = checked.pool
+    connection = cast(dict[str, Any], pool.kwargs)
+    return PostgresDatastore(
+        **{name: connection[name] for name in ("dbname", "host", "port", "user", "password")},
+        connect_timeout=pool.timeout,
+        idle_in_transaction_session_timeout=checked.idle_in_transaction_session_timeout,
+        pool_size=pool.min_size,
+        max_overflow=pool.max_size - pool.min_size,
+        max_waiting=pool.max_waiting,
+        conn_max_age=pool.max_lifetime,
+        pre_ping=checked.pre_ping,
+        lock_timeout=checked.lock_timeout,
+        schema=checked.schema,
+        get_password_func=pool.get_password_func,
+        single_row_tracking=checked.single_row_tracking,
+        originator_id_type=checked.originator_id_type,
+    )

@@ -1,0 +1,198 @@
+"""A journal in a schema of a PostgreSQL database: the checks before it is opened, and its upkeep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, cast
+
+import psycopg
+from eventsourcing import persistence
+from eventsourcing.persistence import StoredEvent
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.sql import SQL, Identifier
+
+from ..domain import (
+    InvalidArgument,
+    JournalLocked,
+    JournalNotEmpty,
+    JournalNotFound,
+    JournalReadOnly,
+    JournalUnavailable,
+    NewerSchema,
+    NotAJournal,
+)
+from ..projections.postgres import PostgresTemporalStore
+from . import sqlite_storage
+from .postgres import PostgresApplicationRecorder, PostgresFactory
+from .postgres_datastore import PostgresDatastore
+from .storage import SCHEMA_VERSION, Address, JournalApplication, Storage
+
+CONNECT_TIMEOUT_S: Final = 10
+"""How long to wait for the server, unless the URL has a ``connect_timeout``."""
+
+_PAGE_SIZE: Final = 1_000
+_IS_THERE: Final = "SELECT to_regclass(quote_ident(current_schema()) || '.muniment_journal') IS NOT NULL"
+
+
+class PostgresStorage(Storage):
+    """A journal in a schema of a PostgreSQL database."""
+
+    def __init__(self, address: Address, datastore: PostgresDatastore, *, is_read_only: bool) -> None:
+        # The settings only have to be there; the datastore has what they would say.
+        settings = dict.fromkeys(("DBNAME", "HOST", "USER", "PASSWORD"), "")
+        factory = PostgresFactory(
+            {**{f"POSTGRES_{name}": value for name, value in settings.items()}, "CREATE_TABLE": "no"}, datastore
+        )
+        application = JournalApplication(factory)
+        super().__init__(address, application, PostgresTemporalStore(datastore), is_read_only=is_read_only)
+        self._datastore = datastore
+        self._recorder = cast(PostgresApplicationRecorder, application.recorder)
+
+    def create(self) -> None:
+        """Make the tables in a schema that has none."""
+        statement, key = self._datastore.lock("create")
+        with self._datastore.transaction(commit=True) as cursor:
+            cursor.execute(statement.encode(), [key])
+            # Another process may have been faster since the schema was looked at.
+            if self.is_there():
+                return
+            cursor.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(self.address.schema)))
+            for each in self._recorder.sql_create_statements:
+                cursor.execute(each)
+            cursor.execute("CREATE TABLE muniment_journal (schema_version integer NOT NULL)")
+            cursor.execute("INSERT INTO muniment_journal VALUES (%s)", [SCHEMA_VERSION])
+
+    def is_there(self) -> bool:
+        """Whether the schema holds a journal; False if it may become one.
+
+        Raises:
+            NotAJournal: it holds something else under the names that a journal needs.
+            NewerSchema: a newer Muniment wrote it.
+        """
+        fetch = self._datastore.fetch
+        if not fetch(_IS_THERE)[0][0]:
+            taken = self.tables.table_names() & {"stored_events", "tracking"}
+            if taken:
+                raise NotAJournal(str(self.address), f"its schema has a table {min(taken)!r} of something else")
+            return False
+        ((version,),) = fetch("SELECT schema_version FROM muniment_journal")
+        if version > SCHEMA_VERSION:
+            raise NewerSchema(str(self.address), version, SCHEMA_VERSION)
+        return True
+
+    def import_events(self, events: Iterable[StoredEvent]) -> int:
+        events = iter(events)
+        imported = 0
+        with self._datastore.transaction(commit=True) as cursor:
+            statement, key = self._recorder.append_lock()
+            cursor.execute(statement.encode(), [key])
+            if self._recorder.max_notification_id():
+                raise JournalNotEmpty(str(self.address))
+            while batch := list(islice(events, _PAGE_SIZE)):
+                self._recorder.append(cursor, batch)
+                imported += len(batch)
+        self._recorder.changes.announce()
+        return imported
+
+    def backup(self, path: Path) -> int:
+        """Write the events to a journal in an SQLite file, whose tables are made anew when they are read."""
+        sqlite_storage.require_free(path)
+        head = self._recorder.max_notification_id() or 0
+        copy = sqlite_storage.open_storage(
+            Address(self.address.url, path), create=True, lock_timeout_s=0, synchronous="FULL", read_only=False
+        )
+        try:
+            copied = copy.import_events(self._events(head))
+            problems = list(copy.problems())
+        except BaseException:
+            copy.close()
+            with suppress(OSError):
+                path.unlink()
+            raise
+        copy.close()
+        if problems:
+            raise JournalUnavailable(str(path), f"the copy is damaged: {problems[0]}")
+        return copied
+
+    def problems(self) -> Iterator[str]:
+        return iter(())
+
+    def close(self, error: Exception | None = None) -> None:
+        if error is not None:
+            self._datastore.translate_error = lambda _: error
+        self.application.close()
+
+    def _events(self, head: int) -> Iterator[StoredEvent]:
+        after = 0
+        while after < head:
+            for position, stream, version, topic, state in self._recorder.select_rows(
+                after, min(_PAGE_SIZE, head - after)
+            ):
+                yield StoredEvent(stream, version, topic, state)
+                after = position
+
+
+def open_storage(
+    address: Address, *, create: bool, lock_timeout_s: float, synchronous: str, read_only: bool
+) -> PostgresStorage:
+    """Open the schema of a journal; make it if it is not there. See ``muniment.journal.storage.open_storage``."""
+    connection = _connection_settings(address)
+    _try(connection, address)
+    names = {"dbname": "", "host": "", "port": "", "user": "", "password": ""}
+    datastore = PostgresDatastore(
+        **{name: connection.pop(name, default) for name, default in names.items()},
+        conninfo=connection,
+        schema=address.schema,
+        connect_timeout=float(connection["connect_timeout"]),
+        pool_size=1,
+        max_overflow=15,
+        lock_timeout_s=lock_timeout_s,
+        synchronous="FULL" if synchronous == "FULL" else "NORMAL",
+        originator_id_type="text",
+        read_only=read_only,
+    )
+    datastore.translate_error = lambda error: storage_error(error, address, lock_timeout_s)
+    storage = PostgresStorage(address, datastore, is_read_only=read_only)
+    try:
+        if not storage.is_there():
+            if not create:
+                raise JournalNotFound(str(address))
+            storage.create()
+    except BaseException:
+        storage.close()
+        raise
+    return storage
+
+
+def storage_error(error: persistence.PersistenceError, address: Address, lock_timeout_s: float) -> Exception:
+    """What a failure of the server means to the journal's user; a version conflict stays the library's error."""
+    cause = error.__cause__
+    if isinstance(cause, psycopg.errors.LockNotAvailable):
+        return JournalLocked(str(address), round(lock_timeout_s * 1000))
+    if isinstance(cause, psycopg.errors.ReadOnlySqlTransaction):
+        return JournalReadOnly(str(address))
+    if isinstance(error, persistence.IntegrityError | persistence.DataError):
+        return error
+    return JournalUnavailable(str(address), _first_line(error))
+
+
+def _connection_settings(address: Address) -> dict[str, Any]:
+    try:
+        return {"connect_timeout": CONNECT_TIMEOUT_S, **conninfo_to_dict(address.server or "")}
+    except psycopg.Error as error:
+        raise InvalidArgument("url", _first_line(error)) from error
+
+
+def _try(connection: dict[str, Any], address: Address) -> None:
+    # A pool only says that it got no connection in time; one connection says at once why.
+    try:
+        psycopg.connect(**connection).close()
+    except psycopg.Error as error:
+        raise JournalUnavailable(str(address), _first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

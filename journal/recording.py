@@ -1,0 +1,139 @@
+"""What every recorder of this package adds to the library's: positions with every event, plain rows, subscriptions."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    ListenNotifySubscription,
+    Notification,
+    Subscription,
+)
+
+from .changes import Changes
+
+
+class PositionedRecorder(ApplicationRecorder):
+    """Reads events with their positions, and can be subscribed to.
+
+    Attributes:
+        changes: announces commits to those who listen.
+    """
+
+    changes: Changes
+    _columns: str
+    _position: str
+    _table: str
+
+    @abstractmethod
+    def select_rows(self, after: int, limit: int) -> list[Any]:
+        """Events of all originators behind a position, as plain rows: the fastest way to read many.
+
+        Returns:
+            Tuples of position, originator id, originator version, topic and state.
+        """
+
+    @abstractmethod
+    def fetch(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
+        """Read rows, by a statement with ``?`` for its parameters."""
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[Notification]:
+        """One originator's events, by version; each says its position too."""
+        conditions = ["originator_id=?"]
+        parameters: list[Any] = [self._to_column(originator_id)]
+        if gt is not None:
+            conditions.append("originator_version>?")
+            parameters.append(gt)
+        if lte is not None:
+            conditions.append("originator_version<=?")
+            parameters.append(lte)
+        order = f"originator_version {'DESC' if desc else 'ASC'}"
+        return self._notifications(conditions, parameters, order, limit)
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """Events of all originators, by position."""
+        conditions: list[str] = []
+        parameters: list[Any] = []
+        if start is not None:
+            conditions.append(f"{self._position}>=?" if inclusive_of_start else f"{self._position}>?")
+            parameters.append(start)
+        if stop is not None:
+            conditions.append(f"{self._position}<=?")
+            parameters.append(stop)
+        if topics:
+            conditions.append(f"topic IN ({','.join('?' * len(topics))})")
+            parameters += topics
+        return self._notifications(conditions, parameters, self._position, limit)
+
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
+        """Follow the events behind a position, those recorded already and those to come, from any process.
+
+        Args:
+            gt: begin behind this position; None for the first event.
+            topics: only events of these types; all if there are none.
+
+        Returns:
+            A context manager and endless iterator of notifications; ``stop`` ends it.
+        """
+        return ChangesSubscription(self, gt, topics)
+
+    def _notifications(
+        self, conditions: list[str], parameters: list[Any], order: str, limit: int | None
+    ) -> Sequence[Notification]:
+        statement = f"SELECT {self._columns} FROM {self._table}"
+        if conditions:
+            statement += f" WHERE {' AND '.join(conditions)}"
+        statement += f" ORDER BY {order}"
+        if limit is not None:
+            statement += " LIMIT ?"
+            parameters.append(limit)
+        return [
+            Notification(
+                id=position,
+                originator_id=self._from_column(originator_id),
+                originator_version=version,
+                topic=topic,
+                state=state,
+            )
+            for position, originator_id, version, topic, state in self.fetch(statement, parameters)
+        ]
+
+    def _to_column(self, originator_id: UUID | str) -> UUID | str:
+        return originator_id
+
+    def _from_column(self, originator_id: Any) -> UUID | str:
+        found: UUID | str = originator_id
+        return found
+
+
+class ChangesSubscription(ListenNotifySubscription[PositionedRecorder]):
+    """Yields events as they are committed."""
+
+    def __init__(self, recorder: PositionedRecorder, gt: int | None, topics: Sequence[str]) -> None:
+        super().__init__(recorder, gt, topics)
+        recorder.changes.listen(self._has_been_notified)
+
+    def stop(self) -> None:
+        """End the subscription."""
+        super().stop()
+        self._recorder.changes.unlisten(self._has_been_notified)

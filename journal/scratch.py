@@ -1,0 +1,31 @@
+"""Tables of one's own, in a database that is gone when it is closed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ..domain import JournalUnavailable
+from ..projections import SQLiteTemporalStore
+from .sqlite_datastore import SQLiteDatastore
+
+
+class ScratchTables(SQLiteTemporalStore):
+    """Tables in a temporary file, for those who may not, or do not want to, write where the journal is.
+
+    Raises:
+        JournalUnavailable: there is no place for temporary files.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._folder = TemporaryDirectory(prefix="muniment-", ignore_cleanup_errors=True)
+        except OSError as error:
+            raise JournalUnavailable(error.filename or "temporary files", error.strerror or str(error)) from error
+        self._scratch = SQLiteDatastore(str(Path(self._folder.name) / "tables.db"), synchronous="OFF")
+        super().__init__(self._scratch)
+
+    def close(self) -> None:
+        """Delete the file."""
+        self._scratch.close()
+        self._folder.cleanup()

@@ -1,0 +1,215 @@
+"""A journal in an SQLite file: the checks before it is opened, and its upkeep."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Final, cast
+
+from eventsourcing.persistence import StoredEvent
+
+from ..domain import (
+    JournalDamaged,
+    JournalLocked,
+    JournalNotEmpty,
+    JournalNotFound,
+    JournalReadOnly,
+    JournalUnavailable,
+    NewerSchema,
+    NotAJournal,
+)
+from ..projections import SQLiteTemporalStore
+from .sqlite import SQLiteApplicationRecorder, SQLiteFactory
+from .sqlite_datastore import SQLiteDatastore, library_error
+from .storage import SCHEMA_VERSION, Address, JournalApplication, Storage
+
+APPLICATION_ID: Final = 0x4D756E69
+"""What marks an SQLite file as a journal, kept in SQLite's ``application_id``: the letters ``Muni``."""
+
+_HEADER = b"SQLite format 3\0"
+_PAGE_SIZE: Final = 1_000
+
+
+class SQLiteStorage(Storage):
+    """A journal in an SQLite file, or in memory."""
+
+    def __init__(self, address: Address, datastore: SQLiteDatastore, *, is_read_only: bool) -> None:
+        factory = SQLiteFactory({"SQLITE_DBNAME": ":memory:", "CREATE_TABLE": "no"}, datastore)
+        application = JournalApplication(factory)
+        super().__init__(address, application, SQLiteTemporalStore(datastore), is_read_only=is_read_only)
+        self._datastore = datastore
+        self._recorder = cast(SQLiteApplicationRecorder, application.recorder)
+
+    def create(self) -> None:
+        """Make the table of events in an empty database."""
+        with self._datastore.transaction(commit=True) as cursor:
+            # Another process may have been faster since the file was looked at.
+            if _is_journal(cursor, str(self.address)):  # type: ignore[arg-type]
+                return
+            for statement in self._recorder.create_table_statements:
+                cursor.execute(statement)
+            cursor.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            cursor.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def import_events(self, events: Iterable[StoredEvent]) -> int:
+        events = iter(events)
+        imported = 0
+        with self._datastore.transaction(commit=True) as cursor:
+            if not self._recorder.is_empty(cursor):
+                raise JournalNotEmpty(str(self.address))
+            while batch := list(islice(events, _PAGE_SIZE)):
+                self._recorder.append(cursor, batch)
+                imported += len(batch)
+        self._recorder.changes.announce()
+        return imported
+
+    def backup(self, path: Path) -> int:
+        require_free(path)
+        try:
+            problems, head = self._copy(path)
+        except BaseException:
+            with suppress(OSError):
+                path.unlink()
+            raise
+        if problems != ["ok"]:
+            raise JournalUnavailable(str(path), f"the copy is damaged: {problems[0]}")
+        return head
+
+    def problems(self) -> Iterator[str]:
+        with self._datastore.transaction(commit=False) as cursor:
+            cursor.execute("PRAGMA integrity_check")
+            found = [row[0] for row in cursor.fetchall()]
+        return iter([] if found == ["ok"] else found)
+
+    def close(self, error: Exception | None = None) -> None:
+        if error is not None:
+            self._datastore.translate_error = lambda _: error
+        self.application.close()
+
+    def _copy(self, path: Path) -> tuple[list[str], int]:
+        with self._datastore.transaction(commit=False) as cursor:
+            try:
+                copy = sqlite3.connect(path)
+                try:
+                    # All pages in one step: one moment of the database, whoever writes meanwhile.
+                    cast(sqlite3.Cursor, cursor).connection.backup(copy)
+                    problems = [row[0] for row in copy.execute("PRAGMA integrity_check")]
+                    (head,) = copy.execute("SELECT COALESCE(MAX(position), 0) FROM stored_events").fetchone()
+                finally:
+                    copy.close()
+            except sqlite3.Error as error:
+                raise storage_error(error, Address(self.address.url, path), 0) from error
+        return problems, int(head)
+
+
+def open_storage(
+    address: Address, *, create: bool, lock_timeout_s: float, synchronous: str, read_only: bool
+) -> SQLiteStorage:
+    """Open the database of a journal; make it if it is not there. See ``muniment.journal.storage.open_storage``."""
+    is_ready = address.path is not None and _inspect(address.path, create=create, lock_timeout_s=lock_timeout_s)
+    datastore = SQLiteDatastore(
+        str(address.path) if address.path else ":memory:",
+        lock_timeout=lock_timeout_s,
+        synchronous=synchronous,
+        originator_id_type="text",
+        read_only=read_only,
+    )
+    datastore.translate_error = lambda error: storage_error(error, address, lock_timeout_s)
+    storage = SQLiteStorage(address, datastore, is_read_only=read_only)
+    if not is_ready:
+        try:
+            storage.create()
+        except BaseException:
+            storage.close()
+            raise
+    return storage
+
+
+def require_free(path: Path) -> None:
+    """Raise if something is at a path where a file is to be made.
+
+    Raises:
+        JournalNotEmpty, JournalUnavailable
+    """
+    try:
+        if path.exists():
+            raise JournalNotEmpty(str(path))
+    except OSError as error:
+        raise JournalUnavailable(str(path), error.strerror or str(error)) from error
+
+
+def _inspect(path: Path, *, create: bool, lock_timeout_s: float) -> bool:
+    """Look at the file without touching it; say whether it is a journal already, rather than one to be made."""
+    try:
+        if not path.exists():
+            if not create:
+                raise JournalNotFound(str(path))
+            if not path.parent.is_dir():
+                raise JournalUnavailable(str(path), f"there is no folder {path.parent}")
+            return False
+        if path.is_dir():
+            raise JournalUnavailable(str(path), "it is a folder")
+        with path.open("rb") as file:
+            header = file.read(len(_HEADER))
+    except OSError as error:
+        raise JournalUnavailable(str(path), error.strerror or str(error)) from error
+    if not header and create:
+        return False
+    if header != _HEADER:
+        raise NotAJournal(str(path), "it is empty" if not header else "it is not an SQLite database")
+    return _inspect_database(path, create=create, lock_timeout_s=lock_timeout_s)
+
+
+def _inspect_database(path: Path, *, create: bool, lock_timeout_s: float) -> bool:
+    # Without a write-ahead log the file alone is the database, and reading it as such leaves no trace beside it.
+    log = path.with_name(f"{path.name}-wal")
+    access = "mode=ro" if log.exists() else "mode=ro&immutable=1"
+    try:
+        connection = sqlite3.connect(f"{path.as_uri()}?{access}", uri=True, timeout=lock_timeout_s)
+        try:
+            is_journal = _is_journal(connection, str(path))
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise storage_error(error, Address("", path), lock_timeout_s) from error
+    if not is_journal and not create:
+        raise NotAJournal(str(path), "it is an empty database")
+    return is_journal
+
+
+def _is_journal(connection: sqlite3.Connection | sqlite3.Cursor, path: str) -> bool:
+    """Whether the database is a journal; False if it is empty, so that it may become one.
+
+    Raises:
+        NotAJournal: it belongs to something else.
+        NewerSchema: a newer Muniment wrote it.
+    """
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    if application_id == APPLICATION_ID:
+        if version > SCHEMA_VERSION:
+            raise NewerSchema(path, version, SCHEMA_VERSION)
+        return True
+    if application_id or version or tables:
+        raise NotAJournal(path, "it is the database of another application")
+    return False
+
+
+def storage_error(error: sqlite3.Error, address: Address, lock_timeout_s: float) -> Exception:
+    """What a failure of the storage means to the journal's user; a version conflict stays the library's error."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return JournalLocked(str(address), round(lock_timeout_s * 1000))
+    if isinstance(error, sqlite3.IntegrityError):
+        return library_error(error)
+    if code == sqlite3.SQLITE_READONLY:
+        return JournalReadOnly(str(address))
+    if code == sqlite3.SQLITE_NOTADB:
+        return NotAJournal(str(address), "it is not an SQLite database")
+    if code == sqlite3.SQLITE_CORRUPT:
+        return JournalDamaged(str(address), str(error))
+    return JournalUnavailable(str(address), str(error))

