@@ -2,6 +2,7 @@
 
 from . import session
 from .artifacts import (
+    VALUE,
     Artifact,
     ArtifactKind,
     CancellationWitness,
@@ -114,6 +115,7 @@ __all__ = [
     "Unclaimed",
     "UnknownEventType",
     "UnknownPosition",
+    "VALUE",
     "WitnessConsumed",
     "accept",
     "event_type",

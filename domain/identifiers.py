@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import StringConstraints
@@ -20,8 +21,8 @@ _identifier = re.compile(_IDENTIFIER.removesuffix("$") + r"\Z")
 Identifier = Annotated[str, StringConstraints(pattern=_IDENTIFIER)]
 """A session id, an owner label, a fragment key: 1 to 200 characters, none of them a control character."""
 
-Text = Annotated[str, StringConstraints(max_length=MAX_TEXT_LENGTH)]
-"""Free text that is kept but never compared with a name: at most 2 000 characters."""
+Text = Annotated[str, StringConstraints(pattern=rf"^[^\x00]{{0,{MAX_TEXT_LENGTH}}}$")]
+"""Free text that is kept but never compared with a name: at most 2 000 characters, none of them NUL."""
 
 
 def identifier(argument: str, value: object) -> str:
@@ -37,30 +38,39 @@ def identifier(argument: str, value: object) -> str:
     """
     if not isinstance(value, str):
         raise InvalidIdentifier(argument, f"must be a string, not {type(value).__name__}")
+    if _is_name(value):
+        return value
     if not value:
         raise InvalidIdentifier(argument, "must not be empty")
     if len(value) > MAX_IDENTIFIER_LENGTH:
         raise InvalidIdentifier(argument, f"has {len(value)} characters; at most {MAX_IDENTIFIER_LENGTH} are allowed")
     if not _identifier.match(value):
         raise InvalidIdentifier(argument, f"holds a control character: {value!r}")
-    if not _is_unicode(value):
-        raise InvalidIdentifier(argument, f"holds half of a surrogate pair: {value!r}")
-    return value
+    raise InvalidIdentifier(argument, f"holds half of a surrogate pair: {value!r}")
 
 
 def text(argument: str, value: object) -> str:
     """Return ``value`` if it may serve as free text.
 
     Raises:
-        InvalidArgument: it is not a string, is longer than 2 000 characters, or is not valid Unicode.
+        InvalidArgument: it is not a string, is longer than 2 000 characters, holds NUL, or is not valid Unicode.
     """
     if not isinstance(value, str):
         raise InvalidArgument(argument, f"must be a string, not {type(value).__name__}")
     if len(value) > MAX_TEXT_LENGTH:
         raise InvalidArgument(argument, f"has {len(value)} characters; at most {MAX_TEXT_LENGTH} are allowed")
+    if "\0" in value:
+        # Not every database can hold it.
+        raise InvalidArgument(argument, "holds a NUL character")
     if not _is_unicode(value):
         raise InvalidArgument(argument, "holds half of a surrogate pair")
     return value
+
+
+# The same few names come again and again.
+@lru_cache(maxsize=16_384)
+def _is_name(value: str) -> bool:
+    return _identifier.match(value) is not None and _is_unicode(value)
 
 
 def _is_unicode(value: str) -> bool:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from pydantic import ConfigDict
-
-from .artifacts import VALUE, Counter
+from .artifacts import Counter
 from .event import Event
 from .identifiers import Identifier
 
@@ -15,7 +13,7 @@ UNRECORDED: Final = 0
 """The position of an event that is not written yet; recorded positions begin at 1."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Metadata:
     """The circumstances of a record. What is absent is not stored.
 
@@ -32,8 +30,6 @@ class Metadata:
         compensates: ids of the events that this one compensates.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = VALUE
-
     recorded_at: Counter
     actor: Identifier | None = None
     correlation_id: Identifier | None = None
@@ -42,6 +38,18 @@ class Metadata:
     command: Identifier | None = None
     tick: Counter | None = None
     compensates: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, present: dict[str, Any]) -> Metadata:
+        """Build one from what is present alone, which most often is little; the class has the defaults."""
+        made = object.__new__(cls)
+        # A frozen instance is filled past its own attribute setter, and all at once.
+        made.__dict__.update(present)
+        return made
+
+    def present(self) -> dict[str, Any]:
+        """What is not absent, by name."""
+        return {name: value for name, value in self.__dict__.items() if value is not None}
 
 
 class RecordedEvent(NamedTuple):

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
-from weakref import WeakValueDictionary
 
 from eventsourcing.persistence import StoredEvent
 
@@ -38,12 +37,11 @@ class AsyncJournal:
     def __init__(self, journal: Journal, policy: Policy) -> None:
         self._journal = journal
         self._writer = _Writer(journal.application)
-        self._streams = StreamCache()
+        self._streams = StreamCache(asyncio.Lock)
         self._is_closed = False
         self._commands = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.sessions = AsyncSessions(self.execute, policy)
 
     @classmethod
@@ -73,16 +71,13 @@ class AsyncJournal:
 
     async def execute(self, stream: str, command: Callable[..., Decision[ResultT]], *arguments: object) -> ResultT:
         """Decide a command on the state of a stream, and append what it comes to; see ``Journal.execute``."""
-        lock = self._locks.get(stream)
-        if lock is None:
-            lock = self._locks[stream] = asyncio.Lock()
         if self._is_closed:
             raise JournalClosed(self._journal.url)
         self._commands += 1
         self._idle.clear()
         try:
-            async with lock:
-                known = self._streams.get(stream)
+            known = self._streams.get(stream)
+            async with known.lock:
                 return await self._drive(known, self._journal.planner.steps(known, command, arguments))
         finally:
             self._commands -= 1
@@ -114,7 +109,7 @@ class AsyncJournal:
             following.stop()
             thread.shutdown(wait=False)
 
-    async def _drive(self, stream: Stream, steps: Steps[ResultT]) -> ResultT:
+    async def _drive(self, stream: Stream[asyncio.Lock], steps: Steps[ResultT]) -> ResultT:
         try:
             step = next(steps)
             while True:

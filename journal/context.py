@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -16,7 +17,7 @@ from ..domain import Fragments, FullSession, InvalidArgument, Metadata, identifi
 _LARGEST_TICK: Final = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Context:
     """What ``Journal.context`` sets; see ``muniment.domain.Metadata`` for the meanings."""
 
@@ -48,15 +49,17 @@ class Context:
             recorded_at: the time, in ms.
             command: the digest of the command to file the idempotency key under; without one the key is left out.
         """
-        return Metadata(
-            recorded_at=recorded_at,
-            actor=self.actor,
-            correlation_id=self.correlation_id,
-            causation_id=self.causation_id,
-            idempotency_key=self.idempotency_key if command else None,
-            command=command,
-            tick=self.tick,
-        )
+        present = {"recorded_at": recorded_at, **self._names}
+        if command is not None:
+            present.update(idempotency_key=self.idempotency_key, command=command)
+        if self.tick is not None:
+            present["tick"] = self.tick
+        return Metadata.of(present)
+
+    @cached_property
+    def _names(self) -> dict[str, Any]:
+        given = {name: getattr(self, name) for name in ("actor", "correlation_id", "causation_id")}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 class ContextHolder:

@@ -6,6 +6,7 @@ caller's thread, the one of ``AsyncJournal`` without blocking its event loop.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -40,14 +41,14 @@ MAX_ATTEMPTS: Final = 20
 """How often a command is decided anew after losing a race, before ``ConcurrencyConflict``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Read:
     """A step that reads from the disk; the answer is what the function returns."""
 
     function: Callable[[], Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Append:
     """A step that appends events, all or none; ``IntegrityError`` if another writer was faster."""
 
@@ -80,7 +81,7 @@ class Planner:
         self._idempotency_keys = idempotency_keys
 
     def steps(
-        self, stream: Stream, command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
+        self, stream: Stream[Any], command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
     ) -> Steps[ResultT]:
         """Say step by step what has to be read and appended; nobody else may touch the stream meanwhile.
 
@@ -95,24 +96,23 @@ class Planner:
         if context.idempotency_key is not None:
             name = getattr(command, "func", command).__name__
             digest = command_digest(f"{stream.name.partition('-')[0]}.{name}", (stream.name, *arguments))
-        refresh = Read(partial(self.refresh, stream))
         for _ in range(MAX_ATTEMPTS):
             if digest is not None:
-                yield refresh
+                yield Read(partial(self.refresh, stream))
                 first = yield Read(partial(self._first_use, context, digest))
                 if first is not None:
                     return first.event.outcome  # type: ignore[no-any-return]
             decision = _accepted(stream, command, arguments)
             if decision is None:
                 # A stale acceptance fails when it is appended. Anything else is only believed of the newest state.
-                yield refresh
+                yield Read(partial(self.refresh, stream))
                 decision = command(stream.state, *arguments)
             if decision.events:
                 records = self._records(stream, decision, context, digest)
                 try:
                     yield Append([self._application.mapper.to_stored_event(record) for record in records])
                 except IntegrityError:
-                    yield refresh
+                    yield Read(partial(self.refresh, stream))
                     continue
                 stream.advance(records)
             if isinstance(decision, Refused):
@@ -120,23 +120,25 @@ class Planner:
             return decision.result
         raise ConcurrencyConflict(stream.name, MAX_ATTEMPTS)
 
-    def refresh(self, stream: Stream) -> None:
+    def refresh(self, stream: Stream[Any]) -> None:
         """Read what the stream does not know yet."""
         stored = self._application.recorder.select_events(stream.name, gt=stream.version)
         stream.advance(map(self._application.mapper.to_domain_event, stored))
 
     def _records(
-        self, stream: Stream, decision: Decision[Any], context: Context, digest: str | None
+        self, stream: Stream[Any], decision: Decision[Any], context: Context, digest: str | None
     ) -> list[RecordedEvent]:
         now = max(self._now(), stream.recorded_at)
-        # The key goes with the event that says what the command answered. A refused command does not use it up.
-        *others, last = decision.events
-        metadata = [context.metadata(now)] * len(others)
-        metadata.append(context.metadata(now, digest if isinstance(decision, Accepted) else None))
-        return [
-            RecordedEvent(UNRECORDED, stream.name, stream.version + offset, event, about)
-            for offset, (event, about) in enumerate(zip([*others, last], metadata, strict=True), 1)
+        about = context.metadata(now)
+        name, version = stream.name, stream.version
+        records = [
+            RecordedEvent(UNRECORDED, name, version + offset, event, about)
+            for offset, event in enumerate(decision.events, 1)
         ]
+        if digest is not None and isinstance(decision, Accepted):
+            # The key goes with the event that says what the command answered. A refused command does not use it up.
+            records[-1] = records[-1]._replace(metadata=context.metadata(now, digest))
+        return records
 
     def _now(self) -> int:
         now = self._clock()
@@ -157,7 +159,7 @@ class Planner:
 
 
 def _accepted(
-    stream: Stream, command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
+    stream: Stream[Any], command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
 ) -> Decision[ResultT] | None:
     """The decision on the state as it is known here, if it is for the command and appends something."""
     try:
@@ -173,7 +175,7 @@ class Executor:
     def __init__(self, planner: Planner, application: JournalApplication) -> None:
         self._planner = planner
         self._writer = GroupCommit(application.recorder)
-        self._streams = StreamCache()
+        self._streams = StreamCache(threading.Lock)
 
     def execute(self, stream: str, command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]) -> ResultT:
         """Carry a command out; see ``Journal.execute``."""

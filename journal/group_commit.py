@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Final
@@ -72,6 +73,10 @@ class GroupCommit:
     A caller that finds nobody writing writes at once. Those who come meanwhile queue up; when the writer is done, the
     first of them writes for all. Nobody is told that its events are recorded before the transaction is committed.
 
+    Callers that were answered together most often come back together. So whoever is to write next gives as many as
+    shared the last transaction the time to queue up, and no more time than that transaction took. A caller that was
+    alone waits for nobody.
+
     Args:
         recorder: any recorder of the ``eventsourcing`` library.
         max_events: how many events one transaction takes.
@@ -83,6 +88,12 @@ class GroupCommit:
         self._mutex = threading.Lock()
         self._queue: deque[_Waiting] = deque()
         self._is_busy = False
+        self._last_callers = 1
+        self._last_took_s = 0.0
+        # How long the queue must be for a writer that gives others time; released when it is.
+        self._awaited = 0
+        self._gathered = threading.Lock()
+        self._gathered.acquire()
 
     def insert_events(self, stored_events: Sequence[StoredEvent]) -> Sequence[int] | None:
         """Append events, all of them or none.
@@ -95,21 +106,29 @@ class GroupCommit:
                 affected.
             OperationalError: the storage failed; nothing was appended.
         """
+        request = None
         with self._mutex:
-            if not self._is_busy:
-                self._is_busy = True
-                request = None
-            else:
+            if self._is_busy:
                 request = _Waiting(stored_events)
                 self._queue.append(request)
+                if len(self._queue) == self._awaited:
+                    self._awaited = 0
+                    self._gathered.release()
+            else:
+                self._is_busy = True
+                if self._last_callers > 1:
+                    request = _Waiting(stored_events)
+                    request.leads = True
         if request is None:
             # Alone: the shortest way. Whoever comes meanwhile is written for by the first of them.
             try:
                 return self._recorder.insert_events(stored_events)
             finally:
                 self._pass_on()
-        self._wait(request)
+        if not request.leads:
+            self._wait(request)
         if request.leads:
+            self._gather()
             self._lead(request)
         return request.result()
 
@@ -125,6 +144,29 @@ class GroupCommit:
                 self._pass_on()
             raise
 
+    def _gather(self) -> None:
+        """Give those who shared the last transaction the time to queue up."""
+        with self._mutex:
+            missing = self._last_callers - 1 - len(self._queue)
+            if missing <= 0:
+                return
+            self._awaited = self._last_callers - 1
+        try:
+            is_complete = self._gathered.acquire(timeout=self._last_took_s)
+        except BaseException:
+            self._give_up_gathering()
+            self._pass_on()
+            raise
+        if not is_complete:
+            self._give_up_gathering()
+
+    def _give_up_gathering(self) -> None:
+        with self._mutex:
+            if not self._awaited:
+                # The last of them came at the same moment.
+                self._gathered.acquire()
+            self._awaited = 0
+
     def _lead(self, request: _Waiting) -> None:
         """Write for this caller and for those who wait."""
         batch = [request]
@@ -133,6 +175,7 @@ class GroupCommit:
             while self._queue and size + len(self._queue[0].events) <= self._max_events:
                 size += len(self._queue[0].events)
                 batch.append(self._queue.popleft())
+        started = time.monotonic()
         try:
             write_together(self._recorder, batch)
         except BaseException as interruption:
@@ -142,6 +185,8 @@ class GroupCommit:
                 )
             request.error = interruption
         finally:
+            self._last_callers = len(batch)
+            self._last_took_s = time.monotonic() - started
             for other in batch[1:]:
                 other.answered.release()
             self._pass_on()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, NotRequired, TypeAlias, TypeVar, cast, get_type_hints
 
 import orjson
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, Notification, StoredEvent
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError, with_config
 from pydantic_core import SchemaSerializer, SchemaValidator
 from typing_extensions import TypedDict
 
 from ..domain import (
     CATALOGUE,
     UNRECORDED,
+    VALUE,
     DamagedRecord,
     InvalidInput,
     Metadata,
@@ -23,16 +24,26 @@ from ..domain import (
 )
 
 EventT = TypeVar("EventT")
+MetadataT = TypeVar("MetadataT")
 
 Row: TypeAlias = tuple[int, str, int, str, bytes]
 """A row as it is read: position, stream, version, type, state."""
 
 
-class _Envelope(TypedDict, Generic[EventT]):
+def _stored_metadata() -> Any:
+    """The shape of metadata in a row: what is absent is not there."""
+    fields = {
+        name: hint if name == "recorded_at" else NotRequired[hint]
+        for name, hint in get_type_hints(Metadata, include_extras=True).items()
+    }
+    return with_config(VALUE)(TypedDict("StoredMetadata", fields))  # type: ignore[operator]  # made of the class
+
+
+class _Envelope(TypedDict, Generic[EventT, MetadataT]):
     """What a row's ``state`` holds, as JSON."""
 
     data: EventT
-    metadata: Metadata
+    metadata: MetadataT
 
 
 class EventMapper(Mapper[str]):
@@ -48,7 +59,7 @@ class EventMapper(Mapper[str]):
         record = domain_event
         # Defaults are left out: rows stay small, and absent metadata is not written.
         data = _serializer(record.type).to_json(record.event, exclude_defaults=True)
-        metadata = _metadata_serializer.to_json(record.metadata, exclude_defaults=True)
+        metadata = orjson.dumps(record.metadata.present())
         state = b'{"data":%b,"metadata":%b}' % (data, metadata)
         return StoredEvent(record.stream, record.version, record.type, state)
 
@@ -80,10 +91,7 @@ def decode(row: Row) -> RecordedEvent:
         envelope = validator.validate_json(upcast(state) if upcast else state)
     except (ValidationError, InvalidInput, orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise DamagedRecord(type_name, stream, version, position or None, _first_problem(error)) from error
-    return RecordedEvent(position, stream, version, envelope["data"], envelope["metadata"])
-
-
-_metadata_serializer: SchemaSerializer = TypeAdapter(Metadata).serializer
+    return RecordedEvent(position, stream, version, envelope["data"], Metadata.of(envelope["metadata"]))
 
 
 @cache
@@ -94,7 +102,7 @@ def _serializer(type_name: str) -> SchemaSerializer:
 @cache
 def _decoder(type_name: str) -> tuple[SchemaValidator, Any]:
     event_class, upcasters = CATALOGUE.resolve(type_name)
-    adapter: TypeAdapter[Any] = TypeAdapter(_Envelope[event_class])  # type: ignore[valid-type]
+    adapter: TypeAdapter[Any] = TypeAdapter(cast(Any, _Envelope)[event_class, _stored_metadata()])
 
     def upcast(state: bytes) -> bytes:
         envelope = orjson.loads(state)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from eventsourcing import sqlite as library
@@ -24,6 +24,9 @@ from eventsourcing.utils import Environment, EnvType
 from .changes import Changes, poll
 from .recording import PositionedRecorder
 from .sqlite_datastore import SQLiteDatastore
+
+_MAX_ROWS: Final = 64
+"""How many rows one statement inserts at most; the connection keeps that many statements prepared."""
 
 _SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 
@@ -36,10 +39,8 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
 
     def __init__(self, datastore: library.SQLiteDatastore, events_table_name: str = "stored_events") -> None:
         super().__init__(datastore, events_table_name)
-        self.insert_events_statement = (
-            f"INSERT INTO {events_table_name} (originator_id, originator_version, topic, state) VALUES (?,?,?,?)"
-        )
         self._table = events_table_name
+        self._inserts: dict[int, str] = {}
         self._select_rows = (
             f"SELECT {self._columns} FROM {events_table_name} WHERE position>? ORDER BY position LIMIT ?"
         )
@@ -68,22 +69,33 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Append events, all of them or none, and wake those who subscribed."""
-        positions = super().insert_events(stored_events, **kwargs)
+        with self.datastore.transaction(commit=True) as c:
+            positions = self._insert_events(c, stored_events, **kwargs)
         self.changes.announce()
         return positions
 
     def _insert_events(
         self, c: library.SQLiteCursor, stored_events: Sequence[StoredEvent], **_: Any
     ) -> Sequence[int] | None:
-        rows = [(_text(each.originator_id), each.originator_version, each.topic, each.state) for each in stored_events]
-        if len(rows) == 1:
-            c.execute(self.insert_events_statement, rows[0])
-            return [c.lastrowid]
-        c.executemany(self.insert_events_statement, rows)
+        cursor = cast(sqlite3.Cursor, c)
+        count = len(stored_events)
+        for start in range(0, count, _MAX_ROWS):
+            values: list[Any] = []
+            for each in stored_events[start : start + _MAX_ROWS]:
+                values += (_text(each.originator_id), each.originator_version, each.topic, each.state)
+            # A statement with many rows is one step, during which other threads run; one for each row is as many.
+            cursor.execute(self._insert_rows(len(values) // 4), values)
         # Nobody else writes meanwhile, so a transaction's positions follow each other.
-        c.execute("SELECT last_insert_rowid()")
-        last = c.fetchone()[0]
-        return list(range(last - len(rows) + 1, last + 1))
+        last = cast(int, cursor.lastrowid) if count else 0
+        return list(range(last - count + 1, last + 1))
+
+    def _insert_rows(self, count: int) -> str:
+        statement = self._inserts.get(count)
+        if statement is None:
+            marks = ",".join(["(?,?,?,?)"] * count)
+            columns = "originator_id, originator_version, topic, state"
+            statement = self._inserts[count] = f"INSERT INTO {self._table} ({columns}) VALUES {marks}"
+        return statement
 
     def is_empty(self, c: library.SQLiteCursor) -> bool:
         """Whether nothing was ever recorded, asked inside a transaction."""

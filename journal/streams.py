@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from ..domain import Event, InvalidIdentifier, RecordedEvent
 from ..domain.session import SessionState, session_of
 
+LockT = TypeVar("LockT")
+
 CAPACITY: Final = 10_000
-"""How many streams are kept in memory; the one unused for longest makes room."""
+"""How many streams are kept in memory; one that was not used for long makes room."""
 
 
 class State(Protocol):
@@ -24,28 +26,30 @@ class State(Protocol):
 _STATES: Final[dict[str, Callable[[str], State]]] = {"session": SessionState}
 
 
-class Stream:
+class Stream(Generic[LockT]):
     """One stream as far as it is known here. It may be behind, which the append finds out.
 
     Attributes:
         name: the stream's name, ``<kind>-<id>``.
-        lock: held while a command is decided and appended, so that threads do not race each other.
+        lock: held while a command is decided and appended, so that threads, or tasks, do not race each other.
         state: what the events up to ``version`` add up to.
         version: the version of the last event known.
         recorded_at: when that event was recorded, in ms.
+        is_recent: whether it was used since the cache last looked for one to drop.
     """
 
-    __slots__ = ("lock", "name", "recorded_at", "state", "version")
+    __slots__ = ("is_recent", "lock", "name", "recorded_at", "state", "version")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, lock: LockT) -> None:
         kind, _, identity = name.partition("-")
         if kind not in _STATES:
             raise InvalidIdentifier("stream", f"must begin with one of {', '.join(sorted(_STATES))}, not {name!r}")
         self.name = name
-        self.lock = threading.Lock()
+        self.lock = lock
         self.state = _STATES[kind](identity)
         self.version = 0
         self.recorded_at = 0
+        self.is_recent = False
 
     def advance(self, records: Iterable[RecordedEvent]) -> None:
         """Take in events that follow the last known one."""
@@ -62,27 +66,40 @@ def belongs(record: RecordedEvent) -> bool:
     return kind in _STATES and record.type.startswith(f"{kind}.") and session_id in (None, identity)
 
 
-class StreamCache:
-    """The streams used last. Dropping one is always safe: it is read again."""
+class StreamCache(Generic[LockT]):
+    """The streams used lately. Dropping one is always safe: it is read again.
 
-    def __init__(self) -> None:
-        self._streams: OrderedDict[str, Stream] = OrderedDict()
+    Args:
+        new_lock: makes the lock of a stream.
+    """
+
+    def __init__(self, new_lock: Callable[[], LockT]) -> None:
+        self._new_lock = new_lock
+        self._streams: OrderedDict[str, Stream[LockT]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def drop(self, stream: Stream) -> None:
+    def get(self, name: str) -> Stream[LockT]:
+        """The stream of this name; one that was not used lately begins empty, behind its events."""
+        stream = self._streams.get(name)
+        if stream is None:
+            with self._lock:
+                stream = self._streams.get(name)
+                if stream is None:
+                    stream = self._streams[name] = Stream(name, self._new_lock())
+                    self._make_room()
+        stream.is_recent = True
+        return stream
+
+    def drop(self, stream: Stream[LockT]) -> None:
         """Forget a stream; it begins empty the next time."""
         with self._lock:
             if self._streams.get(stream.name) is stream:
                 del self._streams[stream.name]
 
-    def get(self, name: str) -> Stream:
-        """The stream of this name; one that was not used lately begins empty, behind its events."""
-        with self._lock:
-            stream = self._streams.get(name)
-            if stream is None:
-                stream = self._streams[name] = Stream(name)
-                if len(self._streams) > CAPACITY:
-                    self._streams.popitem(last=False)
-            else:
-                self._streams.move_to_end(name)
-            return stream
+    def _make_room(self) -> None:
+        # A second chance for what was used meanwhile: nearly the least recently used goes, and using one costs nothing.
+        while len(self._streams) > CAPACITY:
+            name, stream = self._streams.popitem(last=False)
+            if stream.is_recent:
+                stream.is_recent = False
+                self._streams[name] = stream

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -81,28 +81,25 @@ _COLUMNS: Final = {cls: (kind.value, _SERIALIZERS[cls].to_json) for cls, kind in
 _Entry = tuple[Artifact, str, str | None]
 
 
-def _ended(event: Any, capability: OwnershipCapability, reason: str, *then: _Entry) -> Iterator[_Entry]:
-    """A capability ended, and the outstanding witnesses with it."""
-    yield capability, _INVALIDATED, reason
-    for witness in event.voided:
-        yield witness, _INVALIDATED, reason
-    yield from then
-
-
 def _issued(artifact: Artifact) -> _Entry:
     return artifact, _ISSUED, None
 
 
-def _rolled_back(artifact: Artifact, reason: str | None = None) -> _Entry:
-    return artifact, _ROLLED_BACK, reason
+def _ended(event: Any, capability: OwnershipCapability, reason: str, *then: _Entry) -> list[_Entry]:
+    """A capability ended, and the outstanding witnesses with it."""
+    return [
+        (capability, _INVALIDATED, reason),
+        *((witness, _INVALIDATED, reason) for witness in event.voided),
+        *then,
+    ]
 
 
-def _rejected(event: Any) -> tuple[_Entry]:
-    return ((event.artifact, _REJECTED, event.reason),)
+def _rejected(event: Any) -> list[_Entry]:
+    return [(event.artifact, _REJECTED, event.reason)]
 
 
-_ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], Iterable[_Entry]]]] = {
-    events.OwnershipClaimed: lambda event: (_issued(event.capability),),
+_ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], list[_Entry]]]] = {
+    events.OwnershipClaimed: lambda event: [_issued(event.capability)],
     events.OwnershipReleased: lambda event: _ended(event, event.capability, "ownership released"),
     events.OwnershipTransferred: lambda event: _ended(
         event, event.previous, "ownership transferred", _issued(event.capability)
@@ -110,7 +107,7 @@ _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], Iterable[_Entry]]]] = {
     events.ScopeAttenuated: lambda event: _ended(
         event, event.previous, "ownership scope attenuated", _issued(event.capability)
     ),
-    events.TransferBegun: lambda event: (_issued(event.receipt),),
+    events.TransferBegun: lambda event: [_issued(event.receipt)],
     events.TransferCommitted: lambda event: _ended(
         event,
         event.previous,
@@ -118,19 +115,22 @@ _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], Iterable[_Entry]]]] = {
         (event.receipt, _COMMITTED, None),
         _issued(event.capability),
     ),
-    events.TransferRolledBack: lambda event: (_rolled_back(event.receipt),),
-    events.ReadinessWitnessIssued: lambda event: (_issued(event.witness),),
-    events.ReadinessWitnessConsumed: lambda event: ((event.witness, _CONSUMED, None),),
+    events.TransferRolledBack: lambda event: [(event.receipt, _ROLLED_BACK, None)],
+    events.ReadinessWitnessIssued: lambda event: [_issued(event.witness)],
+    events.ReadinessWitnessConsumed: lambda event: [(event.witness, _CONSUMED, None)],
     events.OwnerDied: lambda event: _ended(event, event.capability, "owner died", _issued(event.witness)),
     events.TransferAbandoned: lambda event: _ended(
         event,
         event.capability,
         "transfer abandoned",
-        _rolled_back(event.receipt, "transfer abandoned"),
+        (event.receipt, _ROLLED_BACK, "transfer abandoned"),
         _issued(event.witness),
     ),
     events.TransferCommitFailed: lambda event: _ended(
-        event, event.capability, "transfer commit failed", _rolled_back(event.receipt, event.reason.reason)
+        event,
+        event.capability,
+        "transfer commit failed",
+        (event.receipt, _ROLLED_BACK, event.reason.reason),
     ),
     events.SessionClosed: lambda event: _ended(event, event.capability, "session closed"),
     events.CapabilityRejected: _rejected,
@@ -150,12 +150,12 @@ class AuditProjection(Projection):
         entries = _ENTRIES.get(type(record.event))
         if entries is None:
             return ()
-        session_id = record.stream.partition("-")[2]
+        position, session_id = record.position, record.stream.partition("-")[2]
         changes = []
         for ordinal, (artifact, event, reason) in enumerate(entries(record.event)):
             kind, to_json = _COLUMNS[type(artifact)]
-            value = (session_id, kind, event, reason, to_json(artifact, exclude_defaults=True).decode())
-            changes.append(Set(AUDIT, (record.position, ordinal), value))
+            text = to_json(artifact, exclude_defaults=True).decode()
+            changes.append(Set(AUDIT, (position, ordinal), (session_id, kind, event, reason, text)))
         return changes
 
 

@@ -126,15 +126,14 @@ class _Rebuild(Rebuild):
         for table in store.tables:
             writer.create(table, table.physical_name + self._suffix)
 
-    def finish(self, positions: Mapping[str, int]) -> Differences | None:
+    def finish(self, positions: Mapping[str, int], *, compare: bool) -> Differences | None:
         # Giving the lock back, for the live tables to be caught up, takes a savepoint from before it was taken.
         self._writer.run("SAVEPOINT before_lock")
         self._writer.lock(self._datastore)
-        if not self._writer.are_at(positions):
+        differences = self._swap(self._writer, positions, compare=compare)
+        if differences is None:
             self._writer.run("ROLLBACK TO SAVEPOINT before_lock")
-            return None
-        self._flush(self._writer)
-        return self._swap(self._writer)
+        return differences
 
     def _write(self) -> AbstractContextManager[TableWriter]:
         return nullcontext(self._writer)

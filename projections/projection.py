@@ -6,7 +6,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
@@ -18,6 +18,9 @@ from .temporal import Change, Row, TemporalTable, Value
 
 BATCH_SIZE: Final = 2_000
 """Events per transaction: the longest that appending waits for a projection is the time one batch takes to write."""
+
+FAR_BEHIND: Final = 20_000
+"""From how many events on tables that have less than half of them are made anew, which is faster than catching up."""
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the position reached and the position aimed for."""
@@ -100,7 +103,7 @@ class Projector:
         store.create_missing({each.tracking_name: each.tables for each in self._projections})
 
     def catch_up(self, projection: str, through: int | None = None) -> int:
-        """Bring the tables up to the journal's end, or at least to a position.
+        """Bring the tables up to the journal's end, or at least to a position, for one projection to be read.
 
         Args:
             projection: the name of the projection that is about to be read.
@@ -115,13 +118,35 @@ class Projector:
         """
         goal = self._source.head() if through is None else through
         if self._reached < goal:
-            with self._lock, collector_paused():
-                while self._reached < goal:
-                    self._reached = self._advance(goal)
+            self.advance(goal)
         stopped = self._stopped.get(projection)
         if stopped is not None and stopped.position <= goal:
             raise stopped
         return goal
+
+    def advance(self, goal: int, progress: Progress | None = None) -> None:
+        """Bring the tables up to a position, but for projections that are stopped.
+
+        Raises:
+            UnknownEventType, DamagedRecord: a record before the position cannot be read.
+        """
+        with self._lock, collector_paused():
+            if self._reached < goal and self._is_far_behind(goal):
+                # If a record cannot be digested, what comes before it is still to be had, batch by batch.
+                with suppress(JournalError, IntegrityError, DataError):
+                    self._reached, _ = self._rebuild(progress, compare=False)
+            while self._reached < goal:
+                self._reached = self._advance(goal)
+                if progress is not None:
+                    progress(self._reached, goal)
+
+    def health(self) -> dict[str, tuple[int, ProjectionStopped | None]]:
+        """How far each projection has come, by name, and what stopped it, if anything did."""
+        positions = self._store.positions()
+        return {
+            each.name: (positions.get(each.tracking_name, 0), self._stopped.get(each.name))
+            for each in self._projections
+        }
 
     def rebuild(self, progress: Progress | None = None) -> RebuildReport:
         """Make every table anew from the first event, beside the live ones, compare, and swap.
@@ -132,32 +157,43 @@ class Projector:
         started = time.monotonic()
         with self._lock, collector_paused():
             self._stopped.clear()
-            with self._store.rebuild() as rebuild:
-                rebuilt, differences = self._rebuild(rebuild, progress)
+            rebuilt, differences = self._rebuild(progress, compare=True)
         return RebuildReport(rebuilt, time.monotonic() - started, differences)
 
-    def _rebuild(self, rebuild: Rebuild, progress: Progress | None) -> tuple[int, Differences]:
+    def _is_far_behind(self, goal: int) -> bool:
+        if self._stopped or goal < FAR_BEHIND:
+            return False
+        positions = self._store.positions()
+        return min(positions.get(each.tracking_name, 0) for each in self._projections) < goal // 2
+
+    def _rebuild(self, progress: Progress | None, *, compare: bool) -> tuple[int, Differences]:
         rebuilt = 0
-        while True:
-            head = self._source.head()
-            while self._reached < head:
-                self._reached = self._advance(head)
-            for stopped in self._stopped.values():
+        with self._store.rebuild() as rebuild:
+            while True:
+                head = self._source.head()
+                if compare:
+                    while self._reached < head:
+                        self._reached = self._advance(head)
+                    for stopped in self._stopped.values():
+                        raise stopped
+                while rebuilt < head:
+                    rebuilt = self._rebuild_batch(rebuild, rebuilt)
+                    if progress is not None:
+                        progress(rebuilt, head)
+                # Another process may have moved the live tables on since the head was read.
+                positions = {each.tracking_name: rebuilt for each in self._projections}
+                differences = rebuild.finish(positions, compare=compare)
+                if differences is not None:
+                    return rebuilt, differences
+
+    def _rebuild_batch(self, rebuild: Rebuild, after: int) -> int:
+        records = list(self._source.read(after, self._batch_size))
+        for projection in self._projections:
+            changes, stopped = _changes(projection, records, rebuild.current)
+            if stopped is not None:
                 raise stopped
-            while rebuilt < head:
-                records = list(self._source.read(rebuilt, self._batch_size))
-                for projection in self._projections:
-                    changes, stopped_here = _changes(projection, records, rebuild.current)
-                    if stopped_here is not None:
-                        raise stopped_here
-                    rebuild.take(changes)
-                rebuilt = records[-1].position
-                if progress is not None:
-                    progress(rebuilt, head)
-            # Another process may have moved the live tables on since the head was read.
-            differences = rebuild.finish({each.tracking_name: rebuilt for each in self._projections})
-            if differences is not None:
-                return rebuilt, differences
+            rebuild.take(changes)
+        return records[-1].position
 
     def _advance(self, goal: int) -> int:
         """Write one batch; return the position that every projection has reached or stopped before."""

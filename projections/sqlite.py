@@ -124,13 +124,10 @@ class _Rebuild(Rebuild):
             for table in store.tables:
                 writer.create(table, table.physical_name + self._suffix)
 
-    def finish(self, positions: Mapping[str, int]) -> Differences | None:
+    def finish(self, positions: Mapping[str, int], *, compare: bool) -> Differences | None:
         with self._store.write() as writer:
-            if not writer.are_at(positions):
-                return None
-            self._flush(writer)
-            differences = self._swap(writer)
-        self.is_finished = True
+            differences = self._swap(writer, positions, compare=compare)
+        self.is_finished = differences is not None
         return differences
 
     def drop(self) -> None:

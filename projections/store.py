@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from operator import itemgetter
 from typing import Final, TypeAlias
 
 from .temporal import FOREVER, Change, Folding, Row, TemporalTable, Value
@@ -39,11 +40,6 @@ class TableWriter(ABC):
     def positions(self) -> dict[str, int]:
         """How far each projection has come."""
         return dict(self.run(_POSITIONS))
-
-    def are_at(self, positions: Mapping[str, int]) -> bool:
-        """Whether these projections have come exactly so far."""
-        current = self.positions()
-        return all(current.get(name, 0) == position for name, position in positions.items())
 
     def current(self, table: TemporalTable, key: tuple[Value, ...], suffix: str = "") -> Row | None:
         """Read one row as it is."""
@@ -149,19 +145,19 @@ class Rebuild(ABC):
         elif sum(folding.finished for folding in foldings.values()) > _MAX_FINISHED:
             with self._write() as writer:
                 for table, folding in foldings.items():
-                    # In the order of their keys, rows meet the pages that they belong on one after the other.
-                    rows = sorted(folding.drain_finished(), key=table.order)
+                    rows = _by_key(table, folding.drain_finished())
                     writer.insert_rows(table, table.physical_name + self._suffix, rows)
 
     @abstractmethod
-    def finish(self, positions: Mapping[str, int]) -> Differences | None:
-        """Compare with the live tables, and put the rebuilt ones in their place.
+    def finish(self, positions: Mapping[str, int], *, compare: bool) -> Differences | None:
+        """Put the rebuilt tables in the place of the live ones.
 
         Args:
             positions: how far each projection was rebuilt.
+            compare: whether to look for differences first; the live tables have to have come as far for that.
 
         Returns:
-            The rows that differ; None if the live tables have moved on meanwhile, and nothing was done.
+            The rows that differ; None if the live tables have come further meanwhile, and nothing was done.
         """
 
     @abstractmethod
@@ -173,22 +169,33 @@ class Rebuild(ABC):
             closed, rows = folding.drain()
             name = table.physical_name + self._suffix
             writer.close_rows(table, name, closed)
-            writer.insert_rows(table, name, sorted(rows, key=table.order))
+            writer.insert_rows(table, name, _by_key(table, rows))
 
-    def _swap(self, writer: TableWriter) -> Differences:
+    def _swap(self, writer: TableWriter, positions: Mapping[str, int], *, compare: bool) -> Differences | None:
+        current = writer.positions()
+        if any(current.get(name, 0) > position for name, position in positions.items()):
+            return None
+        self._flush(writer)
         differences: Differences = {}
         for table in self._foldings:
             live, rebuilt = table.physical_name, table.physical_name + self._suffix
-            if not writer.are_equal(table, live, rebuilt):
+            if compare and not writer.are_equal(table, live, rebuilt):
                 differences[table.name] = writer.difference(table, live, rebuilt)
             writer.run(f"DROP TABLE {live}")
             writer.run(f"ALTER TABLE {rebuilt} RENAME TO {live}")
             writer.create_indexes(table)
-        current = {table.physical_name for table in self._foldings}
+        for name, position in positions.items():
+            writer.track(name, position)
+        needed = {table.physical_name for table in self._foldings}
         for name in writer.table_names():
-            if name.startswith("projection_") and name not in current and REBUILD not in name:
+            if name.startswith("projection_") and name not in needed and REBUILD not in name:
                 writer.run(f"DROP TABLE {name}")
         return differences
+
+
+def _by_key(table: TemporalTable, rows: list[Row]) -> list[Row]:
+    """In the order of their keys, rows meet the pages that they belong on one after the other."""
+    return rows if table.is_log else sorted(rows, key=itemgetter(slice(len(table.key))))
 
 
 class TemporalStore(ABC):

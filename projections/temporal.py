@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 FOREVER: Final = 2**63 - 1
 """The ``until`` of a row that has not ended."""
@@ -90,7 +90,7 @@ class Folding:
 
     def __init__(self, table: TemporalTable, *, is_empty: bool = False) -> None:
         self.table = table
-        self._is_closing = not (is_empty or table.is_log)
+        self._is_closing = not is_empty
         self._opened: dict[tuple[Value, ...], tuple[tuple[Value, ...], int]] = {}
         self._touched: set[tuple[Value, ...]] = set()
         self._finished: list[Row] = []
@@ -99,6 +99,10 @@ class Folding:
     def take(self, position: int, change: Change) -> None:
         """Take a change in; changes come in the order of their events."""
         key = change.key
+        if self.table.is_log:
+            # Nothing that was logged ends.
+            self._finished.append((*key, *cast(Set, change).value, position, FOREVER))
+            return
         current = self._opened.pop(key, None)
         if current is not None:
             value, since = current
@@ -134,7 +138,7 @@ class Folding:
         closed, self._closed = self._closed, []
         self._opened.clear()
         self._touched.clear()
-        self._is_closing = not self.table.is_log
+        self._is_closing = True
         return closed, self.drain_finished() + opened
 
     @property

@@ -87,6 +87,8 @@ class SessionState:
 
     def outstanding_witnesses(self) -> tuple[ReadinessWitness, ...]:
         """The readiness witnesses that can still be consumed, by id."""
+        if not self.outstanding:
+            return ()
         return tuple(self.issued[witness_id] for witness_id in sorted(self.outstanding))
 
     def _on_opened(self, event: events.SessionOpened) -> None:
