@@ -5,6 +5,7 @@ from .async_sessions import AsyncSessions
 from .execution import Clock
 from .follow import Following
 from .journal import Journal, system_clock
+from .projecting import Projecting, ProjectionHealth
 from .sessions import Sessions
 from .tables import Projections
 from .verification import Finding, VerificationReport
@@ -16,6 +17,8 @@ __all__ = [
     "Finding",
     "Following",
     "Journal",
+    "Projecting",
+    "ProjectionHealth",
     "Projections",
     "Sessions",
     "VerificationReport",

@@ -36,6 +36,7 @@ from .context import ContextHolder
 from .execution import Clock, Executor, Planner
 from .follow import Following
 from .mapper import decode
+from .projecting import Projecting
 from .scratch import ScratchTables
 from .sessions import Sessions
 from .sqlite_datastore import DEFAULT_LOCK_TIMEOUT_S
@@ -67,7 +68,7 @@ class Journal(Projections):
         self._storage = storage
         self.application = application = storage.application
         self._context = ContextHolder()
-        self._followings: WeakSet[Following] = WeakSet()
+        self._running: WeakSet[Following | Projecting] = WeakSet()
         self._projections = (
             OwnersProjection(),
             AuditProjection(),
@@ -141,9 +142,9 @@ class Journal(Projections):
         return self._storage.address.url
 
     def close(self) -> None:
-        """Close the journal, and end what follows it. Whatever is asked of it afterwards raises ``JournalClosed``."""
-        for following in list(self._followings):
-            following.stop()
+        """Close the journal, and what follows or projects it. Whatever is asked of it then raises ``JournalClosed``."""
+        for each in list(self._running):
+            each.stop()
         self._storage.close(JournalClosed(self.url))
         if self._scratch is not None:
             self._scratch.close()
@@ -307,8 +308,36 @@ class Journal(Projections):
         """
         self.head()  # so that a closed journal says so here, and not in the thread that reads
         following = Following(self.application.recorder, self.application.mapper, after, types)
-        self._followings.add(following)
+        self._running.add(following)
         return following
+
+    def project(self) -> Projecting:
+        """Keep the tables caught up in the background, so that those who read find little to do.
+
+        Returns:
+            What does it, to be used in a ``with`` block; it says how each projection fares. Closing the journal ends
+            it too.
+        """
+        self.head()  # so that a closed journal says so here, and not in the thread
+        projecting = Projecting(self._projector, self.head, self.application.recorder.changes)
+        self._running.add(projecting)
+        return projecting
+
+    def catch_up(self, progress: Progress | None = None) -> int:
+        """Bring the tables up to the journal's end now. A read does that too, but says nothing while it takes long.
+
+        Args:
+            progress: called with the position reached and the position aimed for.
+
+        Returns:
+            The position reached.
+
+        Raises:
+            UnknownEventType, DamagedRecord: a record cannot be read.
+        """
+        head = self.head()
+        self._projector.advance(head, progress)
+        return head
 
     def replay(self, progress: Progress | None = None) -> RebuildReport:
         """Make every table anew from the first event, and compare it with what stood before.

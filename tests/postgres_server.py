@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import subprocess
+import time
 import warnings
 from pathlib import Path
 from types import TracebackType
@@ -60,16 +60,24 @@ class Server:
         return psycopg.connect(self._address(), autocommit=True)
 
     def kill(self) -> None:
-        """Kill every process of the server at once."""
+        """Kill the server; the processes of its connections end when they notice."""
         assert self._started is not None
-        main = self._started.get_pid()
-        assert main is not None
-        os.kill(main, signal.SIGKILL)
+        process = self._started.get_postmaster_info().process
+        process.kill()
+        process.wait(30)
 
     def restart(self) -> None:
         """Start the server again after it was killed."""
         assert self._started is not None
-        self._started.ensure_postgres_running()
+        for attempt in range(50):
+            try:
+                self._started.ensure_postgres_running()
+            except subprocess.CalledProcessError:
+                # The processes that the killed one left behind hold its memory until they have noticed.
+                assert attempt < 49
+                time.sleep(0.1)
+            else:
+                return
 
     def _address(self) -> str:
         if self._started is not None:
