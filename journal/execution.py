@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
-from eventsourcing.persistence import IntegrityError, StoredEvent
+from eventsourcing.persistence import IntegrityError, OperationalError, StoredEvent
 
 from ..domain import (
     UNRECORDED,
@@ -22,10 +22,12 @@ from ..domain import (
     Decision,
     IdempotencyConflict,
     InvalidArgument,
+    JournalUnavailable,
+    ProjectionStopped,
     RecordedEvent,
     Refused,
 )
-from ..projections import IdempotencyView
+from ..projections import IdempotencyProjection, IdempotencyView
 from .context import Context, ContextHolder, command_digest
 from .group_commit import GroupCommit
 from .storage import JournalApplication
@@ -64,6 +66,7 @@ class Planner:
     Args:
         application: where events are stored.
         clock: tells the time, UTC, in ms since 1970.
+        place: what the journal is called in errors.
         context: the metadata that commands are given under.
         idempotency_keys: the keys that were used.
     """
@@ -71,11 +74,13 @@ class Planner:
     def __init__(
         self,
         application: JournalApplication,
+        place: str,
         clock: Clock,
         context: ContextHolder,
         idempotency_keys: IdempotencyView,
     ) -> None:
         self._application = application
+        self._place = place
         self._clock = clock
         self._context = context
         self._idempotency_keys = idempotency_keys
@@ -114,6 +119,8 @@ class Planner:
                 except IntegrityError:
                     yield Read(partial(self.refresh, stream))
                     continue
+                except OperationalError as error:
+                    raise JournalUnavailable(self._place, str(error)) from error
                 stream.advance(records)
             if isinstance(decision, Refused):
                 raise decision.error
@@ -154,8 +161,10 @@ class Planner:
             return None
         if use.command != digest:
             raise IdempotencyConflict(key, f"{use.stream}@{use.version}")
-        (stored,) = self._application.recorder.select_events(use.stream, gt=use.version - 1, limit=1)
-        return self._application.mapper.to_domain_event(stored)
+        for stored in self._application.recorder.select_events(use.stream, gt=use.version - 1, lte=use.version):
+            return self._application.mapper.to_domain_event(stored)
+        problem = f"the event {use.stream}@{use.version} that it names is not there; verify the journal"
+        raise ProjectionStopped(IdempotencyProjection.name, use.since, problem)
 
 
 def _accepted(

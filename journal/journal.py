@@ -19,6 +19,7 @@ from ..domain import (
     Policy,
     RecordedEvent,
     UnknownPosition,
+    text,
 )
 from ..projections import (
     AuditProjection,
@@ -82,7 +83,7 @@ class Journal(Projections):
         self._projector = Projector(store, self._projections, self)
         super().__init__(store, self._projector)
         idempotency_keys = IdempotencyView(store, self._projector)
-        self.planner = Planner(application, clock, self._context, idempotency_keys)
+        self.planner = Planner(application, str(storage.address), clock, self._context, idempotency_keys)
         self._executor = Executor(self.planner, application)
         self.sessions = Sessions(self, policy)
 
@@ -265,7 +266,9 @@ class Journal(Projections):
 
         Raises:
             UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
+            InvalidArgument: a number is negative, or too large for any journal.
         """
+        _checked(after=after, limit=limit)
         while limit is None or limit > 0:
             page = PAGE_SIZE if limit is None else min(limit, PAGE_SIZE)
             rows = self.application.recorder.select_rows(after, page)
@@ -288,7 +291,10 @@ class Journal(Projections):
 
         Raises:
             UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
+            InvalidArgument: a number is negative, or too large for any journal.
         """
+        _checked(after=after, limit=limit)
+        text("stream", stream)
         for stored in self.application.recorder.select_events(stream, gt=after, desc=newest_first, limit=limit):
             yield self.application.mapper.to_domain_event(stored)
 
@@ -406,6 +412,12 @@ class Journal(Projections):
 
     def __repr__(self) -> str:
         return f"<Journal {self.url}>"
+
+
+def _checked(**numbers: int | None) -> None:
+    for name, value in numbers.items():
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63):
+            raise InvalidArgument(name, f"must be a natural number of at most 63 bits, not {value!r}")
 
 
 def _to_ms(time: int | datetime) -> int:

@@ -84,6 +84,8 @@ class PostgresStorage(Storage):
         return True
 
     def import_events(self, events: Iterable[StoredEvent]) -> int:
+        if self.is_read_only:
+            raise JournalReadOnly(str(self.address))
         events = iter(events)
         imported = 0
         with self._datastore.transaction(commit=True) as cursor:

@@ -202,9 +202,9 @@ class SQLiteDatastore(library.SQLiteDatastore):
         connection = self._connect_to(f"{file}?mode=ro")
         try:
             connection.execute("SELECT 1 FROM sqlite_master")
-        except sqlite3.OperationalError as error:
+        except sqlite3.OperationalError:
             connection.close()
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
+            if Path(f"{self.db_name}-wal").exists():
                 raise
             # There is no write-ahead log, and no permission to make one: the file alone is the database.
             return self._connect_to(f"{file}?mode=ro&immutable=1")

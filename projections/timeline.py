@@ -60,7 +60,7 @@ class TimelineView(TableReader):
             none. A journal read as of an earlier position knows no later ones.
         """
         head = self._catch_up()
-        until = self._store.last_until(TIMELINE, "recorded_at", time_ms)
+        until = self._store.last_until(TIMELINE, "recorded_at", max(-1, min(time_ms, FOREVER)))
         if until is None:
             return 0
         return head if until == FOREVER else min(until - 1, head)
@@ -68,5 +68,5 @@ class TimelineView(TableReader):
     def latest_at(self, position: int) -> int | None:
         """The latest time at which any event up to a position was recorded, in ms; None before the first event."""
         self._catch_up()
-        row = self._store.get(TIMELINE, position, _KEY)
+        row = self._store.get(TIMELINE, max(0, min(position, FOREVER - 1)), _KEY)
         return None if row is None else int(row[1])

@@ -9,7 +9,7 @@ from typing import ClassVar, Generic, TypeVar
 from ..domain import ProjectionStopped
 from .projection import Projector, collector_paused
 from .store import TemporalStore
-from .temporal import Row, TemporalTable, Value
+from .temporal import FOREVER, Row, TemporalTable, Value
 
 KeyT = TypeVar("KeyT")
 
@@ -44,15 +44,15 @@ class TableReader:
         self, where: Mapping[str, Value] | None = None, *, after: int = 0, limit: int | None = None
     ) -> list[Row]:
         self._catch_up()
-        return list(self._store.select(self.table, self._position, where, after=after, limit=limit))
+        if not all(map(_is_storable, (*(where or {}).values(), after))):
+            return []
+        if limit is not None and not _is_storable(limit):
+            limit = None
+        return self._store.select(self.table, self._position, where, after=after, limit=limit)
 
     def _get(self, key: tuple[Value, ...]) -> Row | None:
         self._catch_up()
-        try:
-            return self._store.get(self.table, self._position, key)
-        except (UnicodeEncodeError, OverflowError):
-            # No row can have a key that the database cannot hold.
-            return None
+        return self._store.get(self.table, self._position, key) if all(map(_is_storable, key)) else None
 
     def _count(self) -> int:
         self._catch_up()
@@ -60,6 +60,13 @@ class TableReader:
 
     def _catch_up(self) -> int:
         return self._projector.catch_up(self.projection, self._position)
+
+
+def _is_storable(value: Value) -> bool:
+    """Whether a row can hold a value: what no database can hold, no row has."""
+    if isinstance(value, int):
+        return abs(value) <= FOREVER
+    return value is None or ("\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value))
 
 
 class TableMapping(TableReader, Mapping[KeyT, RowT], Generic[KeyT, RowT]):

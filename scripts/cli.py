@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -14,6 +14,7 @@ from muniment.domain import (
     CATALOGUE,
     InvalidArgument,
     JournalDamaged,
+    JournalError,
     MunimentError,
     RecordedEvent,
     SessionNotFound,
@@ -68,7 +69,7 @@ def _journal_options(command: CommandT) -> CommandT:
             required=True,
             show_envvar=True,
             metavar="URL",
-            help="The journal: sqlite:///relative.db or sqlite:////absolute.db.",
+            help="The journal: sqlite:///relative.db, sqlite:////absolute.db or postgresql://user@host/database.",
         ),
         click.option(
             "--lock-timeout",
@@ -91,8 +92,15 @@ _at_option = click.option(
 )
 
 
-def _open(url: str, lock_timeout: float) -> Journal:
-    return Journal.open(url, create=False, lock_timeout_s=lock_timeout)
+def _open(url: str, lock_timeout: float, *, read_only: bool = False) -> Journal:
+    return Journal.open(url, create=False, lock_timeout_s=lock_timeout, read_only=read_only)
+
+
+def _catch_up(journal: Journal) -> None:
+    """Bring the tables up to date, and show how far that has come; the read that follows has little to do."""
+    with progress_bar("catching up") as progress, suppress(JournalError):
+        # What cannot be passed is told by the read, if it is in its way.
+        journal.catch_up(progress)
 
 
 def _as_of(journal: Journal, at: str | None) -> Projections:
@@ -142,16 +150,16 @@ def demo(file: Path | None, as_json: bool) -> None:
 @_journal_options
 def log(session: str | None, limit: int, reverse: bool, url: str, lock_timeout: float, as_json: bool) -> None:
     """List what happened, newest first; with SESSION, to that session."""
-    with _open(url, lock_timeout) as journal:
+    with _open(url, lock_timeout, read_only=True) as journal:
         records = _log_of(journal, session, limit, oldest_first=reverse)
     if as_json:
-        envelope("log", [record_to_plain(record) for record in records], journal=url)
+        envelope("log", [record_to_plain(record) for record in records], journal=journal.url)
         return
     rows = [
         (each.position, utc(each.metadata.recorded_at), each.id, each.type, describe(each.event), each.metadata.actor)
         for each in records
     ]
-    show(table(url, ["position", "time", "event", "type", "what", "actor"], rows))
+    show(table(journal.url, ["position", "time", "event", "type", "what", "actor"], rows))
     if limit and len(rows) == limit:
         say(f"at most {limit} events are listed; --limit 0 lists all")
 
@@ -190,7 +198,7 @@ def tail(limit: int, follows: bool, types: tuple[str, ...], url: str, lock_timeo
 
     With --json, every line is one JSON object.
     """
-    with _open(url, lock_timeout) as journal, ExitStack() as stack:
+    with _open(url, lock_timeout, read_only=True) as journal, ExitStack() as stack:
         # Positions are without gaps, so the last ones are known.
         after = max(0, journal.head() - limit)
         records = stack.enter_context(journal.follow(after, types)) if follows else journal.read(after)
@@ -215,15 +223,15 @@ def _print_line(record: RecordedEvent, *, as_json: bool) -> None:
 @_journal_options
 def show_record(position: int, url: str, lock_timeout: float, as_json: bool) -> None:
     """Show the event at POSITION, whole."""
-    with _open(url, lock_timeout) as journal:
+    with _open(url, lock_timeout, read_only=True) as journal:
         plain = record_to_plain(journal.record(position))
     if as_json:
-        envelope("show", plain, journal=url)
+        envelope("show", plain, journal=journal.url)
         return
     rows = [(name, value) for name, value in plain.items() if name not in ("data", "metadata")]
     rows += [(f"data.{name}", value) for name, value in plain["data"].items()]
     rows += [(f"metadata.{name}", value) for name, value in plain["metadata"].items()]
-    show(table(f"{url}, position {position}", ["field", "value"], rows))
+    show(table(f"{journal.url}, position {position}", ["field", "value"], rows))
 
 
 @cli.command()
@@ -232,14 +240,15 @@ def show_record(position: int, url: str, lock_timeout: float, as_json: bool) -> 
 def owners(at: str | None, url: str, lock_timeout: float, as_json: bool) -> None:
     """Show who holds each session, now or as it was."""
     with _open(url, lock_timeout) as journal:
+        _catch_up(journal)
         as_of = _as_of(journal, at)
         items = as_of.owners.items()
     if as_json:
         data = [{"session_id": session_id, **to_plain(row)} for session_id, row in items]
-        envelope("owners", data, journal=url, position=as_of.position)
+        envelope("owners", data, journal=journal.url, position=as_of.position)
         return
     rows = [(name, row.owner, row.generation, row.scope, row.status, row.since) for name, row in items]
-    title = f"{url} as of position {as_of.position}"
+    title = f"{journal.url} as of position {as_of.position}"
     show(table(title, ["session", "owner", "generation", "scope", "status", "since"], rows))
 
 
@@ -250,18 +259,19 @@ def owners(at: str | None, url: str, lock_timeout: float, as_json: bool) -> None
 def audit(session: str | None, at: str | None, url: str, lock_timeout: float, as_json: bool) -> None:
     """Show what became of every artifact; with SESSION, of that session's."""
     with _open(url, lock_timeout) as journal:
+        _catch_up(journal)
         as_of = _as_of(journal, at)
         if session is not None and identifier("SESSION", session) not in as_of.owners:
             raise SessionNotFound(session)
         records = as_of.audit.records(session)
     if as_json:
-        envelope("audit", [to_plain(record) for record in records], journal=url, position=as_of.position)
+        envelope("audit", [to_plain(record) for record in records], journal=journal.url, position=as_of.position)
         return
     rows = [
         (each.position, each.session_id, each.event, short_kind(each.kind), describe(each.artifact), each.reason)
         for each in records
     ]
-    title = f"{url} as of position {as_of.position}"
+    title = f"{journal.url} as of position {as_of.position}"
     show(table(title, ["position", "session", "event", "artifact", "what", "reason"], rows))
 
 
@@ -287,7 +297,7 @@ def replay(url: str, lock_timeout: float, as_json: bool) -> None:
                 for name, rows in report.differences.items()
             },
         }
-        envelope("replay", facts, journal=url, position=report.events)
+        envelope("replay", facts, journal=journal.url, position=report.events)
     else:
         show(f"{report.events} events in {report.seconds:.2f} s: {rate} events/s; {differing} rows differ")
         rows = [
@@ -305,14 +315,16 @@ def verify(url: str, lock_timeout: float, as_json: bool) -> None:
 
     Exits with 1 if anything is found.
     """
+    shown = url
     try:
-        with _open(url, lock_timeout) as journal, progress_bar("verifying") as progress:
+        with _open(url, lock_timeout, read_only=True) as journal, progress_bar("verifying") as progress:
+            shown = journal.url
             report = journal.verify(progress)
     except JournalDamaged as error:
         report = VerificationReport(0, (Finding("storage", None, error.problem),))
     if as_json:
         findings = [finding._asdict() for finding in report.findings]
-        envelope("verify", {"events": report.events, "findings": findings}, journal=url)
+        envelope("verify", {"events": report.events, "findings": findings}, journal=shown)
     else:
         show(f"{report.events} events read; {len(report.findings)} findings")
         if report.findings:
@@ -325,10 +337,10 @@ def verify(url: str, lock_timeout: float, as_json: bool) -> None:
 @_journal_options
 def backup(file: Path, url: str, lock_timeout: float, as_json: bool) -> None:
     """Copy the journal to FILE while it is in use, as it is at one moment, and check the copy."""
-    with _open(url, lock_timeout) as journal:
+    with _open(url, lock_timeout, read_only=True) as journal:
         position = journal.backup(file)
     if as_json:
-        envelope("backup", {"file": str(file), "events": position}, journal=url, position=position)
+        envelope("backup", {"file": str(file), "events": position}, journal=journal.url, position=position)
     else:
         show(f"{position} events copied to {file}, and the copy checked")
 
@@ -337,7 +349,7 @@ def backup(file: Path, url: str, lock_timeout: float, as_json: bool) -> None:
 @_journal_options
 def export_events(url: str, lock_timeout: float, as_json: bool) -> None:
     """Print every event as a line of JSON, a CloudEvent of version 1.0; --json changes nothing."""
-    with _open(url, lock_timeout) as journal, progress_bar("exporting") as progress:
+    with _open(url, lock_timeout, read_only=True) as journal, progress_bar("exporting") as progress:
         for line in journal.export(progress):
             click.echo(line)
 
@@ -353,6 +365,6 @@ def import_events(file: BinaryIO, url: str, lock_timeout: float, as_json: bool) 
     with Journal.open(url, lock_timeout_s=lock_timeout) as journal:
         imported = journal.import_export(file)
     if as_json:
-        envelope("import", {"events": imported}, journal=url, position=imported)
+        envelope("import", {"events": imported}, journal=journal.url, position=imported)
     else:
         show(f"{imported} events imported")

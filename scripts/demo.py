@@ -9,10 +9,17 @@ from itertools import count, islice, zip_longest
 from pathlib import Path
 from typing import Any
 
-from muniment.domain import CommandRefused, InvalidArgument, OwnershipCapability, Policy, StaleCapability
+from muniment.domain import (
+    CommandRefused,
+    InvalidArgument,
+    OwnershipCapability,
+    Policy,
+    RecordedEvent,
+    StaleCapability,
+)
 from muniment.journal import Journal
 from muniment.projections import OwnersView
-from muniment.scripts.output import describe, envelope, progress_bar, short_kind, show, table, to_plain
+from muniment.scripts.output import describe, envelope, progress_bar, record_to_plain, short_kind, show, table, to_plain
 from muniment.scripts.traces import Json, Translation, give, open_sessions, read_cases
 
 _DEFAULT_NAME = "muniment-demo.db"
@@ -37,10 +44,13 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
     with Journal.open(url, policy=Policy.reference()) as journal:
         answers = _feed(journal)
         session_id, stale, error = _refused_stale_capability(journal)
+        followed = _followed(journal, session_id)
         head = journal.head()
         then = journal.at(position=head // 2)
         chosen = _changed_sessions(journal.owners, then.owners, session_id)
         trail = journal.audit.records(session_id)
+        with progress_bar("verifying") as progress:
+            findings = journal.verify(progress).findings
         if as_json:
             facts = {
                 "answers": dict(answers),
@@ -50,6 +60,8 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
                 "then": then.position,
                 "audit": [to_plain(record) for record in trail],
                 "refused": {"presented": to_plain(stale), "code": error.code, "message": str(error)},
+                "followed": record_to_plain(followed),
+                "findings": [finding._asdict() for finding in findings],
                 "try": _next_commands(url, session_id, then.position),
             }
             envelope("demo", facts, journal=url, position=head)
@@ -68,6 +80,9 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
         ]
         show(table(f"How it came about: {session_id}", ["position", "event", "artifact", "what", "reason"], rows))
         show(f"A capability from before is refused, and that is on the record:\n  {type(error).__name__}: {error}\n")
+        what = f"{followed.position}  {followed.id}  {followed.type}"
+        show(f"Whoever follows the journal is told as it is committed:\n  {what}\n")
+        show(f"Verified from the first event to the last, tables included: {len(findings)} findings.\n")
     show("\n  ".join(["Try next:", *_next_commands(url, session_id, then.position)]))
 
 
@@ -114,6 +129,16 @@ def _refused_stale_capability(journal: Journal) -> tuple[str, OwnershipCapabilit
     raise AssertionError(f"{issued} is live")
 
 
+def _followed(journal: Journal, session_id: str) -> RecordedEvent:
+    """Follow the journal while somebody gives a session to the next owner."""
+    live = journal.sessions.state(session_id).capability
+    if live is None:
+        raise AssertionError(f"nobody holds {session_id}")
+    with journal.follow(after=journal.head()) as following, journal.context(actor="demo"):
+        journal.sessions.transfer(live, "dave")
+        return next(following)
+
+
 def _changed_sessions(now: OwnersView, then: OwnersView, session_id: str) -> list[str]:
     """Sessions that are not as they were, the given one first."""
     before = dict(then.items())
@@ -135,6 +160,8 @@ def _next_commands(url: str, session_id: str, position: int | None) -> list[str]
     return [
         f"muniment log {session_id} --journal {url}",
         f"muniment owners --at {position} --journal {url}",
+        f"muniment tail --journal {url}",
+        f"muniment verify --journal {url}",
         f"muniment replay --journal {url}",
     ]
 

@@ -63,6 +63,7 @@ class Server:
         """Kill the server; the processes of its connections end when they notice."""
         assert self._started is not None
         process = self._started.get_postmaster_info().process
+        assert process is not None
         process.kill()
         process.wait(30)
 

@@ -339,3 +339,42 @@ def test_another_applications_settings_do_not_matter(file_url: str, monkeypatch:
         assert isinstance(journal.application.factory, SQLiteFactory)
     with Journal.open(file_url) as journal:
         assert journal.head() == 1
+
+
+@pytest.mark.parametrize("number", [-1, 2**63, 2**70, 1.5, True])
+def test_reading_from_a_position_that_is_none(journal: Journal, number: Any) -> None:
+    for read in (
+        lambda: list(journal.read(number)),
+        lambda: list(journal.read(0, number)),
+        lambda: list(journal.read_stream("session-s-1", number)),
+        lambda: list(journal.read_stream("session-s-1", limit=number)),
+    ):
+        with pytest.raises(InvalidArgument):
+            read()
+
+
+def test_tables_asked_for_what_no_row_can_hold(journal: Journal) -> None:
+    journal.sessions.open("s-1")
+    journal.sessions.claim("s-1", "alice")
+    for name in ("\udcff", "a\0b"):
+        assert journal.owners.get(name) is None
+        assert journal.audit.records(name) == []
+        assert journal.witnesses.of_session(name) == {}
+    assert journal.audit.records(after=2**70) == []
+    assert len(journal.audit.records(limit=2**70)) == 1
+    assert journal.timeline.position_at(2**70) == 2
+    assert journal.timeline.position_at(-(2**70)) == 0
+    assert journal.timeline.latest_at(2**70) == 1_000
+    assert journal.timeline.latest_at(-1) is None
+    for stream in ("session-\udcff", "session-\0"):
+        with pytest.raises(InvalidArgument):
+            list(journal.read_stream(stream))
+
+
+def test_text_with_a_character_that_not_every_database_holds(journal: Journal) -> None:
+    journal.sessions.open("s-1")
+    held = journal.sessions.claim("s-1", "alice")
+    with pytest.raises(InvalidArgument, match="NUL"):
+        journal.sessions.issue_witness(held, "a\0b")
+    assert journal.sessions.issue_witness(held, "a\nb\u2028").predicate == "a\nb\u2028"
+    assert journal.witnesses["s-1", 1].says == "a\nb\u2028"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -171,3 +172,49 @@ def test_a_caller_who_is_interrupted_while_it_waits_withdraws(recorder: Applicat
         assert list(first.result(30) or ()) == [1]
         assert list(pool.submit(group.insert_events, [event(3, 1)]).result(30) or ()) == [2]
     assert list(recorder.select_events(UUID(int=2))) == []
+
+
+class Slow:
+    """A recorder whose writes take a while, counted."""
+
+    def __init__(self, recorder: ApplicationRecorder, takes_s: float) -> None:
+        self.recorder = recorder
+        self.takes_s = takes_s
+        self.writes: list[int] = []
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        self.writes.append(len(stored_events))
+        time.sleep(self.takes_s)
+        return self.recorder.insert_events(stored_events, **kwargs)
+
+
+def test_callers_who_were_answered_together_are_given_the_time_to_come_back(recorder: ApplicationRecorder) -> None:
+    slow = Slow(recorder, 0.3)
+    group = GroupCommit(slow)  # type: ignore[arg-type]
+    rounds = threading.Barrier(6)
+
+    def work(stream: int) -> None:
+        for version in range(1, 5):
+            group.insert_events([event(stream, version)])
+            rounds.wait(30)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(1, 7)))
+    # The first is alone, and the others come meanwhile; from then on all of them share.
+    assert slow.writes[:2] == [1, 5]
+    assert sum(slow.writes) == 24
+    assert len(slow.writes) <= 2 + 3 * 2
+    assert 6 in slow.writes or slow.writes[2:] == [5, 1] * 3
+
+
+def test_one_who_is_left_alone_waits_once_and_no_longer_than_the_last_write(recorder: ApplicationRecorder) -> None:
+    slow = Slow(recorder, 0.05)
+    group = GroupCommit(slow)  # type: ignore[arg-type]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda stream: group.insert_events([event(stream, 1)]), range(1, 5)))
+    for version in range(2, 5):
+        assert len(group.insert_events([event(1, version)]) or ()) == 1
+    assert group._last_callers == 1
+    assert not group._is_busy
+    assert slow.writes[-3:] == [1, 1, 1]
+    assert group._gathered.locked()

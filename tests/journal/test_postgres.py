@@ -120,7 +120,7 @@ def test_rows_are_never_changed_or_deleted(postgres_url: str, postgres: Server, 
         journal.sessions.open("s-1")
         before = list(journal.read())
         with postgres.connect() as connection, pytest.raises(psycopg.Error, match="append-only"):
-            connection.execute(SQL(statement).format(Identifier(schema_of(postgres_url), "stored_events")))  # type: ignore[arg-type]
+            connection.execute(SQL(statement).format(Identifier(schema_of(postgres_url), "stored_events")))
         assert list(journal.read()) == before
 
 

@@ -72,7 +72,7 @@ def test_closing_the_journal_ends_it(journal: Journal) -> None:
 def test_a_row_in_the_way_stops_the_projection_that_met_it_and_no_other(journal: Journal, poisoned: int) -> None:
     with journal._store.write() as writer:
         # Nothing that this journal writes could have put it there.
-        values = [poisoned + 2, 0, "s-1", "x", "x", None, "x", poisoned + 2, 2**63 - 1]
+        values: list[str | int | None] = [poisoned + 2, 0, "s-1", "x", "x", None, "x", poisoned + 2, 2**63 - 1]
         writer.run("INSERT INTO projection_audit_v1 VALUES (?,?,?,?,?,?,?,?,?)", values)
     with journal.project() as projecting:
         journal.sessions.open("s-1")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from muniment.domain import (
 from muniment.journal import Finding, Journal
 
 from ..command_sequences import COMMANDS, Command, Giver
+from .damage import edit
 
 
 @pytest.fixture
@@ -180,6 +181,60 @@ def test_a_backup_while_others_write(path: Path, tmp_path: Path) -> None:
         backup.sessions.open("goes on")
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def another_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A second place that outlives the process."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/another.db"
+    else:
+        yield request.getfixturevalue("postgres_url")
+
+
+def test_upkeep_on_every_engine(shared_url: str, another_url: str, tmp_path: Path) -> None:
+    with Journal.open(shared_url) as journal, journal.context(actor="tests"):
+        for number in range(5):
+            journal.sessions.open(f"s-{number}")
+            journal.sessions.claim(f"s-{number}", "alice")
+        assert len(journal.owners) == 5
+        assert journal.verify().findings == ()
+        assert journal.verify().events == 10
+        assert journal.backup(tmp_path / "copy.db") == 10
+        lines = list(journal.export())
+        with Journal.open(another_url) as other:
+            assert other.import_export(lines) == 10
+            assert list(other.export()) == lines
+            with pytest.raises(JournalNotEmpty):
+                other.import_export(lines)
+            with pytest.raises(JournalNotEmpty):
+                journal.backup(tmp_path / "copy.db")
+            assert other.verify().findings == ()
+        with reopened(tmp_path / "copy.db") as copy:
+            assert list(copy.export()) == lines
+            assert dict(copy.owners) == dict(journal.owners)
+
+
+def test_an_import_that_fails_leaves_nothing_on_any_engine(journal: Journal) -> None:
+    with Journal.open("memory://") as original:
+        for number in range(7):
+            original.sessions.open(f"s-{number}")
+        lines = list(original.export())
+    with pytest.raises(InvalidExport):
+        journal.import_export([*lines, b"nonsense"])
+    assert journal.head() == 0
+    assert journal.import_export(lines) == 7
+
+
+def test_a_changed_table_on_every_engine(journal: Journal) -> None:
+    for number in range(3):
+        journal.sessions.open(f"s-{number}")
+    assert len(journal.owners) == 3
+    with journal._store.write() as writer:
+        writer.run("UPDATE projection_owners_v1 SET status='closed' WHERE session_id='s-1'")
+    assert places(journal.verify().findings) == [("table", 2), ("table", 2)]
+    assert journal.replay().differences.keys() == {"owners"}
+    assert journal.verify().findings == ()
+
+
 def test_a_backup_overwrites_nothing(path: Path, tmp_path: Path) -> None:
     with reopened(path) as journal:
         with pytest.raises(JournalNotEmpty):
@@ -213,12 +268,7 @@ def test_a_table_that_cannot_be_read_says_so(path: Path, statement: str) -> None
 
 def edited(path: Path, *statements: str) -> tuple[Finding, ...]:
     """Change the file behind the journal's back, and verify it."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("DROP TRIGGER IF EXISTS stored_events_refuse_update")
-    connection.execute("DROP TRIGGER IF EXISTS stored_events_refuse_delete")
-    for statement in statements:
-        connection.execute(statement)
-    connection.close()
+    edit(path, *statements)
     with reopened(path) as journal:
         return journal.verify().findings
 

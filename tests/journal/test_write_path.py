@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from muniment.domain import (
     InvalidArgument,
     InvalidIdentifier,
     JournalClosed,
+    ProjectionStopped,
     SessionAlreadyOpen,
     SessionNotFound,
     StaleCapability,
@@ -28,6 +30,7 @@ from muniment.domain.session import SessionOpened, SessionState
 from muniment.journal import Journal
 
 from ..conftest import Clock
+from .damage import edit
 
 
 @contextmanager
@@ -283,6 +286,18 @@ def test_an_open_session_cannot_be_opened_by_a_writer_who_does_not_know(shared_u
         one.sessions.open("s-1")
         with pytest.raises(SessionAlreadyOpen):
             other.sessions.open("s-1")
+
+
+def test_a_key_whose_event_is_gone_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with Journal.open(f"sqlite:///{path}") as journal, journal.context(idempotency_key="k"):
+        journal.sessions.open("s-1")
+        len(journal.owners)
+        edit(path, "DELETE FROM stored_events WHERE position=1")
+    with Journal.open(f"sqlite:///{path}") as journal, journal.context(idempotency_key="k"):
+        with pytest.raises(ProjectionStopped, match="session-s-1@1"):
+            journal.sessions.open("s-1")
+        assert journal.head() == 0
 
 
 def test_a_closed_journal_says_so(journal: Journal) -> None:

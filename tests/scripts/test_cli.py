@@ -313,6 +313,45 @@ def test_every_command_has_help_and_knows_json() -> None:
         assert CliRunner().invoke(cli, [name, "--help"]).exit_code == 0
 
 
+def test_the_same_commands_on_a_server(postgres_url: str, url: str, tmp_path: Path) -> None:
+    def run(*arguments: str, journal: str = postgres_url) -> str:
+        result = CliRunner().invoke(cli, [*arguments, "--journal", journal])
+        assert "Traceback" not in result.output
+        assert result.exit_code == 0, result.output
+        assert result.stderr == ""
+        return result.stdout
+
+    exported = tmp_path / "export.jsonl"
+    exported.write_text(run("export", journal=url))
+    assert run("import", str(exported)) == "6 events imported\n"
+    assert run("export") == exported.read_text()
+    for command in (
+        ["owners"],
+        ["owners", "--at", "2"],
+        ["audit", "s-42"],
+        ["log"],
+        ["show", "4"],
+        ["tail", "-n", "2"],
+    ):
+        assert run(*command).split("\n", 1)[1] == run(*command, journal=url).split("\n", 1)[1]
+    assert run("verify") == "6 events read; 0 findings\n"
+    assert "0 rows differ" in run("replay")
+    assert "6 events copied" in run("backup", str(tmp_path / "copy.db"))
+    assert run("export", journal=f"sqlite:///{tmp_path}/copy.db") == exported.read_text()
+    assert json.loads(run("owners", "--json"))["position"] == 6
+
+
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+    url = f"postgresql://me:secret@/db?host={tmp_path}"
+    for command in ("owners", "log", "verify", "import"):
+        arguments = [command, "-"] if command == "import" else [command]
+        result = CliRunner().invoke(cli, [*arguments, "--journal", url], input="")
+        assert result.exit_code == 2
+        assert result.stdout == ""
+        assert "cannot be used" in result.stderr
+        assert "secret" not in result.output
+
+
 def test_demo_end_to_end(tmp_path: Path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "muniment.scripts.main", *arguments]
@@ -322,14 +361,16 @@ def test_demo_end_to_end(tmp_path: Path) -> None:
     assert (first.returncode, first.stderr) == (0, "")
     assert "6578 recorded commands given" in first.stdout
     assert "StaleCapability: session" in first.stdout
+    assert "3528 events are in" in first.stdout
+    assert "tables included: 0 findings" in first.stdout
     suggestions = [line.split() for line in first.stdout.splitlines() if line.startswith("  muniment ")]
-    assert len(suggestions) == 3
+    assert len(suggestions) == 5
     for suggestion in suggestions:
         followed = run(*suggestion[1:])
         assert followed.returncode == 0, followed.stderr
         assert followed.stdout
     again = run("demo", "--json")
-    assert json.loads(again.stdout)["data"]["events"] == 3_527
+    assert json.loads(again.stdout)["data"]["events"] == 3_528
     assert sorted(each.name for each in tmp_path.glob("*.db")) == ["muniment-demo-2.db", "muniment-demo.db"]
     refused = run("demo", "muniment-demo.db")
     assert refused.returncode == 2

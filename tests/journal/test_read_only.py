@@ -1,0 +1,143 @@
+"""A journal that is opened to be read only."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from muniment.domain import InvalidArgument, JournalNotFound, JournalReadOnly
+from muniment.journal import Journal
+from muniment.journal.scratch import ScratchTables
+
+
+def make(url: str, count: int = 3) -> None:
+    with Journal.open(url) as journal:
+        for number in range(count):
+            journal.sessions.open(f"s-{number}")
+            journal.sessions.claim(f"s-{number}", "alice")
+
+
+def test_it_reads_everything(shared_url: str) -> None:
+    make(shared_url)
+    with Journal.open(shared_url) as journal, Journal.open(shared_url, read_only=True) as reader:
+        assert list(reader.read()) == list(journal.read())
+        assert dict(reader.owners) == dict(journal.owners)
+        assert reader.at(position=3).owners.keys() == {"s-0", "s-1"}
+        assert reader.audit.records() == journal.audit.records()
+        assert reader.sessions.state("s-0") == journal.sessions.state("s-0")
+        assert list(reader.export()) == list(journal.export())
+
+
+def test_it_sees_what_others_write(shared_url: str) -> None:
+    make(shared_url)
+    with Journal.open(shared_url) as journal, Journal.open(shared_url, read_only=True) as reader:
+        assert len(reader.owners) == 3
+        with reader.follow(after=6) as following:
+            journal.sessions.open("new")
+            assert next(following).stream == "session-new"
+        assert len(reader.owners) == 4
+
+
+def test_it_changes_nothing(shared_url: str) -> None:
+    make(shared_url)
+    with Journal.open(shared_url, read_only=True) as reader:
+        held = reader.record(2).event.outcome
+        reader.sessions.check(held)
+        for write in (
+            lambda: reader.sessions.open("s-9"),
+            lambda: reader.sessions.transfer(held, "bob"),
+            lambda: reader.import_export([]),
+            lambda: reader.replay(),
+        ):
+            with pytest.raises(JournalReadOnly):
+                write()
+        assert len(reader.owners) == 3
+        assert reader._storage.tables.positions() == {}
+    with Journal.open(shared_url) as journal:
+        assert journal.head() == 6
+
+
+def test_a_missing_journal_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(JournalNotFound):
+        Journal.open(f"sqlite:///{tmp_path}/journal.db", read_only=True)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InvalidArgument, match="read_only"):
+        Journal.open("memory://", read_only=True)
+
+
+def test_a_file_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    make(f"sqlite:///{path}")
+    before = path.read_bytes()
+    with Journal.open(f"sqlite:///{path}", read_only=True) as reader:
+        assert len(reader.owners) == 3
+        assert reader.verify().findings == ()
+    assert path.read_bytes() == before
+
+
+READER = """
+import os, sys
+from muniment.journal import Journal
+
+folder = os.path.dirname(sys.argv[1])
+os.setuid(65534)
+with Journal.open(f"sqlite:///{sys.argv[1]}", read_only=True) as reader:
+    print(len(reader.owners), reader.head())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming somebody without permissions takes the superuser")
+@pytest.mark.parametrize("in_use", [False, True])
+def test_nothing_but_reading_need_be_permitted(tmp_path_factory: pytest.TempPathFactory, in_use: bool) -> None:
+    folder = Path("/tmp") / f"muniment-read-only-{os.getpid()}-{in_use}"
+    folder.mkdir(mode=0o755)
+    try:
+        path = folder / "journal.db"
+        make(f"sqlite:///{path}")
+        with Journal.open(f"sqlite:///{path}") as journal:
+            if in_use:
+                journal.sessions.open("s-9")
+            else:
+                journal.close()
+            run = subprocess.run(
+                [sys.executable, "-c", READER, str(path)], capture_output=True, text=True, check=False, timeout=60
+            )
+        assert run.stderr == ""
+        assert run.stdout == ("4 7\n" if in_use else "3 6\n")
+    finally:
+        for each in folder.iterdir():
+            each.unlink()
+        folder.rmdir()
+
+
+def test_a_table_that_is_gone_is_found_by_who_only_reads(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    make(f"sqlite:///{path}")
+    with Journal.open(f"sqlite:///{path}") as journal:
+        len(journal.owners)
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TABLE projection_owners_v1")
+    connection.close()
+    with Journal.open(f"sqlite:///{path}", read_only=True) as reader:
+        (finding,) = reader.verify().findings
+        assert finding.layer == "table"
+        assert "owners is missing" in finding.problem
+        assert len(reader.owners) == 3
+
+
+def test_what_is_made_for_it_is_gone_when_it_is_closed(
+    shared_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    make(shared_url)
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    with Journal.open(shared_url, read_only=True) as reader:
+        assert isinstance(reader._store, ScratchTables)
+        assert len(reader.owners) == 3
+        assert len(list(folder.iterdir())) == 1
+    assert list(folder.iterdir()) == []
