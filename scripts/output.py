@@ -25,10 +25,11 @@ from muniment.domain import (
 )
 from pydantic_core import to_json
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 _UNFOLDED_WIDTH: Final = 100_000
 _LONG_TABLE: Final = 200
@@ -40,7 +41,7 @@ def _console(*, stderr: bool) -> Console:
     return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else _UNFOLDED_WIDTH)
 
 
-def show(renderable: Table | str) -> None:
+def show(renderable: Group | str) -> None:
     """Print data."""
     if isinstance(renderable, str):
         click.echo(renderable)
@@ -53,18 +54,19 @@ def say(message: str) -> None:
     click.echo(message, err=True)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table | str:
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Group | str:
     """Make a table; numbers stand on the right. A long one is plain text, which is made in a tenth of the time."""
     rows = list(rows)
     if len(rows) > _LONG_TABLE:
         return _plain_table(title, columns, rows)
-    made = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         is_number = bool(rows) and all(isinstance(row[index], int | None) for row in rows)
         made.add_column(column, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         made.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
-    return made
+    # Not the table's own title, which is folded to the table's width.
+    return Group(Text(title, style="bold"), made)
 
 
 def _plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
