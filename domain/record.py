@@ -44,7 +44,7 @@ class Metadata:
         """Build one from what is present alone, which most often is little; the class has the defaults."""
         made = object.__new__(cls)
         # A frozen instance is filled past its own attribute setter, and all at once.
-        made.__dict__.update(present)
+        object.__setattr__(made, "__dict__", present)
         return made
 
     def present(self) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from ..domain import (
     text,
 )
 from ..projections import (
-    AuditProjection,
     IdempotencyProjection,
     IdempotencyView,
     OwnersProjection,
@@ -72,7 +71,6 @@ class Journal(Projections):
         self._running: WeakSet[Following | Projecting] = WeakSet()
         self._projections = (
             OwnersProjection(),
-            AuditProjection(),
             WitnessesProjection(),
             TimelineProjection(),
             IdempotencyProjection(),
@@ -81,7 +79,7 @@ class Journal(Projections):
         self._scratch = ScratchTables() if storage.is_read_only else None
         self._store = store = self._scratch or storage.tables
         self._projector = Projector(store, self._projections, self)
-        super().__init__(store, self._projector)
+        super().__init__(self, store, self._projector)
         idempotency_keys = IdempotencyView(store, self._projector)
         self.planner = Planner(application, str(storage.address), clock, self._context, idempotency_keys)
         self._executor = Executor(self.planner, application)
@@ -237,7 +235,7 @@ class Journal(Projections):
             raise InvalidArgument("position", f"must be an integer, not {type(position).__name__}")
         elif position < 0 or position > self.head():
             raise UnknownPosition(position, self.head())
-        return Projections(self._store, self._projector, position)
+        return Projections(self, self._store, self._projector, position)
 
     def head(self) -> int:
         """The last position; 0 when nothing was appended yet."""

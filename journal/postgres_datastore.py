@@ -52,8 +52,9 @@ class PostgresDatastore(library.PostgresDatastore):
         self._session: dict[str, str] = {
             # Under other levels, a statement that follows a wait for a lock does not see what was committed meanwhile.
             "default_transaction_isolation": "read committed",
-            "default_transaction_read_only": "on" if read_only else "off",
         }
+        if read_only:
+            self._session["default_transaction_read_only"] = "on"
         if lock_timeout_s is not None:
             # To the server, 0 is for ever.
             self._session["lock_timeout"] = f"{max(1, round(lock_timeout_s * 1000))}ms"
@@ -163,6 +164,8 @@ class PostgresDatastore(library.PostgresDatastore):
                     is_told = self._listen(channel, announce, stop)
                 except psycopg.Error:
                     is_told = stop.wait(RETRY_INTERVAL_S)
+                    # A server that only follows another lets nobody listen; who follows it looks from time to time.
+                    announce()
 
         return watch
 

@@ -33,6 +33,9 @@ from .storage import SCHEMA_VERSION, Address, JournalApplication, Storage
 CONNECT_TIMEOUT_S: Final = 10
 """How long to wait for the server, unless the URL has a ``connect_timeout``."""
 
+IDLE_TIMEOUT_S: Final = 60
+"""How long a process that hangs may keep others from the tables."""
+
 _PAGE_SIZE: Final = 1_000
 _IS_THERE: Final = "SELECT to_regclass(quote_ident(current_schema()) || '.muniment_journal') IS NOT NULL"
 
@@ -149,6 +152,7 @@ def open_storage(
         conninfo=connection,
         schema=address.schema,
         connect_timeout=float(connection["connect_timeout"]),
+        idle_in_transaction_session_timeout=IDLE_TIMEOUT_S,
         pool_size=1,
         max_overflow=15,
         lock_timeout_s=lock_timeout_s,

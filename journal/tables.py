@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..projections import AuditView, OwnersView, Projector, TemporalStore, TimelineView, WitnessesView
+from ..projections import AuditView, Events, OwnersView, Projector, TemporalStore, TimelineView, WitnessesView
 
 
 class Projections:
@@ -12,10 +12,10 @@ class Projections:
         position: the position they are read as of; None for now.
     """
 
-    def __init__(self, store: TemporalStore, projector: Projector, position: int | None = None) -> None:
+    def __init__(self, events: Events, store: TemporalStore, projector: Projector, position: int | None = None) -> None:
         self.position = position
         self._owners = OwnersView(store, projector, position)
-        self._audit = AuditView(store, projector, position)
+        self._audit = AuditView(events, position)
         self._witnesses = WitnessesView(store, projector, position)
         self._timeline = TimelineView(store, projector, position)
 

@@ -1,6 +1,6 @@
 """What the past adds up to: tables that are made from the events alone, and remember every state they had."""
 
-from .audit import AuditEvent, AuditProjection, AuditRecord, AuditView
+from .audit import AuditEvent, AuditRecord, AuditView, Events, audit_records
 from .idempotency import IdempotencyProjection, IdempotencyView, KeyUse
 from .owners import OwnerRow, OwnersProjection, OwnersView
 from .projection import Progress, Projection, Projector, RebuildReport, Source
@@ -13,10 +13,10 @@ from .witnesses import WitnessesProjection, WitnessesView, WitnessRow, WitnessSt
 
 __all__ = [
     "AuditEvent",
-    "AuditProjection",
     "AuditRecord",
     "AuditView",
     "Change",
+    "Events",
     "FOREVER",
     "IdempotencyProjection",
     "IdempotencyView",
@@ -45,4 +45,5 @@ __all__ = [
     "WitnessStatus",
     "WitnessesProjection",
     "WitnessesView",
+    "audit_records",
 ]

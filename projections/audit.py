@@ -1,35 +1,27 @@
-"""The audit trail: what became of every artifact, in causal order (telltale 2.16)."""
+"""The audit trail: what became of every artifact, in causal order (telltale 2.16).
+
+Every line of it follows from one event alone, so it is read off the events, and kept in no table.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
-
-from pydantic import TypeAdapter
+from itertools import islice, takewhile
+from typing import Any, Final, NamedTuple, Protocol
 
 from ..domain import (
     Artifact,
     ArtifactKind,
     CancellationWitness,
     Event,
+    InvalidArgument,
     OwnershipCapability,
     OwnershipReceipt,
     ReadinessWitness,
     RecordedEvent,
     session as events,
-)
-from .projection import Projection
-from .temporal import Change, Row, Set, TemporalTable
-from .views import TableReader, unreadable
-
-AUDIT = TemporalTable(
-    name="audit",
-    version=1,
-    key={"position": int, "ordinal": int},
-    columns={"session_id": str, "kind": str, "event": str, "reason": str, "artifact": str},
-    lookup=("session_id",),
-    is_log=True,
 )
 
 
@@ -70,32 +62,25 @@ _KINDS: Final[dict[type[Any], ArtifactKind]] = {
     ReadinessWitness: ArtifactKind.READINESS_WITNESS,
     CancellationWitness: ArtifactKind.CANCELLATION_WITNESS,
 }
-_ADAPTERS: Final[dict[str, TypeAdapter[Any]]] = {kind.value: TypeAdapter(cls) for cls, kind in _KINDS.items()}
-_SERIALIZERS: Final = {cls: _ADAPTERS[kind.value].serializer for cls, kind in _KINDS.items()}
 
-# Plain strings: an enum's value is looked up anew every time, and that shows when a million events are folded.
-_ISSUED, _CONSUMED, _INVALIDATED, _COMMITTED, _ROLLED_BACK, _REJECTED = (event.value for event in AuditEvent)
-
-_COLUMNS: Final = {cls: (kind.value, _SERIALIZERS[cls].to_json) for cls, kind in _KINDS.items()}
-
-_Entry = tuple[Artifact, str, str | None]
+_Entry = tuple[Artifact, AuditEvent, str | None]
 
 
 def _issued(artifact: Artifact) -> _Entry:
-    return artifact, _ISSUED, None
+    return artifact, AuditEvent.ISSUED, None
 
 
 def _ended(event: Any, capability: OwnershipCapability, reason: str, *then: _Entry) -> list[_Entry]:
     """A capability ended, and the outstanding witnesses with it."""
     return [
-        (capability, _INVALIDATED, reason),
-        *((witness, _INVALIDATED, reason) for witness in event.voided),
+        (capability, AuditEvent.INVALIDATED, reason),
+        *((witness, AuditEvent.INVALIDATED, reason) for witness in event.voided),
         *then,
     ]
 
 
 def _rejected(event: Any) -> list[_Entry]:
-    return [(event.artifact, _REJECTED, event.reason)]
+    return [(event.artifact, AuditEvent.REJECTED, event.reason)]
 
 
 _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], list[_Entry]]]] = {
@@ -112,25 +97,25 @@ _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], list[_Entry]]]] = {
         event,
         event.previous,
         "ownership transferred",
-        (event.receipt, _COMMITTED, None),
+        (event.receipt, AuditEvent.COMMITTED, None),
         _issued(event.capability),
     ),
-    events.TransferRolledBack: lambda event: [(event.receipt, _ROLLED_BACK, None)],
+    events.TransferRolledBack: lambda event: [(event.receipt, AuditEvent.ROLLED_BACK, None)],
     events.ReadinessWitnessIssued: lambda event: [_issued(event.witness)],
-    events.ReadinessWitnessConsumed: lambda event: [(event.witness, _CONSUMED, None)],
+    events.ReadinessWitnessConsumed: lambda event: [(event.witness, AuditEvent.CONSUMED, None)],
     events.OwnerDied: lambda event: _ended(event, event.capability, "owner died", _issued(event.witness)),
     events.TransferAbandoned: lambda event: _ended(
         event,
         event.capability,
         "transfer abandoned",
-        (event.receipt, _ROLLED_BACK, "transfer abandoned"),
+        (event.receipt, AuditEvent.ROLLED_BACK, "transfer abandoned"),
         _issued(event.witness),
     ),
     events.TransferCommitFailed: lambda event: _ended(
         event,
         event.capability,
         "transfer commit failed",
-        (event.receipt, _ROLLED_BACK, event.reason.reason),
+        (event.receipt, AuditEvent.ROLLED_BACK, event.reason.reason),
     ),
     events.SessionClosed: lambda event: _ended(event, event.capability, "session closed"),
     events.CapabilityRejected: _rejected,
@@ -139,31 +124,27 @@ _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], list[_Entry]]]] = {
 }
 
 
-class AuditProjection(Projection):
-    """Writes the records that each event adds to the trail, in the order of telltale 2.16."""
+class Events(Protocol):
+    """Where the trail reads the events."""
 
-    name = "audit"
-    tables = (AUDIT,)
+    def read(self, after: int = 0) -> Iterator[RecordedEvent]:
+        """Decode records of all streams, from the one behind a position."""
 
-    def handle(self, record: RecordedEvent) -> Iterable[Change]:
-        """Set one row for each record."""
-        entries = _ENTRIES.get(type(record.event))
-        if entries is None:
-            return ()
-        position, session_id = record.position, record.stream.partition("-")[2]
-        changes = []
-        for ordinal, (artifact, event, reason) in enumerate(entries(record.event)):
-            kind, to_json = _COLUMNS[type(artifact)]
-            text = to_json(artifact, exclude_defaults=True).decode()
-            changes.append(Set(AUDIT, (position, ordinal), (session_id, kind, event, reason, text)))
-        return changes
+    def read_stream(self, stream: str, *, newest_first: bool = False) -> Iterator[RecordedEvent]:
+        """Decode one stream's records."""
 
 
-class AuditView(TableReader):
-    """The audit trail, of one session or of all."""
+class AuditView:
+    """The audit trail, of one session or of all.
 
-    table = AUDIT
-    projection = AuditProjection.name
+    Args:
+        source: the events.
+        position: the position to read as of; None for now.
+    """
+
+    def __init__(self, source: Events, position: int | None = None) -> None:
+        self._source = source
+        self._position = position
 
     def records(self, session_id: str | None = None, *, after: int = 0, limit: int | None = None) -> list[AuditRecord]:
         """Read the trail, oldest first.
@@ -172,24 +153,35 @@ class AuditView(TableReader):
             session_id: only this session's records.
             after: only records of events behind this position.
             limit: at most so many records.
+
+        Raises:
+            InvalidArgument: an argument makes no sense.
+            UnknownEventType, DamagedRecord: an event cannot be decoded.
         """
-        where = None if session_id is None else {"session_id": session_id}
-        return [_to_record(row) for row in self._select(where, after=after, limit=limit)]
+        if limit is not None and limit < 0:
+            raise InvalidArgument("limit", f"must not be negative, as {limit} is")
+        recorded = self._all(after) if session_id is None else self._of_session(session_id, after)
+        found = (line for record in recorded for line in audit_records(record))
+        return list(islice(found, None if limit is None else min(limit, sys.maxsize)))
 
-    def __len__(self) -> int:
-        return self._count()
+    def _all(self, after: int) -> Iterator[RecordedEvent]:
+        last = self._position
+        return takewhile(lambda record: last is None or record.position <= last, self._source.read(after))
+
+    def _of_session(self, session_id: str, after: int) -> Iterator[RecordedEvent]:
+        # From the end, so that who asks for what is new reads only that.
+        newest_first = self._source.read_stream(f"session-{session_id}", newest_first=True)
+        behind = list(takewhile(lambda record: record.position > after, newest_first))
+        return (record for record in reversed(behind) if self._position is None or record.position <= self._position)
 
 
-def _to_record(row: Row) -> AuditRecord:
-    position, _, session_id, kind, event, reason, artifact, _ = row
-    try:
-        return AuditRecord(
-            artifact=_ADAPTERS[kind].validate_json(artifact),
-            kind=ArtifactKind(kind),
-            event=AuditEvent(event),
-            reason=reason,
-            position=position,
-            session_id=session_id,
-        )
-    except (KeyError, ValueError) as error:
-        raise unreadable(AuditProjection.name, AUDIT, row, error) from error
+def audit_records(record: RecordedEvent) -> list[AuditRecord]:
+    """What one event adds to the trail."""
+    entries = _ENTRIES.get(type(record.event))
+    if entries is None:
+        return []
+    position, session_id = record.position, record.stream.partition("-")[2]
+    return [
+        AuditRecord(artifact, _KINDS[type(artifact)], event, reason, position, session_id)
+        for artifact, event, reason in entries(record.event)
+    ]

@@ -99,8 +99,7 @@ class TableWriter(ABC):
         name = table.physical_name
         for column in table.lookup:
             self.run(f"CREATE INDEX {name}_by_{column} ON {name} ({column}, since)")
-        if not table.is_log:
-            self.run(f"CREATE INDEX {name}_now ON {name} ({', '.join(table.key)}) WHERE until={FOREVER}")
+        self.run(f"CREATE INDEX {name}_now ON {name} ({', '.join(table.key)}) WHERE until={FOREVER}")
 
     def difference(self, table: TemporalTable, live: str, rebuilt: str) -> list[tuple[str, Row]]:
         """The rows that only one of two tables holds."""
@@ -195,7 +194,7 @@ class Rebuild(ABC):
 
 def _by_key(table: TemporalTable, rows: list[Row]) -> list[Row]:
     """In the order of their keys, rows meet the pages that they belong on one after the other."""
-    return rows if table.is_log else sorted(rows, key=itemgetter(slice(len(table.key))))
+    return sorted(rows, key=itemgetter(slice(len(table.key))))
 
 
 class TemporalStore(ABC):

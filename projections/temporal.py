@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeAlias, cast
+from typing import Any, Final, NamedTuple, TypeAlias
 
 FOREVER: Final = 2**63 - 1
 """The ``until`` of a row that has not ended."""
@@ -28,7 +28,6 @@ class TemporalTable:
         key: the columns that say which fact a row is about, and their types.
         columns: the columns that say what the fact is, and their types.
         lookup: columns by which rows are searched, other than the key's first.
-        is_log: every key is set once and never changed or unset.
     """
 
     name: str
@@ -36,7 +35,6 @@ class TemporalTable:
     key: Mapping[str, type[str] | type[int]]
     columns: Mapping[str, type[str] | type[int]]
     lookup: tuple[str, ...] = ()
-    is_log: bool = False
 
     @property
     def physical_name(self) -> str:
@@ -99,10 +97,6 @@ class Folding:
     def take(self, position: int, change: Change) -> None:
         """Take a change in; changes come in the order of their events."""
         key = change.key
-        if self.table.is_log:
-            # Nothing that was logged ends.
-            self._finished.append((*key, *cast(Set, change).value, position, FOREVER))
-            return
         current = self._opened.pop(key, None)
         if current is not None:
             value, since = current

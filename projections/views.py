@@ -12,15 +12,10 @@ from .store import TemporalStore
 from .temporal import FOREVER, Row, TemporalTable, Value
 
 KeyT = TypeVar("KeyT")
-
-
-def unreadable(projection: str, table: TemporalTable, row: Row, error: Exception) -> ProjectionStopped:
-    """The error for a stored row that somebody changed beyond reading."""
-    problem = f"a stored row cannot be read ({type(error).__name__}: {error}); replay makes it anew"
-    return ProjectionStopped(projection, table.row_position(row), problem)
-
-
 RowT = TypeVar("RowT")
+
+_UNREADABLE = (KeyError, ValueError, TypeError)
+"""What reading a row raises that somebody changed."""
 
 
 class TableReader:
@@ -106,12 +101,17 @@ class TableMapping(TableReader, Mapping[KeyT, RowT], Generic[KeyT, RowT]):
         return f"<{type(self).__name__}: {len(self)} rows{as_of}>"
 
     def _all(self) -> dict[KeyT, RowT]:
-        rows = self._select()
         with collector_paused():
-            return dict(map(self._read, rows))
+            rows = self._select()
+            try:
+                return dict(map(self.to_item, rows))
+            except _UNREADABLE:
+                # One by one, to tell which it is.
+                return dict(map(self._read, rows))
 
     def _read(self, row: Row) -> tuple[KeyT, RowT]:
         try:
             return self.to_item(row)
-        except (KeyError, ValueError, TypeError) as error:
-            raise unreadable(self.projection, self.table, row, error) from error
+        except _UNREADABLE as error:
+            problem = f"a stored row cannot be read ({type(error).__name__}: {error}); replay makes it anew"
+            raise ProjectionStopped(self.projection, self.table.row_position(row), problem) from error

@@ -20,6 +20,7 @@ from muniment.domain import (
     NotAJournal,
     OwnershipCapability,
     OwnershipReceipt,
+    RecordedEvent,
     SessionNotFound,
     UnknownEventType,
     UnknownPosition,
@@ -343,12 +344,13 @@ def test_another_applications_settings_do_not_matter(file_url: str, monkeypatch:
 
 @pytest.mark.parametrize("number", [-1, 2**63, 2**70, 1.5, True])
 def test_reading_from_a_position_that_is_none(journal: Journal, number: Any) -> None:
-    for read in (
+    readings: list[Callable[[], list[RecordedEvent]]] = [
         lambda: list(journal.read(number)),
         lambda: list(journal.read(0, number)),
         lambda: list(journal.read_stream("session-s-1", number)),
         lambda: list(journal.read_stream("session-s-1", limit=number)),
-    ):
+    ]
+    for read in readings:
         with pytest.raises(InvalidArgument):
             read()
 
@@ -358,9 +360,13 @@ def test_tables_asked_for_what_no_row_can_hold(journal: Journal) -> None:
     journal.sessions.claim("s-1", "alice")
     for name in ("\udcff", "a\0b"):
         assert journal.owners.get(name) is None
-        assert journal.audit.records(name) == []
+        with pytest.raises(InvalidArgument):
+            journal.audit.records(name)
         assert journal.witnesses.of_session(name) == {}
-    assert journal.audit.records(after=2**70) == []
+    with pytest.raises(InvalidArgument):
+        journal.audit.records(after=2**70)
+    with pytest.raises(InvalidArgument):
+        journal.audit.records(limit=-1)
     assert len(journal.audit.records(limit=2**70)) == 1
     assert journal.timeline.position_at(2**70) == 2
     assert journal.timeline.position_at(-(2**70)) == 0

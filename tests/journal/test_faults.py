@@ -74,6 +74,29 @@ with Journal.open(url, lock_timeout_s=60) as journal:
 """
 
 
+def run_at_once(programs: list[list[str]]) -> None:
+    """Run programs in processes of their own, let them go at the same moment, and wait until all are done."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", *program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for program in programs
+    ]
+    for process in started:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    ended = [(process.communicate(timeout=60)[1], process.returncode) for process in started]
+    assert [errors for errors, code in ended if code != 0] == []
+
+
 def test_a_full_disk_loses_nothing_and_is_got_over(file_url: str) -> None:
     run = subprocess.run(
         [sys.executable, "-c", FULL_DISK, file_url], capture_output=True, text=True, timeout=120, check=False
@@ -111,27 +134,35 @@ def test_a_writer_with_many_threads_killed_in_a_loop_loses_nothing_it_acknowledg
         assert journal.verify().findings == ()
 
 
+READER = """
+import sys
+from muniment.journal import Journal
+
+print("ready", flush=True)
+sys.stdin.readline()
+with Journal.open(sys.argv[1], lock_timeout_s=60) as journal:
+    assert len(journal.owners) == 30
+    assert journal.replay().differences == {}
+"""
+
+
+def test_several_processes_find_tables_of_an_older_version(shared_url: str) -> None:
+    with Journal.open(shared_url) as journal:
+        for number in range(30):
+            journal.sessions.open(f"s-{number}")
+        journal.catch_up()
+        with journal._store.write() as writer:
+            writer.run("ALTER TABLE projection_owners_v1 RENAME TO projection_owners_v0")
+            writer.run("DROP INDEX projection_owners_v1_now")
+            writer.run("UPDATE tracking SET application_name='owners.v0' WHERE application_name='owners.v1'")
+    run_at_once([[READER, shared_url] for _ in range(4)])
+    with Journal.open(shared_url) as journal:
+        assert journal.verify().findings == ()
+        assert "projection_owners_v0" not in journal._store.table_names()
+
+
 def test_several_processes_make_one_journal(shared_url: str) -> None:
-    creators = [
-        subprocess.Popen(
-            [sys.executable, "-c", CREATOR, shared_url, f"s-{n}"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for n in range(6)
-    ]
-    for creator in creators:
-        assert creator.stdout is not None
-        assert creator.stdout.readline() == "ready\n"
-    for creator in creators:
-        assert creator.stdin is not None
-        creator.stdin.write("\n")
-        creator.stdin.flush()
-    for creator in creators:
-        _, errors = creator.communicate(timeout=60)
-        assert creator.returncode == 0, errors
+    run_at_once([[CREATOR, shared_url, f"s-{n}"] for n in range(6)])
     with Journal.open(shared_url) as journal:
         assert sorted(journal.owners) == [f"s-{n}" for n in range(6)]
         assert journal.verify().findings == ()

@@ -19,24 +19,39 @@ from eventsourcing.sqlite import (
     SQLiteDatastore as LibrarySQLiteDatastore,
 )
 from muniment.journal.group_commit import GroupCommit
+from muniment.journal.postgres import PostgresApplicationRecorder
+from muniment.journal.postgres_datastore import PostgresDatastore
 from muniment.journal.sqlite import SQLiteApplicationRecorder
 from muniment.journal.sqlite_datastore import SQLiteDatastore
 
+from ..postgres_server import Server
 
-@pytest.fixture(params=["ours", "library", "popo"])
+RECORDERS: dict[str, Any] = {
+    "sqlite": lambda name: SQLiteApplicationRecorder(SQLiteDatastore(name)),
+    "the library's sqlite": lambda name: LibrarySQLiteRecorder(LibrarySQLiteDatastore(name, lock_timeout=30)),
+}
+
+
+@pytest.fixture(params=["popo", "sqlite", "the library's sqlite", "postgres"])
 def recorder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ApplicationRecorder]:
     if request.param == "popo":
         yield POPOApplicationRecorder()
-        return
-    name = str(tmp_path / "events.db")
-    recorder: Any
-    if request.param == "ours":
-        recorder = SQLiteApplicationRecorder(SQLiteDatastore(name))
+    elif request.param == "postgres":
+        server: Server = request.getfixturevalue("postgres")
+        with server.connect() as connection:
+            connection.execute("CREATE SCHEMA group_commit")
+        settings: dict[str, Any] = server.login()
+        datastore = PostgresDatastore(**settings, schema="group_commit", max_overflow=20)
+        on_server = PostgresApplicationRecorder(datastore)
+        on_server.create_table()
+        yield on_server
+        datastore.close()
+        server.drop("group_commit")
     else:
-        recorder = LibrarySQLiteRecorder(LibrarySQLiteDatastore(name, lock_timeout=30))
-    recorder.create_table()
-    yield recorder
-    recorder.datastore.close()
+        recorder = RECORDERS[request.param](str(tmp_path / "events.db"))
+        recorder.create_table()
+        yield recorder
+        recorder.datastore.close()
 
 
 def event(stream: int, version: int) -> StoredEvent:

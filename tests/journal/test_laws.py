@@ -23,7 +23,6 @@ from muniment.domain.session import MAX_RECORDED_REFUSALS, SessionState
 from muniment.journal import Journal
 from muniment.journal.sqlite_datastore import SQLiteDatastore
 from muniment.projections import (
-    AuditProjection,
     IdempotencyProjection,
     OwnersProjection,
     Projector,
@@ -192,7 +191,6 @@ def project(journal: Journal, batch_size: int) -> dict[str, list[Row]]:
     store = SQLiteTemporalStore(datastore)
     projections = (
         OwnersProjection(),
-        AuditProjection(),
         WitnessesProjection(),
         TimelineProjection(),
         IdempotencyProjection(),

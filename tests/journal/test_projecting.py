@@ -70,29 +70,30 @@ def test_closing_the_journal_ends_it(journal: Journal) -> None:
 
 @pytest.mark.parametrize("poisoned", [1, 7, 12])
 def test_a_row_in_the_way_stops_the_projection_that_met_it_and_no_other(journal: Journal, poisoned: int) -> None:
+    position = poisoned + 2
     with journal._store.write() as writer:
         # Nothing that this journal writes could have put it there.
-        values: list[str | int | None] = [poisoned + 2, 0, "s-1", "x", "x", None, "x", poisoned + 2, 2**63 - 1]
-        writer.run("INSERT INTO projection_audit_v1 VALUES (?,?,?,?,?,?,?,?,?)", values)
+        values: list[str | int | None] = ["s-1", poisoned, "void", "x", 1, None, "x", position, 2**63 - 1]
+        writer.run("INSERT INTO projection_witnesses_v1 VALUES (?,?,?,?,?,?,?,?,?)", values)
     with journal.project() as projecting:
         journal.sessions.open("s-1")
         held = journal.sessions.claim("s-1", "alice")
         for _ in range(15):
-            held = journal.sessions.transfer(held, "alice")
-        until(lambda: projecting.health()["audit"].error is not None)
-        until(lambda: all(each.lag == 0 for name, each in projecting.health().items() if name != "audit"))
+            journal.sessions.issue_witness(held, "ready")
+        until(lambda: projecting.health()["witnesses"].error is not None)
+        until(lambda: all(each.lag == 0 for name, each in projecting.health().items() if name != "witnesses"))
         health = projecting.health()
-        assert {name for name, each in health.items() if each.error is not None} == {"audit"}
-        error = health["audit"].error
+        assert {name for name, each in health.items() if each.error is not None} == {"witnesses"}
+        error = health["witnesses"].error
         assert error is not None
-        assert error.position == poisoned + 2
-        assert health["audit"].position == poisoned + 1
-        assert journal.owners["s-1"].generation == 16
-        with pytest.raises(ProjectionStopped, match=f"'audit' stopped at position {poisoned + 2}"):
-            journal.audit.records()
+        assert error.position == position
+        assert health["witnesses"].position == position - 1
+        assert journal.owners["s-1"].generation == 1
+        with pytest.raises(ProjectionStopped, match=f"'witnesses' stopped at position {position}"):
+            len(journal.witnesses)
         journal.replay()
-        assert projecting.health()["audit"] == (17, 0, None)
-        assert len(journal.audit.records("s-1")) == 31
+        assert projecting.health()["witnesses"] == (17, 0, None)
+        assert len(journal.witnesses) == 15
 
 
 def test_a_record_that_cannot_be_decoded_makes_all_wait_and_says_where(tmp_path: Path) -> None:

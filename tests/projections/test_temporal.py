@@ -106,7 +106,7 @@ class Poisoned(Projection):
     """Cannot handle the third record."""
 
     name = "poisoned"
-    tables = (TemporalTable(name="poisoned", version=1, key={"position": int}, columns={"x": int}, is_log=True),)
+    tables = (TemporalTable(name="poisoned", version=1, key={"position": int}, columns={"x": int}),)
 
     def handle(self, record: RecordedEvent) -> Iterable[Change]:
         if record.position == 3:
