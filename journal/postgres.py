@@ -13,7 +13,7 @@ settings for PostgreSQL. It differs from the library's own module in that
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from eventsourcing import postgres as library
 from eventsourcing.persistence import StoredEvent
@@ -25,6 +25,12 @@ from psycopg.sql import SQL, Composed, Identifier, Literal
 from .changes import Changes
 from .postgres_datastore import PostgresDatastore
 from .recording import PositionedRecorder
+
+TRIGGERS: Final = {
+    "refuse_change": "UPDATE OR DELETE",
+    "refuse_truncate": "TRUNCATE",
+}
+"""The triggers that refuse changes, and what they refuse."""
 
 
 class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicationRecorder):
@@ -75,6 +81,11 @@ class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicatio
         (last,) = plain.fetchone() or (0,)
         return list(range(last - len(stored_events) + 1, last + 1))
 
+    @property
+    def table_name(self) -> str:
+        """The table of events, with its schema, quoted where need be."""
+        return self._table
+
     def append_lock(self) -> tuple[str, int]:
         """The statement that takes the lock under which positions are given, and its parameter."""
         return self.datastore.lock(f"append {self.events_table_name}")
@@ -99,10 +110,6 @@ class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicatio
         super()._create_table(curs)
 
     def _create_statements(self) -> list[Composed]:
-        triggers = (
-            ("row", "UPDATE OR DELETE", "ROW"),
-            ("table", "TRUNCATE", "STATEMENT"),
-        )
         return [
             self._format(
                 "CREATE TABLE IF NOT EXISTS {table} ("
@@ -119,10 +126,9 @@ class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicatio
             ),
             *(
                 self._format(
-                    f"CREATE OR REPLACE TRIGGER refuse_{name}_change BEFORE {operation} ON {{table}} "
-                    f"FOR EACH {each} EXECUTE FUNCTION {{refuse}}()"
+                    f"CREATE OR REPLACE TRIGGER {name} BEFORE {operation} ON {{table}} EXECUTE FUNCTION {{refuse}}()"
                 )
-                for name, operation, each in triggers
+                for name, operation in TRIGGERS.items()
             ),
             # In a function every statement sees what is committed by then, so that the last position is known once
             # the lock is had; it is given back after the commit can be seen. So no reader can skip a position.

@@ -26,7 +26,7 @@ from ..domain import (
 )
 from ..projections.postgres import PostgresTemporalStore
 from . import sqlite_storage
-from .postgres import PostgresApplicationRecorder, PostgresFactory
+from .postgres import TRIGGERS, PostgresApplicationRecorder, PostgresFactory
 from .postgres_datastore import PostgresDatastore
 from .storage import SCHEMA_VERSION, Address, JournalApplication, Storage
 
@@ -38,6 +38,7 @@ IDLE_TIMEOUT_S: Final = 60
 
 _PAGE_SIZE: Final = 1_000
 _IS_THERE: Final = "SELECT to_regclass(quote_ident(current_schema()) || '.muniment_journal') IS NOT NULL"
+_TRIGGERS: Final = "SELECT tgname::text FROM pg_trigger WHERE tgrelid = %s::regclass AND tgenabled <> 'D'"
 
 
 class PostgresStorage(Storage):
@@ -123,7 +124,9 @@ class PostgresStorage(Storage):
         return copied
 
     def problems(self) -> Iterator[str]:
-        return iter(())
+        enabled = {name for (name,) in self._datastore.fetch(_TRIGGERS, [self._recorder.table_name])}
+        for name in sorted(set(TRIGGERS) - enabled):
+            yield f"the trigger {name}, which refuses changes, is missing or disabled"
 
     def close(self, error: Exception | None = None) -> None:
         if error is not None:

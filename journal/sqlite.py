@@ -61,11 +61,16 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
             "state BLOB NOT NULL, "
             "UNIQUE (originator_id, originator_version))",
             *(
-                f"CREATE TRIGGER IF NOT EXISTS {table}_refuse_{operation.lower()} BEFORE {operation} ON {table} "
+                f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {operation} ON {table} "
                 f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-                for operation in ("UPDATE", "DELETE")
+                for name, operation in zip(self.trigger_names, ("UPDATE", "DELETE"), strict=True)
             ),
         ]
+
+    @property
+    def trigger_names(self) -> tuple[str, str]:
+        """The names of the triggers that refuse changes."""
+        return f"{self.events_table_name}_refuse_update", f"{self.events_table_name}_refuse_delete"
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Append events, all of them or none, and wake those who subscribed."""

@@ -82,7 +82,11 @@ class SQLiteStorage(Storage):
         with self._datastore.transaction(commit=False) as cursor:
             cursor.execute("PRAGMA integrity_check")
             found = [row[0] for row in cursor.fetchall()]
-        return iter([] if found == ["ok"] else found)
+            cursor.execute("SELECT name FROM sqlite_master WHERE type='trigger'")
+            triggers = {row[0] for row in cursor.fetchall()}
+        yield from (problem for problem in found if problem != "ok")
+        for name in sorted(set(self._recorder.trigger_names) - triggers):
+            yield f"the trigger {name}, which refuses changes, is missing"
 
     def close(self, error: Exception | None = None) -> None:
         if error is not None:

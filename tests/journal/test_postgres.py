@@ -124,6 +124,25 @@ def test_rows_are_never_changed_or_deleted(postgres_url: str, postgres: Server, 
         assert list(journal.read()) == before
 
 
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("DROP TRIGGER refuse_change ON {}", "refuse_change"),
+        ("ALTER TABLE {} DISABLE TRIGGER refuse_truncate", "refuse_truncate"),
+    ],
+)
+def test_a_trigger_that_is_gone_or_disabled_is_found(
+    postgres_url: str, postgres: Server, statement: str, name: str
+) -> None:
+    with Journal.open(postgres_url) as journal:
+        assert journal.verify().findings == ()
+        with postgres.connect() as connection:
+            connection.execute(SQL(statement).format(Identifier(schema_of(postgres_url), "stored_events")))
+        (finding,) = journal.verify().findings
+        assert finding.layer == "storage"
+        assert name in finding.problem
+
+
 def test_a_lock_that_somebody_keeps_is_waited_for_no_longer_than_asked(postgres_url: str, postgres: Server) -> None:
     with Journal.open(postgres_url, lock_timeout_s=0.1) as journal:
         recorder: Any = journal.application.recorder

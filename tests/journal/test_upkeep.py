@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -285,6 +286,17 @@ def test_an_honest_journal_verifies(commands: list[Command]) -> None:
         report = journal.verify()
         assert report.findings == ()
         assert report.events == journal.head()
+
+
+@pytest.mark.parametrize("name", ["stored_events_refuse_update", "stored_events_refuse_delete"])
+def test_a_trigger_that_is_gone(path: Path, name: str) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(f"DROP TRIGGER {name}")
+    connection.close()
+    with reopened(path) as journal:
+        (finding,) = journal.verify().findings
+        assert finding.layer == "storage"
+        assert name in finding.problem
 
 
 def test_a_flipped_row(path: Path) -> None:
