@@ -11,6 +11,9 @@ from typing import Final, TypeAlias
 POLL_INTERVAL_S: Final = 0.01
 """How often another process's commits are looked for, while somebody listens: 5 ms late on average."""
 
+RETRY_INTERVAL_S: Final = 0.2
+"""How long to wait before what failed is tried again."""
+
 
 class Stop:
     """Tells a thread to end: one that waits for a time, or for a file descriptor."""
@@ -28,9 +31,12 @@ class Stop:
         Returns:
             Whether to end.
         """
-        watched = [self._told] if descriptor is None else [self._told, descriptor]
-        readable, _, _ = select.select(watched, [], [], timeout_s)
-        return self._told in readable
+        # Not select.select, which knows no descriptors above 1 023.
+        watched = select.poll()
+        watched.register(self._told, select.POLLIN)
+        if descriptor is not None:
+            watched.register(descriptor, select.POLLIN)
+        return any(ready == self._told for ready, _ in watched.poll(timeout_s * 1_000))
 
     def close(self) -> None:
         """Give the descriptors back."""
@@ -46,13 +52,17 @@ def poll(counter: Callable[[], int]) -> Watch:
     """Watch a number that changes with every commit of another connection, every 10 ms."""
 
     def watch(announce: Callable[[], None], stop: Stop) -> None:
-        last = counter()
-        announce()
-        while not stop.wait(POLL_INTERVAL_S):
-            current = counter()
-            if current != last:
+        last = None
+        while True:
+            try:
+                current = counter()
+            except Exception:  # whatever it is, those who listen find it out when they read
+                current = None
+            if current is None or current != last:
                 last = current
                 announce()
+            if stop.wait(POLL_INTERVAL_S if current is not None else RETRY_INTERVAL_S):
+                return
 
     return watch
 

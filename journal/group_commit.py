@@ -6,12 +6,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from eventsourcing.persistence import AggregateRecorder, IntegrityError, OperationalError, StoredEvent
 
 MAX_EVENTS: Final = 1_000
 """How many events one transaction takes; more wait for the next."""
+
+
+MAX_GATHER_S: Final = 0.05
+"""How long whoever writes waits at most for others to queue up, however slow the disk is."""
 
 
 class Request:
@@ -26,7 +31,7 @@ class Request:
 
 
 class _Waiting(Request):
-    """A request whose caller waits for it."""
+    """A request whose caller waits for it, or writes for itself and others."""
 
     __slots__ = ("answered", "leads")
 
@@ -106,69 +111,36 @@ class GroupCommit:
                 affected.
             OperationalError: the storage failed; nothing was appended.
         """
-        request = None
-        with self._mutex:
-            if self._is_busy:
-                request = _Waiting(stored_events)
-                self._queue.append(request)
-                if len(self._queue) == self._awaited:
-                    self._awaited = 0
-                    self._gathered.release()
-            else:
-                self._is_busy = True
-                if self._last_callers > 1:
-                    request = _Waiting(stored_events)
-                    request.leads = True
-        if request is None:
-            # Alone: the shortest way. Whoever comes meanwhile is written for by the first of them.
-            try:
-                return self._recorder.insert_events(stored_events)
-            finally:
-                self._pass_on()
-        if not request.leads:
-            self._wait(request)
-        if request.leads:
-            self._gather()
-            self._lead(request)
-        return request.result()
-
-    def _wait(self, request: _Waiting) -> None:
+        request = _Waiting(stored_events)
         try:
-            request.answered.acquire()
-        except BaseException:
-            # Interrupted. What is queued is withdrawn; a lead that was given must be given on.
             with self._mutex:
-                if request in self._queue:
-                    self._queue.remove(request)
+                if self._is_busy:
+                    self._queue.append(request)
+                    if len(self._queue) == self._awaited:
+                        self._awaited = 0
+                        self._gathered.release()
+                else:
+                    # In this order: who is interrupted in between still gives the lead on.
+                    request.leads = True
+                    self._is_busy = True
+            if not request.leads:
+                request.answered.acquire()
+            if request.leads:
+                self._lead(request)
+        except BaseException:
+            # Interrupted, most likely while it waited. What is still queued is withdrawn.
+            with self._mutex, suppress(ValueError):
+                self._queue.remove(request)
+            raise
+        finally:
             if request.leads:
                 self._pass_on()
-            raise
-
-    def _gather(self) -> None:
-        """Give those who shared the last transaction the time to queue up."""
-        with self._mutex:
-            missing = self._last_callers - 1 - len(self._queue)
-            if missing <= 0:
-                return
-            self._awaited = self._last_callers - 1
-        try:
-            is_complete = self._gathered.acquire(timeout=self._last_took_s)
-        except BaseException:
-            self._give_up_gathering()
-            self._pass_on()
-            raise
-        if not is_complete:
-            self._give_up_gathering()
-
-    def _give_up_gathering(self) -> None:
-        with self._mutex:
-            if not self._awaited:
-                # The last of them came at the same moment.
-                self._gathered.acquire()
-            self._awaited = 0
+        return request.result()
 
     def _lead(self, request: _Waiting) -> None:
         """Write for this caller and for those who wait."""
+        if self._last_callers > 1:
+            self._gather()
         batch = [request]
         with self._mutex:
             size = len(request.events)
@@ -176,8 +148,11 @@ class GroupCommit:
                 size += len(self._queue[0].events)
                 batch.append(self._queue.popleft())
         started = time.monotonic()
+        # Who fails does not make the next one wait for those who shared the failure.
+        self._last_callers = 1
         try:
             write_together(self._recorder, batch)
+            self._last_callers = len(batch)
         except BaseException as interruption:
             for other in (each for each in batch[1:] if each.positions is None):
                 other.error = OperationalError(
@@ -185,11 +160,23 @@ class GroupCommit:
                 )
             request.error = interruption
         finally:
-            self._last_callers = len(batch)
             self._last_took_s = time.monotonic() - started
             for other in batch[1:]:
                 other.answered.release()
-            self._pass_on()
+
+    def _gather(self) -> None:
+        """Give those who shared the last transaction the time to queue up."""
+        with self._mutex:
+            if len(self._queue) >= self._last_callers - 1:
+                return
+            self._awaited = self._last_callers - 1
+        try:
+            self._gathered.acquire(timeout=min(self._last_took_s, MAX_GATHER_S))
+        finally:
+            with self._mutex:
+                self._awaited = 0
+                # The last of them may have come at the very moment of giving up.
+                self._gathered.acquire(blocking=False)
 
     def _pass_on(self) -> None:
         """Let the next caller lead, if one waits."""

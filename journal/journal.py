@@ -26,6 +26,7 @@ from ..projections import (
     IdempotencyView,
     OwnersProjection,
     Progress,
+    Projection,
     Projector,
     RebuildReport,
     TimelineProjection,
@@ -69,16 +70,11 @@ class Journal(Projections):
         self.application = application = storage.application
         self._context = ContextHolder()
         self._running: WeakSet[Following | Projecting] = WeakSet()
-        self._projections = (
-            OwnersProjection(),
-            WitnessesProjection(),
-            TimelineProjection(),
-            IdempotencyProjection(),
-        )
+        self._is_closed = False
         # Who may only read cannot keep the stored tables caught up, and has tables elsewhere.
         self._scratch = ScratchTables() if storage.is_read_only else None
         self._store = store = self._scratch or storage.tables
-        self._projector = Projector(store, self._projections, self)
+        self._projector = Projector(store, _projections(), self)
         super().__init__(self, store, self._projector)
         idempotency_keys = IdempotencyView(store, self._projector)
         self.planner = Planner(application, str(storage.address), clock, self._context, idempotency_keys)
@@ -142,11 +138,12 @@ class Journal(Projections):
 
     def close(self) -> None:
         """Close the journal, and what follows or projects it. Whatever is asked of it then raises ``JournalClosed``."""
+        self._is_closed = True
         for each in list(self._running):
             each.stop()
         self._storage.close(JournalClosed(self.url))
         if self._scratch is not None:
-            self._scratch.close()
+            self._scratch.close(JournalClosed(self.url))
 
     def __enter__(self) -> Self:
         return self
@@ -277,7 +274,13 @@ class Journal(Projections):
             limit = None if limit is None else limit - page
 
     def read_stream(
-        self, stream: str, after: int = 0, *, newest_first: bool = False, limit: int | None = None
+        self,
+        stream: str,
+        after: int = 0,
+        *,
+        newest_first: bool = False,
+        limit: int | None = None,
+        through: int | None = None,
     ) -> Iterator[RecordedEvent]:
         """Read one stream's records, by version.
 
@@ -286,15 +289,17 @@ class Journal(Projections):
             after: only those behind this version.
             newest_first: whether to begin with the last.
             limit: at most so many.
+            through: none behind this position of the journal.
 
         Raises:
             UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
             InvalidArgument: a number is negative, or too large for any journal.
         """
-        _checked(after=after, limit=limit)
+        _checked(after=after, limit=limit, through=through)
         text("stream", stream)
         for stored in self.application.recorder.select_events(stream, gt=after, desc=newest_first, limit=limit):
-            yield self.application.mapper.to_domain_event(stored)
+            if through is None or stored.id <= through:
+                yield self.application.mapper.to_domain_event(stored)
 
     def follow(self, after: int = 0, types: Collection[str] = ()) -> Following:
         """Yield records as they are committed, by this process or another, beginning with those that are there.
@@ -312,7 +317,7 @@ class Journal(Projections):
         """
         self.head()  # so that a closed journal says so here, and not in the thread that reads
         following = Following(self.application.recorder, self.application.mapper, after, types)
-        self._running.add(following)
+        self._keep(following)
         return following
 
     def project(self) -> Projecting:
@@ -324,7 +329,7 @@ class Journal(Projections):
         """
         self.head()  # so that a closed journal says so here, and not in the thread
         projecting = Projecting(self._projector, self.head, self.application.recorder.changes)
-        self._running.add(projecting)
+        self._keep(projecting)
         return projecting
 
     def catch_up(self, progress: Progress | None = None) -> int:
@@ -366,7 +371,7 @@ class Journal(Projections):
         Returns:
             What was found, each with its layer and position.
         """
-        return verify(self._storage, self._projections, progress)
+        return verify(self._storage, _projections(), progress)
 
     def backup(self, path: str | Path) -> int:
         """Copy the journal to a file while it is in use, as it is at one moment, and check the copy.
@@ -408,8 +413,20 @@ class Journal(Projections):
         """
         return self._storage.import_events(from_lines(lines))
 
+    def _keep(self, running: Following | Projecting) -> None:
+        """Have it stopped when the journal is closed, which may be happening now."""
+        self._running.add(running)
+        if self._is_closed:
+            running.stop()
+            raise JournalClosed(self.url)
+
     def __repr__(self) -> str:
         return f"<Journal {self.url}>"
+
+
+def _projections() -> tuple[Projection, ...]:
+    """Every projection, made anew: some remember where they stand, and are for one projector."""
+    return OwnersProjection(), WitnessesProjection(), TimelineProjection(), IdempotencyProjection()
 
 
 def _checked(**numbers: int | None) -> None:

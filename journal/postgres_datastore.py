@@ -13,12 +13,13 @@ from psycopg.rows import DictRow, tuple_row
 from psycopg.sql import SQL, Identifier
 from psycopg.types.composite import CompositeInfo, register_composite
 
-from .changes import Stop, Watch
+from .changes import RETRY_INTERVAL_S, Stop, Watch
 
-RETRY_INTERVAL_S: Final = 0.2
-"""How long to wait before a lost server is asked again."""
+_WATCH_INTERVAL_S: Final = 5.0
+"""How often those who listen look all the same, lest a connection that died in silence keeps them waiting."""
 
-_WATCH_INTERVAL_S: Final = 60.0
+_RECONNECT_TIMEOUT_S: Final = 1.0
+"""How long the pool tries to replace a connection by itself, waiting longer each time; then whoever needs one does."""
 
 
 def library_error(error: persistence.PersistenceError) -> Exception:
@@ -61,6 +62,7 @@ class PostgresDatastore(library.PostgresDatastore):
         self._synchronous = synchronous
         self.translate_error: Callable[[persistence.PersistenceError], Exception] = library_error
         super().__init__(**settings)
+        self.pool.reconnect_timeout = _RECONNECT_TIMEOUT_S
         self.pool.kwargs = {**self.pool.kwargs, **(conninfo or {})}  # type: ignore[dict-item]
 
     def after_connect_func(self) -> Callable[[psycopg.Connection[Any]], None]:
@@ -145,6 +147,10 @@ class PostgresDatastore(library.PostgresDatastore):
         with self.get_connection() as connection, connection.cursor(binary=True, row_factory=tuple_row) as cursor:
             return cursor.execute(statement.encode(), parameters, prepare=True).fetchall()
 
+    def set_idle_timeout(self, cursor: psycopg.Cursor[Any], timeout_s: float) -> None:
+        """Say how long the transaction at hand may do nothing; 0: as long as it likes, if it holds nobody up."""
+        cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, true)", [f"{timeout_s}s"])
+
     def lock(self, purpose: str) -> tuple[str, int]:
         """The statement that takes a lock of this schema until the transaction ends, and its parameter.
 
@@ -178,8 +184,8 @@ class PostgresDatastore(library.PostgresDatastore):
             # For what was committed before.
             announce()
             while not stop.wait(_WATCH_INTERVAL_S, connection.fileno()):
-                if list(connection.notifies(timeout=0)):
-                    announce()
+                list(connection.notifies(timeout=0))
+                announce()
         return True
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, cast
@@ -93,6 +92,8 @@ class PostgresStorage(Storage):
         events = iter(events)
         imported = 0
         with self._datastore.transaction(commit=True) as cursor:
+            # How fast the lines come is the caller's choice.
+            self._datastore.set_idle_timeout(cursor, 0)
             statement, key = self._recorder.append_lock()
             cursor.execute(statement.encode(), [key])
             if self._recorder.max_notification_id():
@@ -107,21 +108,24 @@ class PostgresStorage(Storage):
         """Write the events to a journal in an SQLite file, whose tables are made anew when they are read."""
         sqlite_storage.require_free(path)
         head = self._recorder.max_notification_id() or 0
-        copy = sqlite_storage.open_storage(
-            Address(self.address.url, path), create=True, lock_timeout_s=0, synchronous="FULL", read_only=False
-        )
         try:
-            copied = copy.import_events(self._events(head))
-            problems = list(copy.problems())
+            copied, problems = self._copy(path, head)
         except BaseException:
-            copy.close()
-            with suppress(OSError):
-                path.unlink()
+            sqlite_storage.remove(path)
             raise
-        copy.close()
         if problems:
             raise JournalUnavailable(str(path), f"the copy is damaged: {problems[0]}")
+        # Nobody else takes turns on the copy.
+        path.with_name(f"{path.name}-turns").unlink(missing_ok=True)
         return copied
+
+    def _copy(self, path: Path, head: int) -> tuple[int, list[str]]:
+        address = Address(self.address.url, path)
+        copy = sqlite_storage.open_storage(address, create=True, lock_timeout_s=0, synchronous="FULL", read_only=False)
+        try:
+            return copy.import_events(self._events(head)), list(copy.problems())
+        finally:
+            copy.close()
 
     def problems(self) -> Iterator[str]:
         enabled = {name for (name,) in self._datastore.fetch(_TRIGGERS, [self._recorder.table_name])}

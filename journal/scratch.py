@@ -23,9 +23,12 @@ class ScratchTables(SQLiteTemporalStore):
         except OSError as error:
             raise JournalUnavailable(error.filename or "temporary files", error.strerror or str(error)) from error
         self._scratch = SQLiteDatastore(str(Path(self._folder.name) / "tables.db"), synchronous="OFF")
+        self._scratch.translate_error = lambda error: JournalUnavailable(self._folder.name, str(error))
         super().__init__(self._scratch)
 
-    def close(self) -> None:
-        """Delete the file."""
+    def close(self, error: Exception | None = None) -> None:
+        """Delete the file; whatever is asked afterwards raises the error."""
+        if error is not None:
+            self._scratch.translate_error = lambda _: error
         self._scratch.close()
         self._folder.cleanup()

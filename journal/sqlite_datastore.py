@@ -137,7 +137,8 @@ class SQLiteDatastore(library.SQLiteDatastore):
 
     def give_back(self, reader: sqlite3.Connection) -> None:
         """Keep a reader for the next one who reads."""
-        if self._closed:
+        if self._closed or _is_immutable(reader):
+            # One that takes the file for unchangeable would never see what changes after all.
             reader.close()
         else:
             self._idle_readers.append(reader)
@@ -168,6 +169,9 @@ class SQLiteDatastore(library.SQLiteDatastore):
         """A number that changes whenever another connection commits."""
         # It is a connection's own view, so it has to be the same connection every time.
         with self._watch_lock:
+            if self._watching is not None and _is_immutable(self._watching):
+                self._watching.close()
+                self._watching = None
             if self._watching is None:
                 self._watching = self._connect()
             return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
@@ -207,15 +211,28 @@ class SQLiteDatastore(library.SQLiteDatastore):
             if Path(f"{self.db_name}-wal").exists():
                 raise
             # There is no write-ahead log, and no permission to make one: the file alone is the database.
-            return self._connect_to(f"{file}?mode=ro&immutable=1")
+            return self._connect_to(f"{file}?mode=ro&immutable=1", factory=_ImmutableConnection)
         return connection
 
-    def _connect_to(self, name: str) -> sqlite3.Connection:
+    def _connect_to(self, name: str, factory: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            name, timeout=self.lock_timeout, isolation_level=None, check_same_thread=False, uri=True
+            name,
+            timeout=self.lock_timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            uri=True,
+            factory=factory,
         )
         connection.row_factory = sqlite3.Row
         return connection
+
+
+class _ImmutableConnection(sqlite3.Connection):
+    """A connection that takes its file for one that nobody changes."""
+
+
+def _is_immutable(connection: sqlite3.Connection) -> bool:
+    return isinstance(connection, _ImmutableConnection)
 
 
 class _Writing:

@@ -71,8 +71,7 @@ class SQLiteStorage(Storage):
         try:
             problems, head = self._copy(path)
         except BaseException:
-            with suppress(OSError):
-                path.unlink()
+            remove(path)
             raise
         if problems != ["ok"]:
             raise JournalUnavailable(str(path), f"the copy is damaged: {problems[0]}")
@@ -143,6 +142,13 @@ def require_free(path: Path) -> None:
             raise JournalNotEmpty(str(path))
     except OSError as error:
         raise JournalUnavailable(str(path), error.strerror or str(error)) from error
+
+
+def remove(path: Path) -> None:
+    """Remove a database that was just made, with the files beside it, as far as that is permitted."""
+    for suffix in ("", "-wal", "-shm", "-turns"):
+        with suppress(OSError):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _inspect(path: Path, *, create: bool, lock_timeout_s: float) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import quote, unquote
 
 from eventsourcing.application import Application
 from eventsourcing.persistence import BaseInfrastructureFactory, InfrastructureFactory, StoredEvent
@@ -28,7 +29,10 @@ _MEMORY_URL = "memory://"
 _SQLITE_PREFIX = "sqlite:///"
 _POSTGRES_PREFIXES = ("postgresql://", "postgres://")
 _DEFAULT_SCHEMA = "muniment"
+_MAX_SCHEMA_BYTES: Final = 63
 _HIDDEN = "***"
+_SECRETS = ("password", "sslpassword")
+_UNENCODED = re.compile(r"#|%(?![0-9a-fA-F]{2})")
 _URLS = "sqlite:///relative.db, sqlite:////absolute.db, memory:// or postgresql://user@host/database"
 
 
@@ -45,7 +49,7 @@ class Address:
 
     url: str
     path: Path | None = None
-    server: str | None = None
+    server: str | None = field(default=None, repr=False)
     schema: str = ""
 
     @classmethod
@@ -63,34 +67,42 @@ class Address:
             return cls._parse_server(url)
         name = url.removeprefix(_SQLITE_PREFIX)
         if name == url or not name or "\0" in name or name == ":memory:":
-            raise InvalidArgument("url", f"must be {_URLS}, not {url!r}")
+            # Whatever it is, it may hold a password.
+            given = repr(url) if "@" not in url else f"one that begins with {url.partition(':')[0]!r}"
+            raise InvalidArgument("url", f"must be {_URLS}, not {given}")
         return cls(url, Path(name).absolute())
 
     @classmethod
     def _parse_server(cls, url: str) -> Address:
-        try:
-            parts = urlsplit(url)
-        except ValueError as error:
-            raise InvalidArgument("url", f"must be {_URLS}: {error}") from error
-        parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
+        _, _, rest = url.partition("://")
+        place, _, query = rest.partition("?")
+        authority, _, database = place.partition("/")
+        if _UNENCODED.search(rest) or "@" in database or "@" in query:
+            # The URL is not shown: where its password ends is just what is not clear.
+            raise InvalidArgument("url", "must have each of @ / ? # % in its user name and password percent-encoded")
+        parameters = dict(each.partition("=")[::2] for each in query.split("&") if each)
         # The client library knows no such parameter; other programs that take such URLs call it that too.
-        schema = parameters.pop("schema", _DEFAULT_SCHEMA)
-        if not schema or len(schema.encode()) > 63 or "\0" in schema:
-            raise InvalidArgument("url", f"names a schema of 1 to 63 bytes, not {schema!r}")
-        login, at, host = parts.netloc.rpartition("@")
+        schema = unquote(parameters.pop("schema", _DEFAULT_SCHEMA))
+        if not schema or len(schema.encode()) > _MAX_SCHEMA_BYTES or "\0" in schema:
+            raise InvalidArgument("url", f"names a schema of 1 to {_MAX_SCHEMA_BYTES} bytes, not {schema!r}")
+        login, at, host = authority.rpartition("@")
         user, colon, _ = login.partition(":")
-        server = f"postgresql://{parts.netloc}{parts.path}?{urlencode(parameters, quote_via=quote)}"
-        if "password" in parameters:
-            parameters["password"] = _HIDDEN
+        shown = {name: _HIDDEN if name in _SECRETS else value for name, value in parameters.items()}
         if schema != _DEFAULT_SCHEMA:
-            parameters["schema"] = schema
-        shown = f"postgresql://{user}{colon and f':{_HIDDEN}'}{at}{host}{parts.path}"
-        if parameters:
-            shown += f"?{urlencode(parameters, quote_via=quote, safe='*/')}"
-        return cls(shown, None, server, schema)
+            shown["schema"] = quote(schema)
+        return cls(
+            url=_join(f"{user}{colon and f':{_HIDDEN}'}{at}{host}", database, shown),
+            server=_join(authority, database, parameters),
+            schema=schema,
+        )
 
     def __str__(self) -> str:
         return self.url if self.path is None else str(self.path)
+
+
+def _join(authority: str, database: str, parameters: Mapping[str, str]) -> str:
+    query = "&".join(f"{name}={value}" for name, value in parameters.items())
+    return f"postgresql://{authority}/{database}{query and f'?{query}'}"
 
 
 class JournalApplication(Application[str]):

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from ..domain import Event, InvalidIdentifier, RecordedEvent
+from ..domain import Event, InvalidIdentifier, RecordedEvent, text
 from ..domain.session import SessionState, session_of
 
 LockT = TypeVar("LockT")
@@ -41,7 +41,7 @@ class Stream(Generic[LockT]):
     __slots__ = ("is_recent", "lock", "name", "recorded_at", "state", "version")
 
     def __init__(self, name: str, lock: LockT) -> None:
-        kind, _, identity = name.partition("-")
+        kind, _, identity = text("stream", name).partition("-")
         if kind not in _STATES:
             raise InvalidIdentifier("stream", f"must begin with one of {', '.join(sorted(_STATES))}, not {name!r}")
         self.name = name

@@ -47,13 +47,16 @@ def verify(storage: Storage, projections: tuple[Projection, ...], progress: Prog
     """Check everything that can be checked without a second opinion; nothing is written to the journal."""
     try:
         findings = [Finding("storage", None, problem) for problem in storage.problems()]
+        # Asked before the head: tables that are in use are caught up meanwhile, and never past it.
+        present = storage.tables.table_names()
+        positions = storage.tables.positions() if TRACKING in present else {}
         head = storage.application.recorder.max_notification_id() or 0
         past = _Past(storage.application, head, progress)
         findings += past.check()
     except JournalError as error:
         return VerificationReport(0, (Finding("storage", None, str(error)),))
     if past.is_readable:
-        findings += _tables(past, storage.tables, projections)
+        findings += _tables(past, storage.tables, present, positions, projections)
     else:
         findings.append(Finding("table", None, "not checked: the events cannot all be read"))
     return VerificationReport(past.count, tuple(findings))
@@ -166,11 +169,15 @@ _ENDINGS = (
 )
 
 
-def _tables(past: _Past, store: TemporalStore, projections: tuple[Projection, ...]) -> Iterator[Finding]:
+def _tables(
+    past: _Past,
+    store: TemporalStore,
+    present: set[str],
+    positions: dict[str, int],
+    projections: tuple[Projection, ...],
+) -> Iterator[Finding]:
     """Fold the events into fresh tables elsewhere, and compare them with the stored ones, row by row."""
     head = past.head()
-    present = store.table_names()
-    positions = store.positions() if TRACKING in present else {}
     fresh = ScratchTables()
     try:
         projector = Projector(fresh, projections, past)

@@ -127,11 +127,13 @@ _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], list[_Entry]]]] = {
 class Events(Protocol):
     """Where the trail reads the events."""
 
-    def read(self, after: int = 0) -> Iterator[RecordedEvent]:
+    def read(self, after: int = 0, limit: int | None = None) -> Iterator[RecordedEvent]:
         """Decode records of all streams, from the one behind a position."""
 
-    def read_stream(self, stream: str, *, newest_first: bool = False) -> Iterator[RecordedEvent]:
-        """Decode one stream's records."""
+    def read_stream(
+        self, stream: str, *, newest_first: bool = False, through: int | None = None
+    ) -> Iterator[RecordedEvent]:
+        """Decode one stream's records, up to a position."""
 
 
 class AuditView:
@@ -165,14 +167,16 @@ class AuditView:
         return list(islice(found, None if limit is None else min(limit, sys.maxsize)))
 
     def _all(self, after: int) -> Iterator[RecordedEvent]:
-        last = self._position
-        return takewhile(lambda record: last is None or record.position <= last, self._source.read(after))
+        # Positions are without gaps, so it is known how many there are; what comes later is not even decoded.
+        limit = None if self._position is None else max(0, self._position - after)
+        return self._source.read(after, limit)
 
     def _of_session(self, session_id: str, after: int) -> Iterator[RecordedEvent]:
         # From the end, so that who asks for what is new reads only that.
-        newest_first = self._source.read_stream(f"session-{session_id}", newest_first=True)
+        stream = f"session-{session_id}"
+        newest_first = self._source.read_stream(stream, newest_first=True, through=self._position)
         behind = list(takewhile(lambda record: record.position > after, newest_first))
-        return (record for record in reversed(behind) if self._position is None or record.position <= self._position)
+        return iter(behind[::-1])
 
 
 def audit_records(record: RecordedEvent) -> list[AuditRecord]:

@@ -100,6 +100,7 @@ class Projector:
         self._lock = threading.Lock()
         self._reached = 0
         self._stopped: dict[str, ProjectionStopped] = {}
+        self._may_rebuild = True
         store.create_missing({each.tracking_name: each.tables for each in self._projections})
 
     def catch_up(self, projection: str, through: int | None = None) -> int:
@@ -133,10 +134,12 @@ class Projector:
         with self._lock, collector_paused():
             if self._reached < goal and self._is_far_behind(goal):
                 # If a record cannot be digested, what comes before it is still to be had, batch by batch.
+                self._may_rebuild = False
                 with suppress(JournalError, IntegrityError, DataError):
                     self._reached, _ = self._rebuild(progress, compare=False)
+                    self._may_rebuild = True
             while self._reached < goal:
-                self._reached = self._advance(goal)
+                self._reached = self._advance(goal, self._stopped)
                 if progress is not None:
                     progress(self._reached, goal)
 
@@ -156,35 +159,47 @@ class Projector:
         """
         started = time.monotonic()
         with self._lock, collector_paused():
-            self._stopped.clear()
             rebuilt, differences = self._rebuild(progress, compare=True)
+            self._reached = rebuilt
+            self._stopped.clear()
+            self._may_rebuild = True
         return RebuildReport(rebuilt, time.monotonic() - started, differences)
 
     def _is_far_behind(self, goal: int) -> bool:
-        if self._stopped or goal < FAR_BEHIND:
+        if self._stopped or not self._may_rebuild or goal < FAR_BEHIND:
             return False
         positions = self._store.positions()
         return min(positions.get(each.tracking_name, 0) for each in self._projections) < goal // 2
 
     def _rebuild(self, progress: Progress | None, *, compare: bool) -> tuple[int, Differences]:
         rebuilt = 0
+        if compare:
+            self._catch_all_up(self._source.head())
         with self._store.rebuild() as rebuild:
             while True:
                 head = self._source.head()
-                if compare:
-                    while self._reached < head:
-                        self._reached = self._advance(head)
-                    for stopped in self._stopped.values():
-                        raise stopped
                 while rebuilt < head:
                     rebuilt = self._rebuild_batch(rebuild, rebuilt)
                     if progress is not None:
                         progress(rebuilt, head)
+                if compare:
+                    # What is compared has to have come as far.
+                    self._catch_all_up(rebuilt)
                 # Another process may have moved the live tables on since the head was read.
                 positions = {each.tracking_name: rebuilt for each in self._projections}
                 differences = rebuild.finish(positions, compare=compare)
                 if differences is not None:
                     return rebuilt, differences
+
+    def _catch_all_up(self, goal: int) -> None:
+        """Catch up, with the projections that are stopped, which may get on by now.
+
+        One that does not is left where it is: what is in its way may be a row of the table that is being replaced.
+        """
+        stopped: dict[str, ProjectionStopped] = {}
+        reached = min(self._store.positions().get(each.tracking_name, 0) for each in self._projections)
+        while reached < goal:
+            reached = self._advance(goal, stopped)
 
     def _rebuild_batch(self, rebuild: Rebuild, after: int) -> int:
         records = list(self._source.read(after, self._batch_size))
@@ -195,9 +210,9 @@ class Projector:
             rebuild.take(changes)
         return records[-1].position
 
-    def _advance(self, goal: int) -> int:
+    def _advance(self, goal: int, stopped: dict[str, ProjectionStopped]) -> int:
         """Write one batch; return the position that every projection has reached or stopped before."""
-        active = [each for each in self._projections if each.name not in self._stopped]
+        active = [each for each in self._projections if each.name not in stopped]
         if not active:
             return goal
         positions = self._store.positions()
@@ -206,43 +221,51 @@ class Projector:
         reached = records[-1].position if records else start
         if records:
             try:
-                self._feed(active, records)
+                self._feed(active, records, stopped)
             except (IntegrityError, DataError):
                 # One of them met a row that it cannot write; each alone tells whose it is, and where.
                 for projection in active:
-                    self._feed_alone(projection, records)
+                    self._feed_alone(projection, records, stopped)
         if failure is not None and reached < goal:
             raise failure
         return reached
 
-    def _feed(self, projections: Iterable[Projection], records: Sequence[RecordedEvent]) -> None:
+    def _feed(
+        self, projections: Iterable[Projection], records: Sequence[RecordedEvent], stopped: dict[str, ProjectionStopped]
+    ) -> None:
+        found: dict[str, ProjectionStopped] = {}
         with self._store.write() as writer:
             # Asked again inside the transaction: another process may have written this batch meanwhile.
             positions = writer.positions()
             for projection in projections:
                 position = positions.get(projection.tracking_name, 0)
                 pending = [record for record in records if record.position > position]
-                changes, stopped = _changes(projection, pending, writer.current)
-                if stopped is not None:
-                    self._stopped[projection.name] = stopped
-                reached = stopped.position - 1 if stopped is not None else records[-1].position
+                changes, error = _changes(projection, pending, writer.current)
+                reached = records[-1].position
+                if error is not None:
+                    found[projection.name] = error
+                    reached = error.position - 1
                 if reached > position:
                     writer.apply(changes)
                     writer.track(projection.tracking_name, reached)
+        # Only now is what came before the stop there to stay.
+        stopped.update(found)
 
-    def _feed_alone(self, projection: Projection, records: Sequence[RecordedEvent]) -> None:
+    def _feed_alone(
+        self, projection: Projection, records: Sequence[RecordedEvent], stopped: dict[str, ProjectionStopped]
+    ) -> None:
         """Feed one projection; stop it before the first record whose rows cannot be written."""
-        if projection.name in self._stopped:
+        if projection.name in stopped:
             return
         try:
-            self._feed([projection], records)
+            self._feed([projection], records, stopped)
         except (IntegrityError, DataError) as error:
             if len(records) > 1:
                 middle = len(records) // 2
-                self._feed_alone(projection, records[:middle])
-                self._feed_alone(projection, records[middle:])
+                self._feed_alone(projection, records[:middle], stopped)
+                self._feed_alone(projection, records[middle:], stopped)
             else:
-                self._stopped[projection.name] = _stopped(projection, records[0], error)
+                stopped[projection.name] = _stopped(projection, records[0], error)
 
 
 def _changes(

@@ -16,7 +16,7 @@ REBUILD: Final = "__rebuild_"
 MAX_OPENED: Final = 500_000
 """How many rows of a rebuild wait in memory for their end; about 200 bytes each."""
 
-_MAX_FINISHED: Final = 50_000
+MAX_FINISHED: Final = 50_000
 """How many rows of a rebuild that have ended are written together."""
 
 _PAGE_SIZE: Final = 1_000
@@ -57,10 +57,20 @@ class TableWriter(ABC):
                 folding = foldings[change.table] = Folding(change.table)
             folding.take(position, change)
         for folding in foldings.values():
-            closed, rows = folding.drain()
-            name = folding.table.physical_name
-            self.close_rows(folding.table, name, closed)
-            self.insert_rows(folding.table, name, rows)
+            self.write(folding, folding.table.physical_name)
+
+    def write(self, folding: Folding, name: str, *, opened: bool = True) -> None:
+        """Write what was folded to a table, in the order of its keys.
+
+        Args:
+            folding: what was folded.
+            name: the table's name in the database.
+            opened: whether to write rows that have not ended.
+        """
+        closed, rows = folding.drain(opened=opened)
+        self.close_rows(folding.table, name, closed)
+        # In the order of their keys, rows meet the pages that they belong on one after the other.
+        self.insert_rows(folding.table, name, sorted(rows, key=itemgetter(slice(len(folding.table.key)))))
 
     def track(self, projection: str, position: int) -> None:
         """Record how far a projection has come."""
@@ -138,14 +148,10 @@ class Rebuild(ABC):
         foldings = self._foldings
         for position, change in changes:
             foldings[change.table].take(position, change)
-        if sum(folding.opened for folding in foldings.values()) > MAX_OPENED:
+        is_full = sum(folding.opened for folding in foldings.values()) > MAX_OPENED
+        if is_full or sum(folding.finished for folding in foldings.values()) > MAX_FINISHED:
             with self._write() as writer:
-                self._flush(writer)
-        elif sum(folding.finished for folding in foldings.values()) > _MAX_FINISHED:
-            with self._write() as writer:
-                for table, folding in foldings.items():
-                    rows = _by_key(table, folding.drain_finished())
-                    writer.insert_rows(table, table.physical_name + self._suffix, rows)
+                self._flush(writer, opened=is_full)
 
     @abstractmethod
     def finish(self, positions: Mapping[str, int], *, compare: bool) -> Differences | None:
@@ -163,18 +169,15 @@ class Rebuild(ABC):
     def _write(self) -> AbstractContextManager[TableWriter]:
         """The transaction that what was taken in is written in."""
 
-    def _flush(self, writer: TableWriter) -> None:
+    def _flush(self, writer: TableWriter, *, opened: bool) -> None:
         for table, folding in self._foldings.items():
-            closed, rows = folding.drain()
-            name = table.physical_name + self._suffix
-            writer.close_rows(table, name, closed)
-            writer.insert_rows(table, name, _by_key(table, rows))
+            writer.write(folding, table.physical_name + self._suffix, opened=opened)
 
     def _swap(self, writer: TableWriter, positions: Mapping[str, int], *, compare: bool) -> Differences | None:
         current = writer.positions()
         if any(current.get(name, 0) > position for name, position in positions.items()):
             return None
-        self._flush(writer)
+        self._flush(writer, opened=True)
         differences: Differences = {}
         for table in self._foldings:
             live, rebuilt = table.physical_name, table.physical_name + self._suffix
@@ -190,11 +193,6 @@ class Rebuild(ABC):
             if name.startswith("projection_") and name not in needed and REBUILD not in name:
                 writer.run(f"DROP TABLE {name}")
         return differences
-
-
-def _by_key(table: TemporalTable, rows: list[Row]) -> list[Row]:
-    """In the order of their keys, rows meet the pages that they belong on one after the other."""
-    return sorted(rows, key=itemgetter(slice(len(table.key))))
 
 
 class TemporalStore(ABC):

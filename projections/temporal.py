@@ -117,23 +117,23 @@ class Folding:
         opened = self._opened.get(key)
         return None if opened is None else (*key, *opened[0], opened[1])
 
-    def drain_finished(self) -> list[Row]:
-        """Hand over the rows that have ended; those that were opened wait on."""
-        finished, self._finished = self._finished, []
-        return finished
+    def drain(self, *, opened: bool) -> tuple[list[tuple[int, tuple[Value, ...]]], list[Row]]:
+        """Hand over what is to be written: first the rows to close, then those to add.
 
-    def drain(self) -> tuple[list[tuple[int, tuple[Value, ...]]], list[Row]]:
-        """Hand everything over, and begin a new run.
+        Args:
+            opened: whether rows that have not ended are handed over too, and a new run begins; otherwise they wait on.
 
         Returns:
             Where which keys' rows that stood before have to be closed, and the rows to write.
         """
-        opened = [(*key, *value, since, FOREVER) for key, (value, since) in self._opened.items()]
         closed, self._closed = self._closed, []
-        self._opened.clear()
-        self._touched.clear()
-        self._is_closing = True
-        return closed, self.drain_finished() + opened
+        rows, self._finished = self._finished, []
+        if opened:
+            rows += [(*key, *value, since, FOREVER) for key, (value, since) in self._opened.items()]
+            self._opened.clear()
+            self._touched.clear()
+            self._is_closing = True
+        return closed, rows
 
     @property
     def opened(self) -> int:

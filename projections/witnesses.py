@@ -96,8 +96,9 @@ class WitnessesView(TableMapping[tuple[str, int], WitnessRow]):
 
     def to_columns(self, key: object) -> tuple[Value, ...] | None:
         """A key is a session id and a witness id."""
-        if isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], str) and isinstance(key[1], int):
-            return key
+        match key:
+            case (str(session_id), int(witness_id)) if not isinstance(witness_id, bool):
+                return session_id, witness_id
         return None
 
     def to_item(self, row: Row) -> tuple[tuple[str, int], WitnessRow]:
@@ -109,4 +110,4 @@ class WitnessesView(TableMapping[tuple[str, int], WitnessRow]):
     def of_session(self, session_id: str) -> dict[int, WitnessRow]:
         """One session's witnesses, by witness id."""
         rows = self._select({"session_id": session_id})
-        return {key[1]: row for key, row in map(self.to_item, rows)}
+        return {key[1]: row for key, row in map(self._read, rows)}

@@ -76,6 +76,12 @@ def postgres_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture
+def another_postgres_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A second place in PostgreSQL."""
+    yield from _place("postgres", request, tmp_path)
+
+
+@pytest.fixture
 def journal(url: str, clock: Clock) -> Iterator[Journal]:
     """An empty journal, on every engine."""
     with Journal.open(url, clock=clock) as opened:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -233,3 +235,56 @@ def test_one_who_is_left_alone_waits_once_and_no_longer_than_the_last_write(reco
     assert not group._is_busy
     assert slow.writes[-3:] == [1, 1, 1]
     assert group._gathered.locked()
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+from muniment.journal.group_commit import GroupCommit
+from eventsourcing.persistence import OperationalError
+
+class Recorder:
+    def insert_events(self, events):
+        time.sleep(0.002)
+        return list(range(len(events)))
+
+group, written, stop = GroupCommit(Recorder()), [0, 0], threading.Event()
+
+def write(number):
+    while not stop.is_set():
+        try:
+            group.insert_events([number])
+            written[number] += 1
+        except OperationalError:
+            pass
+
+def interrupt():
+    while not stop.wait(0.05):
+        os.kill(os.getpid(), signal.SIGINT)
+
+writers = [threading.Thread(target=write, args=(number,), daemon=True) for number in (0, 1)]
+for each in writers:
+    each.start()
+interrupter = threading.Thread(target=interrupt)
+interrupts, end = 0, time.monotonic() + 3
+interrupter.start()
+while time.monotonic() < end:
+    try:
+        while time.monotonic() < end:
+            group.insert_events([2])
+    except KeyboardInterrupt:
+        interrupts += 1
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+stop.set()
+interrupter.join()
+for each in writers:
+    each.join(10)
+print(interrupts, min(written), any(each.is_alive() for each in writers))
+"""
+
+
+def test_interrupts_leave_nobody_waiting() -> None:
+    run = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=True)
+    interrupts, written, is_anybody_waiting = run.stdout.split()
+    assert int(interrupts) > 10
+    assert int(written) > 100
+    assert is_anybody_waiting == "False"

@@ -23,6 +23,7 @@ from muniment.domain import (
     NotAJournal,
 )
 from muniment.journal import Journal
+from muniment.journal.storage import Address
 from psycopg.sql import SQL, Identifier
 
 from ..postgres_server import Server
@@ -31,6 +32,7 @@ WRITER = """
 import sys
 from muniment.domain import SessionAlreadyOpen
 from muniment.journal import Journal
+from muniment.journal.storage import Address
 
 url, name, count = sys.argv[1:]
 with Journal.open(url, lock_timeout_s=60) as journal:
@@ -49,6 +51,7 @@ STUBBORN_WRITER = """
 import sys
 from muniment.domain import JournalError, SessionAlreadyOpen
 from muniment.journal import Journal
+from muniment.journal.storage import Address
 
 url, threads = sys.argv[1], int(sys.argv[2])
 import threading
@@ -208,12 +211,73 @@ def test_a_journal_of_a_newer_schema_is_refused(postgres_url: str, postgres: Ser
     assert (caught.value.found, caught.value.supported) == (99, 1)
 
 
-def test_a_password_is_not_shown() -> None:
-    from muniment.journal.storage import Address
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:secret@host/db", "postgresql://me:***@host/db"),
+        ("postgres://me:sec%2Fret@host:5433/db?schema=x%20y", "postgresql://me:***@host:5433/db?schema=x%20y"),
+        (
+            "postgresql://me@host/db?password=secret&sslpassword=secret&sslmode=require",
+            "postgresql://me@host/db?password=***&sslpassword=***&sslmode=require",
+        ),
+        ("postgresql:///db?host=/tmp&schema=muniment", "postgresql:///db?host=/tmp"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
+    address = Address.parse(url)
+    assert str(address) == address.url == shown
+    assert "secret" not in repr(address)
 
-    for url in ("postgresql://me:secret@host/db", "postgresql://me@host/db?password=secret&schema=x"):
-        assert "secret" not in str(Address.parse(url))
-        assert "secret" in str(Address.parse(url).server)
+
+def test_an_address_reaches_the_client_library_as_it_was_given() -> None:
+    address = Address.parse("postgresql://me:a%20b@host:5433/db?password=a+b&schema=x%20y&sslmode=require")
+    assert address.server == "postgresql://me:a%20b@host:5433/db?password=a+b&sslmode=require"
+    assert address.schema == "x y"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://u:secret@h/db",
+        "Postgresql://u:secret@h/db",
+        "postgresql://u:sec/ret@h/db",
+        "postgresql://u:sec?ret@h/db",
+        "postgresql://u:sec#ret@h/db",
+        "postgresql://u:sec%zzret@h/db",
+        "mysql://u:secret@h/db",
+    ],
+)
+def test_an_address_that_cannot_be_read_is_not_shown(url: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        Journal.open(url)
+    assert "sec" not in str(caught.value)
+    assert "ret" not in str(caught.value)
+
+
+def test_a_long_wait_in_a_rebuild_or_an_import_is_not_cut_off(
+    postgres_url: str, another_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("muniment.journal.postgres_storage.IDLE_TIMEOUT_S", 0.2)
+    with Journal.open(postgres_url) as journal:
+        journal.sessions.open("s-1")
+        lines = list(journal.export())
+        assert journal.replay(lambda *_: time.sleep(0.5)).differences == {}
+
+    def slowly() -> Iterator[bytes]:
+        for line in lines:
+            time.sleep(0.5)
+            yield line
+
+    with Journal.open(another_postgres_url) as copy:
+        assert copy.import_export(slowly()) == 1
+        assert copy.head() == 1
+
+
+def test_names_that_no_server_holds(postgres_url: str) -> None:
+    with Journal.open(postgres_url) as journal:
+        with pytest.raises(InvalidArgument):
+            journal.read_state("session-a\0", lambda state: state)
+        assert ("s-1", True) not in journal.witnesses
 
 
 def test_without_the_extra_the_error_says_what_to_install() -> None:
@@ -222,6 +286,7 @@ import sys
 sys.modules["psycopg"] = None
 from muniment.domain import InvalidArgument
 from muniment.journal import Journal
+from muniment.journal.storage import Address
 try:
     Journal.open("postgresql://localhost/db")
 except InvalidArgument as error:

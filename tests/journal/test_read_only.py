@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from muniment.domain import InvalidArgument, JournalNotFound, JournalReadOnly
+from muniment.domain import InvalidArgument, JournalClosed, JournalNotFound, JournalReadOnly
 from muniment.journal import Journal
 from muniment.journal.scratch import ScratchTables
 
@@ -127,6 +127,17 @@ def test_a_table_that_is_gone_is_found_by_who_only_reads(tmp_path: Path) -> None
         assert finding.layer == "table"
         assert "owners is missing" in finding.problem
         assert len(reader.owners) == 3
+
+
+def test_a_closed_one_says_so(shared_url: str) -> None:
+    make(shared_url)
+    reader = Journal.open(shared_url, read_only=True)
+    then = reader.at(position=3)
+    assert len(then.owners) == 2
+    reader.close()
+    for ask in (lambda: len(then.owners), lambda: reader.owners["s-0"], lambda: reader.audit.records()):
+        with pytest.raises(JournalClosed):
+            ask()
 
 
 def test_what_is_made_for_it_is_gone_when_it_is_closed(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 from muniment.domain import InvalidArgument
 from muniment.journal import Journal
-from muniment.journal.changes import Changes, poll
+from muniment.journal.changes import Changes, Stop, poll
 from muniment.journal.recording import PositionedRecorder
 
 WRITER = """
@@ -144,3 +147,40 @@ def test_nobody_watches_when_nobody_listens() -> None:
     listener.clear()
     changes.announce()
     assert not listener.is_set()
+
+
+def test_a_process_with_many_open_files_can_follow(shared_url: str) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4_096), hard))
+    opened = [os.open("/dev/null", os.O_RDONLY) for _ in range(1_100)]
+    try:
+        with Journal.open(shared_url) as one, Journal.open(shared_url) as other, one.follow() as following:
+            for position in (1, 2):
+                other.sessions.open(f"s-{position}")
+                assert next(following).position == position
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_counter_that_fails_is_asked_again() -> None:
+    answers = iter([1, OSError("no more files"), 2, 2])
+    announced = []
+
+    def counter() -> int:
+        answer = next(answers, 2)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    stop = Stop()
+    watcher = threading.Thread(target=poll(counter), args=(lambda: announced.append(1), stop))
+    watcher.start()
+    deadline = time.monotonic() + 30
+    while len(announced) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    stop.tell()
+    watcher.join()
+    stop.close()

@@ -14,6 +14,7 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from hypothesis import given, settings, strategies as st
 from muniment.domain import (
+    DamagedRecord,
     InvalidExport,
     JournalDamaged,
     JournalNotEmpty,
@@ -297,6 +298,49 @@ def test_a_trigger_that_is_gone(path: Path, name: str) -> None:
         (finding,) = journal.verify().findings
         assert finding.layer == "storage"
         assert name in finding.problem
+
+
+def test_a_journal_in_use_verifies(journal: Journal) -> None:
+    for number in range(300):
+        journal.sessions.open(f"s-{number}")
+    stop = threading.Event()
+
+    def use() -> None:
+        number = 0
+        while not stop.is_set():
+            journal.sessions.open(f"x-{number}")
+            assert f"x-{number}" in journal.owners
+            number += 1
+
+    user = threading.Thread(target=use)
+    user.start()
+    try:
+        findings = [journal.verify().findings for _ in range(5)]
+    finally:
+        stop.set()
+        user.join()
+    assert findings == [()] * 5
+    assert journal.replay().differences == {}
+
+
+def test_damage_behind_a_position_does_not_matter_as_of_it(path: Path) -> None:
+    edited(path, "UPDATE stored_events SET state='{' WHERE position=4")
+    with reopened(path) as journal:
+        then = journal.at(position=3)
+        assert then.owners["s-1"].owner == "alice"
+        assert [record.position for record in then.audit.records()] == [2, 3]
+        assert then.audit.records("s-1") == then.audit.records()
+        with pytest.raises(DamagedRecord):
+            journal.audit.records("s-1")
+
+
+def test_a_backup_leaves_one_file(shared_url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    with Journal.open(shared_url) as journal:
+        journal.sessions.open("s-1")
+        journal.backup(folder / "copy.db")
+    assert [each.name for each in folder.iterdir()] == ["copy.db"]
 
 
 def test_a_flipped_row(path: Path) -> None:

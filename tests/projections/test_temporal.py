@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from eventsourcing.persistence import OperationalError
 from hypothesis import given, strategies as st
 from muniment.domain import Metadata, ProjectionStopped, RecordedEvent
 from muniment.domain.session import SessionOpened
@@ -102,6 +105,26 @@ def test_a_table_knows_every_state_it_had(history: list[list[Change]], batch_siz
     datastore.close()
 
 
+@given(
+    history=HISTORIES,
+    batch_size=st.integers(1, 4),
+    limits=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+)
+def test_a_rebuild_that_runs_out_of_memory_gives_the_same_rows(
+    history: list[list[Change]], batch_size: int, limits: tuple[int, int]
+) -> None:
+    datastore = SQLiteDatastore(":memory:")
+    store_ = SQLiteTemporalStore(datastore)
+    projector = Projector(store_, [Script(history)], Positions(len(history)), batch_size=batch_size)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("muniment.projections.store.MAX_OPENED", limits[0])
+        patch.setattr("muniment.projections.store.MAX_FINISHED", limits[1])
+        assert projector.rebuild().differences == {}
+    for position, state in [*enumerate(naive(history)), (None, naive(history)[-1])]:
+        assert {row[:2]: row[2:] for row in store_.select(FACTS, position)} == state
+    datastore.close()
+
+
 class Poisoned(Projection):
     """Cannot handle the third record."""
 
@@ -126,6 +149,52 @@ def test_a_record_that_one_projection_cannot_handle_stops_that_one(store: Tempor
     assert [row[0] for row in store.select(Poisoned.tables[0], None)] == [1, 2]
     with pytest.raises(ProjectionStopped):
         projector.rebuild()
+
+
+def test_a_rebuild_that_fails_leaves_a_stopped_projection_stopped(store: TemporalStore) -> None:
+    script = Script([[] for _ in range(5)])
+    projector = Projector(store, [Poisoned(), script], Positions(5))
+    assert projector.catch_up("script") == 5
+    for _ in range(2):
+        with pytest.raises(ProjectionStopped):
+            projector.rebuild()
+        with pytest.raises(ProjectionStopped):
+            projector.catch_up("poisoned")
+        assert projector.health()["poisoned"][0] == 2
+
+
+def test_a_batch_that_is_lost_stops_nothing(tmp_path: Path) -> None:
+    datastore = SQLiteDatastore(str(tmp_path / "tables.db"), lock_timeout=0.01)
+    store = SQLiteTemporalStore(datastore)
+    projector = Projector(store, [Poisoned(), Script([[] for _ in range(5)])], Positions(5))
+    other = sqlite3.connect(tmp_path / "tables.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(OperationalError):
+        projector.catch_up("script")
+    other.execute("ROLLBACK")
+    other.close()
+    assert projector.health()["poisoned"] == (0, None)
+    assert projector.catch_up("poisoned", 2) == 2
+    assert [row[0] for row in store.select(Poisoned.tables[0], 2)] == [1, 2]
+    datastore.close()
+
+
+def test_tables_that_cannot_be_made_anew_are_tried_once(store: TemporalStore) -> None:
+    rebuilds = []
+
+    class Watched(Positions):
+        def read(self, after: int, limit: int) -> Iterator[RecordedEvent]:
+            rebuilds.append(after)
+            return super().read(after, limit)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("muniment.projections.projection.FAR_BEHIND", 10)
+        script = Script([[] for _ in range(30)])
+        projector = Projector(store, [Poisoned(), script], Watched(30), batch_size=10)
+        for _ in range(3):
+            assert projector.catch_up("script") == 30
+    # Once from the first event to be made anew, and once in batches.
+    assert rebuilds.count(0) == 2
 
 
 def test_a_projection_that_is_mended_goes_on_where_it_stood(store: TemporalStore) -> None:
