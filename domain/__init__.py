@@ -49,7 +49,7 @@ from .errors import (
     WitnessConsumed,
 )
 from .event import CATALOGUE, Accepted, Catalogue, CatalogueError, Decision, Event, Fact, Refused, accept, event_type
-from .identifiers import MAX_IDENTIFIER_LENGTH, identifier, text
+from .identifiers import MAX_IDENTIFIER_LENGTH, identifier, natural_number, text
 from .policy import Policy
 from .record import UNRECORDED, Metadata, RecordedEvent
 from .scope import FULL_SESSION, Fragments, FullSession, OwnershipScope, scope, scope_from_json, scope_to_json
@@ -120,6 +120,7 @@ __all__ = [
     "accept",
     "event_type",
     "identifier",
+    "natural_number",
     "scope",
     "scope_from_json",
     "scope_to_json",

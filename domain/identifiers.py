@@ -12,6 +12,7 @@ from .errors import InvalidArgument, InvalidIdentifier
 
 MAX_IDENTIFIER_LENGTH = 200
 MAX_TEXT_LENGTH = 2_000
+MAX_NUMBER = 2**63 - 1
 
 # Control characters and line separators would let a name forge lines in a log or drive a terminal.
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
@@ -64,6 +65,17 @@ def text(argument: str, value: object) -> str:
         raise InvalidArgument(argument, "holds a NUL character")
     if not _is_unicode(value):
         raise InvalidArgument(argument, "holds half of a surrogate pair")
+    return value
+
+
+def natural_number(argument: str, value: object) -> int:
+    """Return ``value`` if it may serve as a position, a count or a tick.
+
+    Raises:
+        InvalidArgument: it is not an integer, is negative, or is more than a database holds.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_NUMBER:
+        raise InvalidArgument(argument, f"must be an integer from 0 to {MAX_NUMBER}, not {value!r}")
     return value
 
 

@@ -4,10 +4,11 @@ from .async_journal import AsyncJournal
 from .async_sessions import AsyncSessions
 from .execution import Clock
 from .follow import Following
-from .journal import Journal, system_clock
+from .journal import Journal
 from .projecting import Projecting, ProjectionHealth
 from .sessions import Sessions
 from .tables import Projections
+from .times import system_clock
 from .verification import Finding, VerificationReport
 
 __all__ = [

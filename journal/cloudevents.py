@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
 from eventsourcing.persistence import StoredEvent
 
-from ..domain import DamagedRecord, InvalidExport, JournalError
+from ..domain import DamagedRecord, InvalidArgument, InvalidExport, JournalError
 from ..projections import Progress
 from .mapper import Row, decode
 from .recording import PositionedRecorder
 from .streams import belongs
+from .times import to_iso, to_ms
 
 SOURCE: Final = "urn:muniment"
-
-_PAGE_SIZE: Final = 1_000
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Names of extension attributes are lower-case letters and digits, and their integers have 32 bits.
 _EXTENSIONS: Final = {
@@ -37,13 +34,10 @@ _ENCODED: Final = {"tick", "compensates"}
 def to_lines(recorder: PositionedRecorder, progress: Progress | None) -> Iterator[bytes]:
     """Write every event up to the present end as a CloudEvent; see ``Journal.export``."""
     head = recorder.max_notification_id() or 0
-    position = 0
-    while position < head:
-        rows = recorder.select_rows(position, min(_PAGE_SIZE, head - position))
+    for rows in recorder.pages(through=head):
         yield from map(to_line, rows)
-        position = rows[-1][0]
         if progress is not None:
-            progress(position, head)
+            progress(rows[-1][0], head)
 
 
 def to_line(row: Row) -> bytes:
@@ -56,14 +50,14 @@ def to_line(row: Row) -> bytes:
     try:
         envelope = orjson.loads(state)
         metadata = dict(envelope["metadata"])
-        time = _EPOCH + timedelta(milliseconds=metadata.pop("recorded_at"))
+        time = to_iso(metadata.pop("recorded_at"))
         event = {
             "specversion": "1.0",
             "id": f"{stream}@{version}",
             "source": SOURCE,
             "type": type_name,
             "subject": stream,
-            "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": time,
             "datacontenttype": "application/json",
             "sequence": str(position),
         }
@@ -107,7 +101,7 @@ def _from_line(number: int, line: bytes | str) -> tuple[StoredEvent, int]:
         stream, version = str(event["subject"]), _version(event)
         if event["sequence"] != str(number):
             raise InvalidExport(number, f"expected the event at position {number}, found {event['sequence']!r}")
-        recorded_at = _milliseconds(event["time"])
+        recorded_at = to_ms(datetime.fromisoformat(event["time"]))
         metadata = {"recorded_at": recorded_at}
         for name, attribute in _EXTENSIONS.items():
             if attribute in event:
@@ -119,7 +113,9 @@ def _from_line(number: int, line: bytes | str) -> tuple[StoredEvent, int]:
             raise InvalidExport(number, f"the event is not one of the stream {stream!r}")
     except JournalError as error:
         raise InvalidExport(number, str(error)) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except InvalidExport:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, InvalidArgument) as error:
         raise InvalidExport(number, f"{type(error).__name__}: {error}") from error
     return StoredEvent(stream, version, event["type"], state), recorded_at
 
@@ -129,10 +125,3 @@ def _version(event: Mapping[str, Any]) -> int:
     if stream != event["subject"]:
         raise ValueError(f"the id {event['id']!r} is not of the stream {event['subject']!r}")
     return int(version)
-
-
-def _milliseconds(time: str) -> int:
-    moment = datetime.fromisoformat(time)
-    if moment.tzinfo is None:
-        raise ValueError(f"the time {time!r} has no time zone")
-    return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -12,9 +12,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from ..domain import Fragments, FullSession, InvalidArgument, Metadata, identifier, scope_to_json
-
-_LARGEST_TICK: Final = 2**63 - 1
+from ..domain import Fragments, FullSession, Metadata, identifier, natural_number, scope_to_json
 
 
 @dataclass(frozen=True)
@@ -36,8 +34,7 @@ class Context:
         given = {name: value for name, value in changes.items() if value is not None}
         for name, value in given.items():
             if name == "tick":
-                if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LARGEST_TICK:
-                    raise InvalidArgument("tick", f"must be an integer from 0 to {_LARGEST_TICK}, not {value!r}")
+                natural_number(name, value)
             else:
                 identifier(name, value)
         return replace(self, **given)
@@ -49,7 +46,7 @@ class Context:
             recorded_at: the time, in ms.
             command: the digest of the command to file the idempotency key under; without one the key is left out.
         """
-        present = {"recorded_at": recorded_at, **self._names}
+        present = {"recorded_at": recorded_at, **self._circumstances}
         if command is not None:
             present.update(idempotency_key=self.idempotency_key, command=command)
         if self.tick is not None:
@@ -57,7 +54,7 @@ class Context:
         return Metadata.of(present)
 
     @cached_property
-    def _names(self) -> dict[str, Any]:
+    def _circumstances(self) -> dict[str, Any]:
         given = {name: getattr(self, name) for name in ("actor", "correlation_id", "causation_id")}
         return {name: value for name, value in given.items() if value is not None}
 

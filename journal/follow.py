@@ -27,8 +27,6 @@ class Following(Iterator[RecordedEvent]):
         unknown = sorted(set(types) - set(CATALOGUE))
         if unknown:
             raise InvalidArgument("types", f"must be names of event types; {unknown[0]!r} is none")
-        if after < 0:
-            raise InvalidArgument("after", f"must be a position, not {after}")
         self._mapper = mapper
         self._subscription = recorder.subscribe(gt=after, topics=sorted(types))
         self._is_stopped = False

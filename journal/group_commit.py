@@ -152,7 +152,8 @@ class GroupCommit:
         self._last_callers = 1
         try:
             write_together(self._recorder, batch)
-            self._last_callers = len(batch)
+            if any(each.error is None for each in batch):
+                self._last_callers = len(batch)
         except BaseException as interruption:
             for other in (each for each in batch[1:] if each.positions is None):
                 other.error = OperationalError(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
 from ..domain import (
@@ -19,6 +19,7 @@ from ..domain import (
     Policy,
     RecordedEvent,
     UnknownPosition,
+    natural_number,
     text,
 )
 from ..projections import (
@@ -38,22 +39,16 @@ from .execution import Clock, Executor, Planner
 from .follow import Following
 from .mapper import decode
 from .projecting import Projecting
+from .recording import PAGE_SIZE
 from .scratch import ScratchTables
 from .sessions import Sessions
 from .sqlite_datastore import DEFAULT_LOCK_TIMEOUT_S
 from .storage import Address, Storage, open_storage
 from .tables import Projections
+from .times import system_clock, to_ms
 from .verification import VerificationReport, verify
 
 ResultT = TypeVar("ResultT")
-PAGE_SIZE: Final = 1_000
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def system_clock() -> int:
-    """The system's time, UTC, in ms since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class Journal(Projections):
@@ -105,9 +100,9 @@ class Journal(Projections):
                 writing is faster.
             lock_timeout_s: how long to wait for other processes that write, in seconds.
             clock: tells the time, UTC, in ms since 1970.
-            read_only: nothing is written, and nothing need be permitted but reading. Commands that append raise
-                ``JournalReadOnly``. The tables are made anew from the events, in a temporary file, when the first of
-                them is read.
+            read_only: no event and no table is written, and nothing need be permitted but reading. Commands that
+                append raise ``JournalReadOnly``. The tables are made anew from the events, in a temporary file, when
+                the first of them is read. SQLite leaves its ``-wal`` and ``-shm`` beside a file, where it may.
 
         Raises:
             InvalidArgument: the URL or a setting makes no sense.
@@ -116,6 +111,7 @@ class Journal(Projections):
             NewerSchema: a newer Muniment wrote it.
             JournalDamaged: its storage is damaged.
             JournalLocked: another process kept it locked.
+            JournalReadOnly: nobody may write it; open it to be read only.
             JournalUnavailable: it cannot be read or written.
         """
         storage = open_storage(
@@ -227,7 +223,7 @@ class Journal(Projections):
         if (position is None) == (time is None):
             raise InvalidArgument("at", "takes either a position or a time")
         if time is not None:
-            position = self.timeline.position_at(_to_ms(time))
+            position = self.timeline.position_at(to_ms(time))
         elif not isinstance(position, int) or isinstance(position, bool):
             raise InvalidArgument("position", f"must be an integer, not {type(position).__name__}")
         elif position < 0 or position > self.head():
@@ -263,15 +259,11 @@ class Journal(Projections):
             UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
             InvalidArgument: a number is negative, or too large for any journal.
         """
-        _checked(after=after, limit=limit)
-        while limit is None or limit > 0:
-            page = PAGE_SIZE if limit is None else min(limit, PAGE_SIZE)
-            rows = self.application.recorder.select_rows(after, page)
-            yield from map(decode, rows)
-            if len(rows) < page:
-                return
-            after = rows[-1][0]
-            limit = None if limit is None else limit - page
+        natural_number("after", after)
+        size = PAGE_SIZE if limit is None else min(natural_number("limit", limit), PAGE_SIZE)
+        if size:
+            rows = chain.from_iterable(self.application.recorder.pages(after, size=size))
+            yield from map(decode, rows if limit is None else islice(rows, limit))
 
     def read_stream(
         self,
@@ -280,6 +272,7 @@ class Journal(Projections):
         *,
         newest_first: bool = False,
         limit: int | None = None,
+        behind: int = 0,
         through: int | None = None,
     ) -> Iterator[RecordedEvent]:
         """Read one stream's records, by version.
@@ -289,17 +282,20 @@ class Journal(Projections):
             after: only those behind this version.
             newest_first: whether to begin with the last.
             limit: at most so many.
-            through: none behind this position of the journal.
+            behind: only those behind this position of the journal.
+            through: only those up to this position of the journal.
 
         Raises:
             UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
             InvalidArgument: a number is negative, or too large for any journal.
         """
-        _checked(after=after, limit=limit, through=through)
-        text("stream", stream)
-        for stored in self.application.recorder.select_events(stream, gt=after, desc=newest_first, limit=limit):
-            if through is None or stored.id <= through:
-                yield self.application.mapper.to_domain_event(stored)
+        for name, value in (("after", after), ("limit", limit), ("behind", behind), ("through", through)):
+            if value is not None:
+                natural_number(name, value)
+        stored = self.application.recorder.select_events(
+            text("stream", stream), gt=after, desc=newest_first, limit=limit, behind=behind, through=through
+        )
+        yield from map(self.application.mapper.to_domain_event, stored)
 
     def follow(self, after: int = 0, types: Collection[str] = ()) -> Following:
         """Yield records as they are committed, by this process or another, beginning with those that are there.
@@ -314,7 +310,9 @@ class Journal(Projections):
         Raises:
             InvalidArgument: a type or the position makes no sense.
             UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
+            JournalUnavailable: when the server is lost; follow again, behind the last record that was yielded.
         """
+        natural_number("after", after)
         self.head()  # so that a closed journal says so here, and not in the thread that reads
         following = Following(self.application.recorder, self.application.mapper, after, types)
         self._keep(following)
@@ -410,6 +408,7 @@ class Journal(Projections):
         Raises:
             InvalidExport: a line is no event, or not the one that comes next.
             JournalNotEmpty: the journal holds events already.
+            JournalReadOnly: the journal was opened to be read only.
         """
         return self._storage.import_events(from_lines(lines))
 
@@ -427,21 +426,3 @@ class Journal(Projections):
 def _projections() -> tuple[Projection, ...]:
     """Every projection, made anew: some remember where they stand, and are for one projector."""
     return OwnersProjection(), WitnessesProjection(), TimelineProjection(), IdempotencyProjection()
-
-
-def _checked(**numbers: int | None) -> None:
-    for name, value in numbers.items():
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63):
-            raise InvalidArgument(name, f"must be a natural number of at most 63 bits, not {value!r}")
-
-
-def _to_ms(time: int | datetime) -> int:
-    if isinstance(time, datetime):
-        if time.tzinfo is None:
-            raise InvalidArgument("time", "must know its time zone; a bare date means another moment elsewhere")
-        return (time - _EPOCH) // timedelta(milliseconds=1)
-    if not isinstance(time, int) or isinstance(time, bool):
-        raise InvalidArgument("time", f"must be ms since 1970 or a datetime, not {type(time).__name__}")
-    if abs(time) >= 2**63:
-        raise InvalidArgument("time", f"must be ms since 1970, not {time}")
-    return time

@@ -7,7 +7,8 @@ settings for PostgreSQL. It differs from the library's own module in that
 - triggers refuse to change or delete an event;
 - an append is one statement, and one round trip to the server;
 - an append is never repeated behind the caller's back, since a lost connection does not say whether it was committed;
-- subscriptions share one connection, and outlive a restart of the server.
+- subscriptions share one connection; one that meets a lost server ends with its error, and can be taken up again behind
+  the last event it gave.
 """
 
 from __future__ import annotations

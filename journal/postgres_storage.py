@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -15,6 +17,7 @@ from psycopg.sql import SQL, Identifier
 
 from ..domain import (
     InvalidArgument,
+    JournalDamaged,
     JournalLocked,
     JournalNotEmpty,
     JournalNotFound,
@@ -35,7 +38,9 @@ CONNECT_TIMEOUT_S: Final = 10
 IDLE_TIMEOUT_S: Final = 60
 """How long a process that hangs may keep others from the tables."""
 
-_PAGE_SIZE: Final = 1_000
+MAX_CONNECTIONS: Final = 16
+"""How many connections one journal uses at most, and one more while somebody follows it."""
+
 _IS_THERE: Final = "SELECT to_regclass(quote_ident(current_schema()) || '.muniment_journal') IS NOT NULL"
 _TRIGGERS: Final = "SELECT tgname::text FROM pg_trigger WHERE tgrelid = %s::regclass AND tgenabled <> 'D'"
 
@@ -86,11 +91,8 @@ class PostgresStorage(Storage):
             raise NewerSchema(str(self.address), version, SCHEMA_VERSION)
         return True
 
-    def import_events(self, events: Iterable[StoredEvent]) -> int:
-        if self.is_read_only:
-            raise JournalReadOnly(str(self.address))
-        events = iter(events)
-        imported = 0
+    @contextmanager
+    def _importing(self) -> Iterator[Callable[[Sequence[StoredEvent]], object]]:
         with self._datastore.transaction(commit=True) as cursor:
             # How fast the lines come is the caller's choice.
             self._datastore.set_idle_timeout(cursor, 0)
@@ -98,53 +100,46 @@ class PostgresStorage(Storage):
             cursor.execute(statement.encode(), [key])
             if self._recorder.max_notification_id():
                 raise JournalNotEmpty(str(self.address))
-            while batch := list(islice(events, _PAGE_SIZE)):
-                self._recorder.append(cursor, batch)
-                imported += len(batch)
-        self._recorder.changes.announce()
-        return imported
+            yield partial(self._recorder.append, cursor)
 
     def backup(self, path: Path) -> int:
         """Write the events to a journal in an SQLite file, whose tables are made anew when they are read."""
         sqlite_storage.require_free(path)
         head = self._recorder.max_notification_id() or 0
         try:
-            copied, problems = self._copy(path, head)
+            return self._copy(path, head)
         except BaseException:
             sqlite_storage.remove(path)
             raise
-        if problems:
-            raise JournalUnavailable(str(path), f"the copy is damaged: {problems[0]}")
-        # Nobody else takes turns on the copy.
-        path.with_name(f"{path.name}-turns").unlink(missing_ok=True)
-        return copied
 
-    def _copy(self, path: Path, head: int) -> tuple[int, list[str]]:
+    def _copy(self, path: Path, head: int) -> int:
         address = Address(self.address.url, path)
         copy = sqlite_storage.open_storage(address, create=True, lock_timeout_s=0, synchronous="FULL", read_only=False)
         try:
-            return copy.import_events(self._events(head)), list(copy.problems())
+            copied = copy.import_events(self._events(head))
+            for problem in copy.problems():
+                raise JournalUnavailable(str(path), f"the copy is damaged: {problem}")
         finally:
             copy.close()
+        # Nobody else takes turns on the copy.
+        path.with_name(f"{path.name}-turns").unlink(missing_ok=True)
+        return copied
 
     def problems(self) -> Iterator[str]:
         enabled = {name for (name,) in self._datastore.fetch(_TRIGGERS, [self._recorder.table_name])}
         for name in sorted(set(TRIGGERS) - enabled):
             yield f"the trigger {name}, which refuses changes, is missing or disabled"
 
-    def close(self, error: Exception | None = None) -> None:
-        if error is not None:
-            self._datastore.translate_error = lambda _: error
-        self.application.close()
+    def _fail_with(self, error: Exception) -> None:
+        self._datastore.translate_error = lambda _: error
 
     def _events(self, head: int) -> Iterator[StoredEvent]:
-        after = 0
-        while after < head:
-            for position, stream, version, topic, state in self._recorder.select_rows(
-                after, min(_PAGE_SIZE, head - after)
-            ):
-                yield StoredEvent(stream, version, topic, state)
-                after = position
+        # The copy gives the positions anew, so they must be without holes.
+        expected = count(1)
+        for position, stream, version, topic, state in chain.from_iterable(self._recorder.pages(through=head)):
+            if position != next(expected):
+                raise JournalDamaged(str(self.address), f"positions before {position} are missing")
+            yield StoredEvent(stream, version, topic, state)
 
 
 def open_storage(
@@ -161,7 +156,7 @@ def open_storage(
         connect_timeout=float(connection["connect_timeout"]),
         idle_in_transaction_session_timeout=IDLE_TIMEOUT_S,
         pool_size=1,
-        max_overflow=15,
+        max_overflow=MAX_CONNECTIONS - 1,
         lock_timeout_s=lock_timeout_s,
         synchronous="FULL" if synchronous == "FULL" else "NORMAL",
         originator_id_type="text",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 from eventsourcing.persistence import (
@@ -15,6 +15,9 @@ from eventsourcing.persistence import (
 )
 
 from .changes import Changes
+
+PAGE_SIZE: Final = 1_000
+"""How many rows are read at once."""
 
 
 class PositionedRecorder(ApplicationRecorder):
@@ -37,6 +40,16 @@ class PositionedRecorder(ApplicationRecorder):
             Tuples of position, originator id, originator version, topic and state.
         """
 
+    def pages(self, after: int = 0, through: int | None = None, size: int = PAGE_SIZE) -> Iterator[list[Any]]:
+        """The same, page by page, up to a position or to the end."""
+        while through is None or after < through:
+            rows = self.select_rows(after, size if through is None else min(size, through - after))
+            if rows:
+                yield rows
+            if len(rows) < size:
+                return
+            after = rows[-1][0]
+
     @abstractmethod
     def fetch(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
         """Read rows, by a statement with ``?`` for its parameters."""
@@ -49,8 +62,20 @@ class PositionedRecorder(ApplicationRecorder):
         lte: int | None = None,
         desc: bool = False,
         limit: int | None = None,
+        behind: int = 0,
+        through: int | None = None,
     ) -> Sequence[Notification]:
-        """One originator's events, by version; each says its position too."""
+        """One originator's events, by version; each says its position too.
+
+        Args:
+            originator_id: which one's.
+            gt: only those behind this version.
+            lte: only those up to this version.
+            desc: whether to begin with the last.
+            limit: at most so many.
+            behind: only those behind this position.
+            through: only those up to this position.
+        """
         conditions = ["originator_id=?"]
         parameters: list[Any] = [self._to_column(originator_id)]
         if gt is not None:
@@ -59,6 +84,12 @@ class PositionedRecorder(ApplicationRecorder):
         if lte is not None:
             conditions.append("originator_version<=?")
             parameters.append(lte)
+        if behind:
+            conditions.append(f"{self._position}>?")
+            parameters.append(behind)
+        if through is not None:
+            conditions.append(f"{self._position}<=?")
+            parameters.append(through)
         order = f"originator_version {'DESC' if desc else 'ASC'}"
         return self._notifications(conditions, parameters, order, limit)
 

@@ -84,7 +84,8 @@ class SQLiteDatastore(library.SQLiteDatastore):
             refusal.sqlite_errorcode = sqlite3.SQLITE_READONLY
             raise self.translate_error(refusal)
         if commit or self._in_memory:
-            return _Writing(self, commit=commit, synchronous=self._synchronous if durable else "NORMAL")
+            is_lax = not durable and self._synchronous != "OFF"
+            return _Writing(self, commit=commit, synchronous="NORMAL" if is_lax else self._synchronous)
         return _Reading(self)
 
     def close(self) -> None:
@@ -149,7 +150,11 @@ class SQLiteDatastore(library.SQLiteDatastore):
         try:
             is_my_turn = self._turns.acquire(self.lock_timeout)
         except OSError as error:
-            raise sqlite3.OperationalError(f"unable to open {error.filename}: {error.strerror}") from error
+            failure = sqlite3.OperationalError(f"unable to open {error.filename}: {error.strerror}")
+            failure.sqlite_errorcode = (
+                sqlite3.SQLITE_READONLY if isinstance(error, PermissionError) else sqlite3.SQLITE_CANTOPEN
+            )
+            raise failure from error
         if not is_my_turn:
             busy = sqlite3.OperationalError("database is locked")
             busy.sqlite_errorcode = sqlite3.SQLITE_BUSY

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
@@ -30,7 +30,6 @@ APPLICATION_ID: Final = 0x4D756E69
 """What marks an SQLite file as a journal, kept in SQLite's ``application_id``: the letters ``Muni``."""
 
 _HEADER = b"SQLite format 3\0"
-_PAGE_SIZE: Final = 1_000
 
 
 class SQLiteStorage(Storage):
@@ -54,28 +53,20 @@ class SQLiteStorage(Storage):
             cursor.execute(f"PRAGMA application_id={APPLICATION_ID}")
             cursor.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
-    def import_events(self, events: Iterable[StoredEvent]) -> int:
-        events = iter(events)
-        imported = 0
+    @contextmanager
+    def _importing(self) -> Iterator[Callable[[Sequence[StoredEvent]], object]]:
         with self._datastore.transaction(commit=True) as cursor:
             if not self._recorder.is_empty(cursor):
                 raise JournalNotEmpty(str(self.address))
-            while batch := list(islice(events, _PAGE_SIZE)):
-                self._recorder.append(cursor, batch)
-                imported += len(batch)
-        self._recorder.changes.announce()
-        return imported
+            yield partial(self._recorder.append, cursor)
 
     def backup(self, path: Path) -> int:
         require_free(path)
         try:
-            problems, head = self._copy(path)
+            return self._copy(path)
         except BaseException:
             remove(path)
             raise
-        if problems != ["ok"]:
-            raise JournalUnavailable(str(path), f"the copy is damaged: {problems[0]}")
-        return head
 
     def problems(self) -> Iterator[str]:
         with self._datastore.transaction(commit=False) as cursor:
@@ -87,12 +78,10 @@ class SQLiteStorage(Storage):
         for name in sorted(set(self._recorder.trigger_names) - triggers):
             yield f"the trigger {name}, which refuses changes, is missing"
 
-    def close(self, error: Exception | None = None) -> None:
-        if error is not None:
-            self._datastore.translate_error = lambda _: error
-        self.application.close()
+    def _fail_with(self, error: Exception) -> None:
+        self._datastore.translate_error = lambda _: error
 
-    def _copy(self, path: Path) -> tuple[list[str], int]:
+    def _copy(self, path: Path) -> int:
         with self._datastore.transaction(commit=False) as cursor:
             try:
                 copy = sqlite3.connect(path)
@@ -105,7 +94,9 @@ class SQLiteStorage(Storage):
                     copy.close()
             except sqlite3.Error as error:
                 raise storage_error(error, Address(self.address.url, path), 0) from error
-        return problems, int(head)
+        if problems != ["ok"]:
+            raise JournalUnavailable(str(path), f"the copy is damaged: {problems[0]}")
+        return int(head)
 
 
 def open_storage(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote
@@ -15,10 +17,10 @@ from eventsourcing.application import Application
 from eventsourcing.persistence import BaseInfrastructureFactory, InfrastructureFactory, StoredEvent
 from eventsourcing.utils import Environment, EnvType
 
-from ..domain import InvalidArgument, text
+from ..domain import InvalidArgument, JournalReadOnly, text
 from ..projections import TemporalStore
 from .mapper import EventMapper
-from .recording import PositionedRecorder
+from .recording import PAGE_SIZE, PositionedRecorder
 
 SCHEMA_VERSION: Final = 1
 """The version of the layout of what is stored."""
@@ -146,9 +148,26 @@ class Storage(ABC):
         self.tables = tables
         self.is_read_only = is_read_only
 
-    @abstractmethod
     def import_events(self, events: Iterable[StoredEvent]) -> int:
         """Append events to an empty journal, all of them or none; return how many.
+
+        Raises:
+            JournalNotEmpty, JournalReadOnly
+        """
+        if self.is_read_only:
+            raise JournalReadOnly(str(self.address))
+        events = iter(events)
+        imported = 0
+        with self._importing() as append:
+            while batch := list(islice(events, PAGE_SIZE)):
+                append(batch)
+                imported += len(batch)
+        self.application.recorder.changes.announce()
+        return imported
+
+    @abstractmethod
+    def _importing(self) -> AbstractContextManager[Callable[[Sequence[StoredEvent]], object]]:
+        """A transaction during which nobody else appends to an empty journal; it gives what appends.
 
         Raises:
             JournalNotEmpty
@@ -164,11 +183,17 @@ class Storage(ABC):
 
     @abstractmethod
     def problems(self) -> Iterator[str]:
-        """Say what is wrong with what lies below the events."""
+        """Say what is wrong with what lies below the events, as far as the engine can tell."""
 
     @abstractmethod
+    def _fail_with(self, error: Exception) -> None:
+        """Raise this error whatever is asked from now on."""
+
     def close(self, error: Exception | None = None) -> None:
         """Close every connection; whatever is asked afterwards raises the error."""
+        if error is not None:
+            self._fail_with(error)
+        self.application.close()
 
 
 def open_storage(

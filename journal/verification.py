@@ -13,8 +13,6 @@ from .scratch import ScratchTables
 from .storage import JournalApplication, Storage
 from .streams import belongs
 
-PAGE_SIZE = 1_000
-
 
 class Finding(NamedTuple):
     """Something that is not as it must be.
@@ -89,11 +87,9 @@ class _Past:
     def check(self) -> Iterator[Finding]:
         """Read every row; say what is wrong with it."""
         last = 0
-        while rows := self._application.recorder.select_rows(last, PAGE_SIZE):
+        for rows in self._application.recorder.pages(through=self._head):
             for row in rows:
                 position = row[0]
-                if position > self._head:
-                    return
                 if position != last + 1:
                     yield Finding("record", position, f"positions {last + 1} to {position - 1} are missing")
                 last = position
@@ -190,10 +186,13 @@ def _tables(
                 yield Finding("table", None, f"{missing[0].name} is missing; opening the journal makes it anew")
             if missing or not reached:
                 continue
-            projector.catch_up(projection.name)
-            for table in projection.tables:
-                until = min(reached, head)
-                yield from _compare(table, store.scan(table, until), fresh.scan(table, until))
+            try:
+                projector.catch_up(projection.name)
+                for table in projection.tables:
+                    until = min(reached, head)
+                    yield from _compare(table, store.scan(table, until), fresh.scan(table, until))
+            except JournalError as error:
+                yield Finding("table", None, f"{projection.name} cannot be compared: {error}")
     finally:
         fresh.close()
 

@@ -5,10 +5,9 @@ Every line of it follows from one event alone, so it is read off the events, and
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from enum import StrEnum
-from itertools import islice, takewhile
+from itertools import islice
 from typing import Any, Final, NamedTuple, Protocol
 
 from ..domain import (
@@ -16,11 +15,11 @@ from ..domain import (
     ArtifactKind,
     CancellationWitness,
     Event,
-    InvalidArgument,
     OwnershipCapability,
     OwnershipReceipt,
     ReadinessWitness,
     RecordedEvent,
+    natural_number,
     session as events,
 )
 
@@ -130,10 +129,8 @@ class Events(Protocol):
     def read(self, after: int = 0, limit: int | None = None) -> Iterator[RecordedEvent]:
         """Decode records of all streams, from the one behind a position."""
 
-    def read_stream(
-        self, stream: str, *, newest_first: bool = False, through: int | None = None
-    ) -> Iterator[RecordedEvent]:
-        """Decode one stream's records, up to a position."""
+    def read_stream(self, stream: str, *, behind: int = 0, through: int | None = None) -> Iterator[RecordedEvent]:
+        """Decode one stream's records, those behind a position and up to one."""
 
 
 class AuditView:
@@ -160,23 +157,17 @@ class AuditView:
             InvalidArgument: an argument makes no sense.
             UnknownEventType, DamagedRecord: an event cannot be decoded.
         """
-        if limit is not None and limit < 0:
-            raise InvalidArgument("limit", f"must not be negative, as {limit} is")
-        recorded = self._all(after) if session_id is None else self._of_session(session_id, after)
+        natural_number("after", after)
+        if limit is not None:
+            natural_number("limit", limit)
+        if session_id is None:
+            # Positions are without gaps, so it is known how many there are; what comes later is not even decoded.
+            count = None if self._position is None else max(0, self._position - after)
+            recorded = self._source.read(after, count)
+        else:
+            recorded = self._source.read_stream(f"session-{session_id}", behind=after, through=self._position)
         found = (line for record in recorded for line in audit_records(record))
-        return list(islice(found, None if limit is None else min(limit, sys.maxsize)))
-
-    def _all(self, after: int) -> Iterator[RecordedEvent]:
-        # Positions are without gaps, so it is known how many there are; what comes later is not even decoded.
-        limit = None if self._position is None else max(0, self._position - after)
-        return self._source.read(after, limit)
-
-    def _of_session(self, session_id: str, after: int) -> Iterator[RecordedEvent]:
-        # From the end, so that who asks for what is new reads only that.
-        stream = f"session-{session_id}"
-        newest_first = self._source.read_stream(stream, newest_first=True, through=self._position)
-        behind = list(takewhile(lambda record: record.position > after, newest_first))
-        return iter(behind[::-1])
+        return list(islice(found, limit))
 
 
 def audit_records(record: RecordedEvent) -> list[AuditRecord]:

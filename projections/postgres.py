@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final, Protocol
 
 from psycopg.rows import tuple_row
 
-from .store import REBUILD, Differences, Rebuild, TableWriter, TemporalStore
+from .store import Differences, Rebuild, TableWriter, TemporalStore
 from .temporal import FOREVER, Row, TemporalTable, Value
 
 # Text is compared byte by byte, as everywhere else, so that every engine has the same order.
@@ -125,7 +123,7 @@ class _Rebuild(Rebuild):
     """Tables that exist in one transaction only until it is committed, so that an interrupted rebuild leaves none."""
 
     def __init__(self, store: PostgresTemporalStore, writer: _Writer) -> None:
-        super().__init__(store.tables, f"{REBUILD}{os.getpid()}_{secrets.token_hex(4)}")
+        super().__init__(store.tables)
         self._datastore = store.datastore
         self._writer = writer
         for table in store.tables:

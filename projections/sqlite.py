@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Final, Protocol, cast
 
 from .store import REBUILD, Differences, Rebuild, TableWriter, TemporalStore
@@ -112,7 +111,7 @@ class _Rebuild(Rebuild):
     """Tables under names of their own, written in many transactions so that appending never waits for long."""
 
     def __init__(self, store: SQLiteTemporalStore) -> None:
-        super().__init__(store.tables, f"{REBUILD}{os.getpid()}_{secrets.token_hex(4)}")
+        super().__init__(store.tables)
         self._store = store
         self.is_finished = False
         with store.write() as writer:
@@ -147,9 +146,8 @@ def _rows(cursor: Any, statement: str, parameters: Sequence[Value]) -> list[Row]
 
 def _is_alive(process: int) -> bool:
     try:
-        os.kill(process, 0)
+        with suppress(PermissionError):
+            os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
-        return True
     return True

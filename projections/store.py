@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from operator import itemgetter
 from typing import Final, TypeAlias
 
-from .temporal import FOREVER, Change, Folding, Row, TemporalTable, Value
+from .temporal import FOREVER, PREFIX, Change, Folding, Row, TemporalTable, Value
 
 REBUILD: Final = "__rebuild_"
 """What the name of a table that is being rebuilt has in it."""
@@ -128,12 +130,12 @@ class Rebuild(ABC):
 
     Args:
         tables: which tables.
-        suffix: what their names end with until they are put in place.
     """
 
-    def __init__(self, tables: Sequence[TemporalTable], suffix: str) -> None:
+    def __init__(self, tables: Sequence[TemporalTable]) -> None:
         self._foldings = {table: Folding(table, is_empty=True) for table in tables}
-        self._suffix = suffix
+        # What their names end with until they are put in place; no other rebuild uses it.
+        self._suffix = f"{REBUILD}{os.getpid()}_{secrets.token_hex(4)}"
 
     def current(self, table: TemporalTable, key: tuple[Value, ...]) -> Row | None:
         """Read one row as it is in the table that is being made."""
@@ -190,7 +192,7 @@ class Rebuild(ABC):
             writer.track(name, position)
         needed = {table.physical_name for table in self._foldings}
         for name in writer.table_names():
-            if name.startswith("projection_") and name not in needed and REBUILD not in name:
+            if name.startswith(PREFIX) and name not in needed and REBUILD not in name:
                 writer.run(f"DROP TABLE {name}")
         return differences
 

@@ -13,6 +13,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 FOREVER: Final = 2**63 - 1
 """The ``until`` of a row that has not ended."""
 
+PREFIX: Final = "projection_"
+"""What the names of all tables begin with in the database."""
+
 Value: TypeAlias = str | int | None
 Row: TypeAlias = tuple[Any, ...]
 """A row as read: the key's columns, the other columns, ``since``."""
@@ -39,7 +42,7 @@ class TemporalTable:
     @property
     def physical_name(self) -> str:
         """The table's name in the database."""
-        return f"projection_{self.name}_v{self.version}"
+        return f"{PREFIX}{self.name}_v{self.version}"
 
     def order(self, row: Row) -> Row:
         """What rows are sorted by: the key, and the position they began at."""

@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 import click
 from muniment.scripts import measure_reading as reading, measure_writing as writing
 from muniment.scripts.output import envelope, progress_bar, show, table
-from muniment.scripts.places import files, schemas, started_server
+from muniment.scripts.places import Place, files, schemas, started_server
 
 BARE: Final = "a bare loop, one insert per transaction"
 LIBRARY: Final = "the library's application: get, command, save"
@@ -100,19 +100,19 @@ def measure(folder: Path, server: str | None, extent: Extent, progress: Callable
         {what: round(each, 6) for what, each in reading.reading(places["sqlite"], extent.events).items()},
     )
     alone, with_tables = reading.bytes_per_event(folder, min(extent.events, 50_000))
-    figures["bytes_per_event"] = {"events alone": alone, "with the tables": with_tables}
+    step("bytes_per_event", {"events alone": alone, "with the tables": with_tables})
     count = min(extent.commands, extent.lengths[0])
     by_length = reading.cost_by_length(places["sqlite"], extent.lengths, count)
     by_stream = writing.cost_by_stream(places["sqlite"], (10, min(extent.lengths[1], 20_000)), count)
     step("microseconds_per_command", {"journal of": _rounded(by_length), "stream of": _rounded(by_stream)})
-    for engine, place in places.items():
-        figures.setdefault("eight_processes", {})[engine] = writing.many_processes(place, extent.duration_s)
-    step("eight_processes", figures["eight_processes"])
-    progress(steps, steps)
+    processes = {engine: writing.many_processes(place, extent.duration_s) for engine, place in places.items()}
+    step("eight_processes", processes)
     return figures
 
 
-def _ways(place: Any, bare: Callable[[int], float], library: Callable[[int], float] | None) -> dict[str, Any]:
+def _ways(
+    place: Place, bare: Callable[[int], float], library: Callable[[int], float] | None
+) -> dict[str, Callable[[int], float]]:
     ways: dict[str, Callable[[int], float]] = {BARE: bare}
     if library is not None:
         ways[LIBRARY] = library

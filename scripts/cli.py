@@ -15,6 +15,7 @@ from muniment.domain import (
     InvalidArgument,
     JournalDamaged,
     JournalError,
+    JournalReadOnly,
     MunimentError,
     RecordedEvent,
     SessionNotFound,
@@ -96,11 +97,23 @@ def _open(url: str, lock_timeout: float, *, read_only: bool = False) -> Journal:
     return Journal.open(url, create=False, lock_timeout_s=lock_timeout, read_only=read_only)
 
 
-def _catch_up(journal: Journal) -> None:
-    """Bring the tables up to date, and show how far that has come; the read that follows has little to do."""
+def _open_caught_up(url: str, lock_timeout: float) -> Journal:
+    """Open a journal with its tables up to date, showing how far that has come.
+
+    Where nothing may be written, the tables are made elsewhere.
+    """
+    journal = None
     with progress_bar("catching up") as progress, suppress(JournalError):
         # What cannot be passed is told by the read, if it is in its way.
-        journal.catch_up(progress)
+        try:
+            journal = _open(url, lock_timeout)
+            journal.catch_up(progress)
+        except JournalReadOnly:
+            if journal is not None:
+                journal.close()
+            journal = _open(url, lock_timeout, read_only=True)
+            journal.catch_up(progress)
+    return journal or _open(url, lock_timeout)
 
 
 def _as_of(journal: Journal, at: str | None) -> Projections:
@@ -239,8 +252,7 @@ def show_record(position: int, url: str, lock_timeout: float, as_json: bool) -> 
 @_journal_options
 def owners(at: str | None, url: str, lock_timeout: float, as_json: bool) -> None:
     """Show who holds each session, now or as it was."""
-    with _open(url, lock_timeout) as journal:
-        _catch_up(journal)
+    with _open_caught_up(url, lock_timeout) as journal:
         as_of = _as_of(journal, at)
         items = as_of.owners.items()
     if as_json:
@@ -258,8 +270,7 @@ def owners(at: str | None, url: str, lock_timeout: float, as_json: bool) -> None
 @_journal_options
 def audit(session: str | None, at: str | None, url: str, lock_timeout: float, as_json: bool) -> None:
     """Show what became of every artifact; with SESSION, of that session's."""
-    with _open(url, lock_timeout) as journal:
-        _catch_up(journal)
+    with _open_caught_up(url, lock_timeout) as journal:
         as_of = _as_of(journal, at)
         if session is not None and identifier("SESSION", session) not in as_of.owners:
             raise SessionNotFound(session)

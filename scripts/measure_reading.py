@@ -77,9 +77,8 @@ def cost_by_length(place: Place, lengths: Iterable[int], commands: int) -> dict[
     measured = {}
     with place() as url, Journal.open(url, synchronous="NORMAL") as journal:
         for length in sorted(lengths):
+            lengthen(journal, length - journal.head())
             # As many sessions in each, so that only the journal is longer.
-            missing = length - journal.head()
-            claims_and_transfers_more(journal, missing)
             names = [f"cost-{length}-{number}" for number in range(SESSIONS)]
             for name in names:
                 journal.sessions.open(name)
@@ -88,7 +87,7 @@ def cost_by_length(place: Place, lengths: Iterable[int], commands: int) -> dict[
     return measured
 
 
-def claims_and_transfers_more(journal: Journal, events: int) -> None:
+def lengthen(journal: Journal, events: int) -> None:
     """Lengthen a journal by so many events, or a few more, over one session for every twenty."""
     first = journal.head()
     for number in range(max(1, events // 20)):

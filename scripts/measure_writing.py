@@ -59,6 +59,7 @@ def bare_postgres(server: str, commands: int) -> float:
     import psycopg
 
     with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("SET synchronous_commit = on")
         connection.execute(
             "CREATE TABLE bare_event (position bigserial UNIQUE, stream text, version bigint, type text, state bytea, "
             "PRIMARY KEY (stream, version))"

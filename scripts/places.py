@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,6 +10,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+from urllib.parse import quote
 
 Place: TypeAlias = Callable[[], AbstractContextManager[str]]
 """Gives the URL of an empty place, and clears it afterwards."""
@@ -60,6 +62,20 @@ def started_server(folder: Path) -> Iterator[str | None]:
         server.cleanup()
 
 
+def in_schema(server: str, schema: str) -> str:
+    """The URL of a journal in a schema of a database."""
+    return f"{server}{'&' if '?' in server else '?'}schema={quote(schema)}"
+
+
+def drop_schema(server: str, schema: str) -> None:
+    """Delete a schema and all that is in it."""
+    import psycopg
+    from psycopg.sql import SQL, Identifier
+
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(schema)))
+
+
 def remove(path: Path) -> None:
     """Remove a database with the files beside it."""
     for suffix in ("", "-wal", "-shm", "-turns"):
@@ -77,11 +93,8 @@ def _file(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _schema(server: str) -> Iterator[str]:
-    import psycopg
-
-    schema = f"muniment_bench_{next(_NUMBERS)}"
+    schema = f"muniment_bench_{os.getpid()}_{next(_NUMBERS)}"
     try:
-        yield f"{server}{'&' if '?' in server else '?'}schema={schema}"
+        yield in_schema(server, schema)
     finally:
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+        drop_schema(server, schema)

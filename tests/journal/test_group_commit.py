@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from muniment.journal.postgres import PostgresApplicationRecorder
 from muniment.journal.postgres_datastore import PostgresDatastore
 from muniment.journal.sqlite import SQLiteApplicationRecorder
 from muniment.journal.sqlite_datastore import SQLiteDatastore
+from psycopg.sql import SQL, Identifier
 
 from ..postgres_server import Server
 
@@ -40,15 +42,16 @@ def recorder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Applica
         yield POPOApplicationRecorder()
     elif request.param == "postgres":
         server: Server = request.getfixturevalue("postgres")
+        schema = f"group_commit_{os.getpid()}"
         with server.connect() as connection:
-            connection.execute("CREATE SCHEMA group_commit")
+            connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(schema)))
         settings: dict[str, Any] = server.login()
-        datastore = PostgresDatastore(**settings, schema="group_commit", max_overflow=20)
+        datastore = PostgresDatastore(**settings, schema=schema, max_overflow=20)
         on_server = PostgresApplicationRecorder(datastore)
         on_server.create_table()
         yield on_server
         datastore.close()
-        server.drop("group_commit")
+        server.drop(schema)
     else:
         recorder = RECORDERS[request.param](str(tmp_path / "events.db"))
         recorder.create_table()
@@ -94,8 +97,10 @@ def gather(group: GroupCommit, gate: Gate, requests: list[list[StoredEvent]]) ->
         others = []
         for queued, events in enumerate(requests[1:], 1):
             others.append(pool.submit(insert, events))
+            deadline = time.monotonic() + 30
             while len(group._queue) < queued:
-                pass
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
         gate.opened.set()
         return [first.result(30), *(other.result(30) for other in others)]
 
@@ -181,9 +186,18 @@ def test_a_caller_who_is_interrupted_while_it_waits_withdraws(recorder: Applicat
         assert gate.entered.wait(30)
         main = threading.main_thread().ident
         assert main is not None
-        threading.Timer(0.05, signal.pthread_kill, [main, signal.SIGINT]).start()
+
+        def interrupt() -> None:
+            while not group._queue:
+                time.sleep(0.001)
+            time.sleep(0.02)
+            signal.pthread_kill(main, signal.SIGINT)
+
+        interrupter = threading.Thread(target=interrupt)
+        interrupter.start()
         with pytest.raises(KeyboardInterrupt):
             group.insert_events([event(2, 1)])
+        interrupter.join()
         assert not group._queue
         gate.opened.set()
         assert list(first.result(30) or ()) == [1]
@@ -205,36 +219,50 @@ class Slow:
         return self.recorder.insert_events(stored_events, **kwargs)
 
 
-def test_callers_who_were_answered_together_are_given_the_time_to_come_back(recorder: ApplicationRecorder) -> None:
-    slow = Slow(recorder, 0.3)
-    group = GroupCommit(slow)  # type: ignore[arg-type]
-    rounds = threading.Barrier(6)
-
-    def work(stream: int) -> None:
-        for version in range(1, 5):
-            group.insert_events([event(stream, version)])
-            rounds.wait(30)
-
-    with ThreadPoolExecutor(6) as pool:
-        list(pool.map(work, range(1, 7)))
-    # The first is alone, and the others come meanwhile; from then on all of them share.
-    assert slow.writes[:2] == [1, 5]
-    assert sum(slow.writes) == 24
-    assert len(slow.writes) <= 2 + 3 * 2
-    assert 6 in slow.writes or slow.writes[2:] == [5, 1] * 3
+def test_callers_who_were_answered_together_share_again(recorder: ApplicationRecorder) -> None:
+    gate = Gate(recorder)
+    group = GroupCommit(gate)  # type: ignore[arg-type]
+    gather(group, gate, [[event(n, 1)] for n in range(1, 7)])
+    assert gate.writes == [1, 5]
+    # From now on a write takes as long as it may be worth waiting for those who shared the last one.
+    group._last_took_s = 30
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(5) as pool:
+        patch.setattr("muniment.journal.group_commit.MAX_GATHER_S", 30)
+        for version in range(2, 5):
+            list(pool.map(lambda n, version=version: group.insert_events([event(n, version)]), range(1, 6)))
+            group._last_took_s = 30
+    assert gate.writes == [1, 5, 5, 5, 5]
 
 
-def test_one_who_is_left_alone_waits_once_and_no_longer_than_the_last_write(recorder: ApplicationRecorder) -> None:
-    slow = Slow(recorder, 0.05)
+def test_one_who_is_left_alone_waits_once_and_then_no_longer(recorder: ApplicationRecorder) -> None:
+    slow = Slow(recorder, 0.5)
     group = GroupCommit(slow)  # type: ignore[arg-type]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda stream: group.insert_events([event(stream, 1)]), range(1, 5)))
-    for version in range(2, 5):
-        assert len(group.insert_events([event(1, version)]) or ()) == 1
-    assert group._last_callers == 1
-    assert not group._is_busy
-    assert slow.writes[-3:] == [1, 1, 1]
-    assert group._gathered.locked()
+    assert group._last_callers > 1
+    slow.takes_s = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("muniment.journal.group_commit.MAX_GATHER_S", 0.2)
+        started = time.monotonic()
+        group.insert_events([event(1, 2)])
+        waited = time.monotonic()
+        assert waited - started >= 0.2
+        patch.setattr("muniment.journal.group_commit.MAX_GATHER_S", 3_600)
+        for version in range(3, 6):
+            group.insert_events([event(1, version)])
+        assert group._last_callers == 1
+
+
+def test_a_failure_makes_nobody_wait(recorder: ApplicationRecorder) -> None:
+    gate = Gate(recorder)
+    group = GroupCommit(gate)  # type: ignore[arg-type]
+    gate.failure = OperationalError("lost")
+    gather(group, gate, [[event(n, 1)] for n in range(1, 5)])
+    gate.failure = None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("muniment.journal.group_commit.MAX_GATHER_S", 3_600)
+        group._last_took_s = 3_600
+        assert list(group.insert_events([event(1, 1)]) or ()) == [1]
 
 
 INTERRUPTED = """

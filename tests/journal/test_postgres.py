@@ -32,7 +32,6 @@ WRITER = """
 import sys
 from muniment.domain import SessionAlreadyOpen
 from muniment.journal import Journal
-from muniment.journal.storage import Address
 
 url, name, count = sys.argv[1:]
 with Journal.open(url, lock_timeout_s=60) as journal:
@@ -51,7 +50,6 @@ STUBBORN_WRITER = """
 import sys
 from muniment.domain import JournalError, SessionAlreadyOpen
 from muniment.journal import Journal
-from muniment.journal.storage import Address
 
 url, threads = sys.argv[1], int(sys.argv[2])
 import threading
@@ -286,7 +284,6 @@ import sys
 sys.modules["psycopg"] = None
 from muniment.domain import InvalidArgument
 from muniment.journal import Journal
-from muniment.journal.storage import Address
 try:
     Journal.open("postgresql://localhost/db")
 except InvalidArgument as error:
@@ -307,7 +304,8 @@ def test_a_server_set_to_forget_commits_is_told_not_to(postgres_url: str, postgr
                     assert fetch("SHOW synchronous_commit", []) == [(setting,)]
                     assert fetch("SHOW default_transaction_isolation", []) == [("read committed",)]
         finally:
-            connection.execute("ALTER ROLE CURRENT_USER RESET ALL")
+            connection.execute("ALTER ROLE CURRENT_USER RESET synchronous_commit")
+            connection.execute("ALTER ROLE CURRENT_USER RESET default_transaction_isolation")
 
 
 @pytest.fixture
@@ -352,7 +350,7 @@ def test_a_server_killed_in_a_loop_loses_nothing_acknowledged(own_server: Server
         assert journal.verify().findings == ()
 
 
-def test_following_and_projecting_outlive_a_restart(own_server: Server) -> None:
+def test_projecting_outlives_a_restart_and_following_is_taken_up_again(own_server: Server) -> None:
     url = own_server.url("journal")
     with Journal.open(url) as journal, journal.project() as projecting:
         seen: list[str] = []
@@ -368,7 +366,7 @@ def test_following_and_projecting_outlive_a_restart(own_server: Server) -> None:
                         if len(seen) == 2:
                             return
 
-        follower = threading.Thread(target=follow)
+        follower = threading.Thread(target=follow, daemon=True)
         follower.start()
         journal.sessions.open("before")
         deadline = time.monotonic() + 60
@@ -379,6 +377,8 @@ def test_following_and_projecting_outlive_a_restart(own_server: Server) -> None:
         own_server.restart()
         open_after_a_fall(journal)
         follower.join(60)
+        assert not follower.is_alive()
+        deadline = time.monotonic() + 60
         assert seen == ["session-before", "session-after"]
         while projecting.lag or projecting.error:
             assert time.monotonic() < deadline

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 from muniment.domain import InvalidArgument, JournalClosed, JournalNotFound, JournalReadOnly
@@ -69,7 +70,7 @@ def test_a_missing_journal_is_not_made(tmp_path: Path) -> None:
         Journal.open("memory://", read_only=True)
 
 
-def test_a_file_is_not_touched(tmp_path: Path) -> None:
+def test_no_byte_of_a_file_is_changed(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     make(f"sqlite:///{path}")
     before = path.read_bytes()
@@ -81,20 +82,26 @@ def test_a_file_is_not_touched(tmp_path: Path) -> None:
 
 READER = """
 import os, sys
-from muniment.journal import Journal
+from muniment.domain import JournalReadOnly
+from muniment.journal import Journal, sqlite_storage
 
-folder = os.path.dirname(sys.argv[1])
 os.setuid(65534)
-with Journal.open(f"sqlite:///{sys.argv[1]}", read_only=True) as reader:
+url = f"sqlite:///{sys.argv[1]}"
+with Journal.open(url, read_only=True) as reader:
     print(len(reader.owners), reader.head())
+with Journal.open(url) as journal:
+    try:
+        journal.catch_up()
+    except JournalReadOnly as error:
+        print(error.code)
 """
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becoming somebody without permissions takes the superuser")
 @pytest.mark.parametrize("in_use", [False, True])
-def test_nothing_but_reading_need_be_permitted(tmp_path_factory: pytest.TempPathFactory, in_use: bool) -> None:
-    folder = Path("/tmp") / f"muniment-read-only-{os.getpid()}-{in_use}"
-    folder.mkdir(mode=0o755)
+def test_nothing_but_reading_need_be_permitted(in_use: bool) -> None:
+    folder = Path(mkdtemp())
+    folder.chmod(0o755)
     try:
         path = folder / "journal.db"
         make(f"sqlite:///{path}")
@@ -107,7 +114,7 @@ def test_nothing_but_reading_need_be_permitted(tmp_path_factory: pytest.TempPath
                 [sys.executable, "-c", READER, str(path)], capture_output=True, text=True, check=False, timeout=60
             )
         assert run.stderr == ""
-        assert run.stdout == ("4 7\n" if in_use else "3 6\n")
+        assert run.stdout == ("4 7\n" if in_use else "3 6\n") + "journal_read_only\n"
     finally:
         for each in folder.iterdir():
             each.unlink()

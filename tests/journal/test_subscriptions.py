@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,10 @@ def test_closing_the_journal_ends_what_follows_it(journal: Journal) -> None:
     following.stop()
 
 
-@pytest.mark.parametrize("settings", [{"types": ["nonsense"]}, {"types": "session.opened.v1"}, {"after": -1}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"types": ["nonsense"]}, {"types": "session.opened.v1"}, {"after": -1}, {"after": 2**63}, {"after": "x"}],
+)
 def test_following_nonsense(journal: Journal, settings: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgument):
         journal.follow(**settings)
@@ -165,7 +169,7 @@ def test_a_process_with_many_open_files_can_follow(shared_url: str) -> None:
 
 
 def test_a_counter_that_fails_is_asked_again() -> None:
-    answers = iter([1, OSError("no more files"), 2, 2])
+    answers: Iterator[int | Exception] = iter([1, OSError("no more files"), 2, 2])
     announced = []
 
     def counter() -> int:

@@ -341,6 +341,20 @@ def test_the_same_commands_on_a_server(postgres_url: str, url: str, tmp_path: Pa
     assert json.loads(run("owners", "--json"))["position"] == 6
 
 
+def test_reading_where_nothing_may_be_written(postgres_url: str) -> None:
+    with Journal.open(postgres_url) as journal:
+        journal.sessions.open("s-1")
+        journal.sessions.claim("s-1", "alice")
+    url = f"{postgres_url}&options=-c%20default_transaction_read_only%3Don"
+    for command in ("owners", "audit", "log", "verify", "tail", "export"):
+        result = CliRunner().invoke(cli, [command, "--journal", url])
+        assert (result.exit_code, result.stderr) == (0, ""), command
+        assert command == "verify" or "alice" in result.stdout
+    refused = CliRunner().invoke(cli, ["replay", "--journal", url])
+    assert refused.exit_code == 2
+    assert "read-only" in refused.stderr
+
+
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     url = f"postgresql://me:secret@/db?host={tmp_path}"
     for command in ("owners", "log", "verify", "import"):
