@@ -89,11 +89,11 @@ os.setuid(65534)
 url = f"sqlite:///{sys.argv[1]}"
 with Journal.open(url, read_only=True) as reader:
     print(len(reader.owners), reader.head())
-with Journal.open(url) as journal:
-    try:
+try:
+    with Journal.open(url) as journal:
         journal.catch_up()
-    except JournalReadOnly as error:
-        print(error.code)
+except JournalReadOnly as error:
+    print(error.code)
 """
 
 
