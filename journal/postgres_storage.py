@@ -41,7 +41,6 @@ IDLE_TIMEOUT_S: Final = 60
 MAX_CONNECTIONS: Final = 16
 """How many connections one journal uses at most, and one more while somebody follows it."""
 
-_IS_THERE: Final = "SELECT to_regclass(quote_ident(current_schema()) || '.muniment_journal') IS NOT NULL"
 _TRIGGERS: Final = "SELECT tgname::text FROM pg_trigger WHERE tgrelid = %s::regclass AND tgenabled <> 'D'"
 
 
@@ -80,13 +79,14 @@ class PostgresStorage(Storage):
             NotAJournal: it holds something else under the names that a journal needs.
             NewerSchema: a newer Muniment wrote it.
         """
-        fetch = self._datastore.fetch
-        if not fetch(_IS_THERE)[0][0]:
-            taken = self.tables.table_names() & {"stored_events", "tracking"}
+        # Asked at once: another process may be making the journal, all its tables in one transaction.
+        names = self.tables.table_names()
+        if "muniment_journal" not in names:
+            taken = names & {"stored_events", "tracking"}
             if taken:
                 raise NotAJournal(str(self.address), f"its schema has a table {min(taken)!r} of something else")
             return False
-        ((version,),) = fetch("SELECT schema_version FROM muniment_journal")
+        ((version,),) = self._datastore.fetch("SELECT schema_version FROM muniment_journal")
         if version > SCHEMA_VERSION:
             raise NewerSchema(str(self.address), version, SCHEMA_VERSION)
         return True

@@ -171,6 +171,8 @@ def _inspect_database(path: Path, *, create: bool, lock_timeout_s: float) -> boo
     try:
         connection = sqlite3.connect(f"{path.as_uri()}?{access}", uri=True, timeout=lock_timeout_s)
         try:
+            # One state of the database: another process may be making the journal.
+            connection.execute("BEGIN")
             is_journal = _is_journal(connection, str(path))
         finally:
             connection.close()
