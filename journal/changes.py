@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import select
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from types import TracebackType
+from typing import Final, Self, TypeAlias
 
 POLL_INTERVAL_S: Final = 0.01
 """How often another process's commits are looked for, while somebody listens: 5 ms late on average."""
@@ -42,6 +44,22 @@ class Stop:
         """Give the descriptors back."""
         os.close(self._told)
         os.close(self._teller)
+
+
+class Running(ABC):
+    """Something that goes on until it is stopped; a ``with`` block stops it at its end."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End it; from any thread, and more than once."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
 
 
 Watch: TypeAlias = Callable[[Callable[[], None], Stop], None]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from types import TracebackType
-from typing import Self
 
 from ..domain import CATALOGUE, InvalidArgument, RecordedEvent
+from .changes import Running
 from .mapper import EventMapper
 from .recording import PositionedRecorder
 
 
-class Following(Iterator[RecordedEvent]):
+class Following(Running, Iterator[RecordedEvent]):
     """An endless iterator of records; use it in a ``with`` block, or ``stop`` it from any thread.
 
     Args:
@@ -39,11 +38,3 @@ class Following(Iterator[RecordedEvent]):
         if not self._is_stopped:
             self._is_stopped = True
             self._subscription.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()

@@ -33,6 +33,7 @@ from ..projections import (
     TimelineProjection,
     WitnessesProjection,
 )
+from .changes import Running
 from .cloudevents import from_lines, to_lines
 from .context import ContextHolder
 from .execution import Clock, Executor, Planner
@@ -64,7 +65,7 @@ class Journal(Projections):
         self._storage = storage
         self.application = application = storage.application
         self._context = ContextHolder()
-        self._running: WeakSet[Following | Projecting] = WeakSet()
+        self._running: WeakSet[Running] = WeakSet()
         self._is_closed = False
         # Who may only read cannot keep the stored tables caught up, and has tables elsewhere.
         self._scratch = ScratchTables() if storage.is_read_only else None
@@ -412,7 +413,7 @@ class Journal(Projections):
         """
         return self._storage.import_events(from_lines(lines))
 
-    def _keep(self, running: Following | Projecting) -> None:
+    def _keep(self, running: Running) -> None:
         """Have it stopped when the journal is closed, which may be happening now."""
         self._running.add(running)
         if self._is_closed:

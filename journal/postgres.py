@@ -46,7 +46,6 @@ class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicatio
         super().__init__(datastore, events_table_name=events_table_name)
         self.channel_name = f"{datastore.schema}_{events_table_name}"[: self.MAX_IDENTIFIER_LEN]
         self._names = {
-            "schema": Identifier(datastore.schema),
             "table": Identifier(datastore.schema, events_table_name),
             "append": Identifier(datastore.schema, f"{events_table_name}_append"),
             "refuse": Identifier(datastore.schema, f"{events_table_name}_refuse_change"),

@@ -147,7 +147,7 @@ def open_storage(
 ) -> PostgresStorage:
     """Open the schema of a journal; make it if it is not there. See ``muniment.journal.storage.open_storage``."""
     connection = _connection_settings(address)
-    _try(connection, address)
+    _require_reachable(connection, address)
     names = {"dbname": "", "host": "", "port": "", "user": "", "password": ""}
     datastore = PostgresDatastore(
         **{name: connection.pop(name, default) for name, default in names.items()},
@@ -194,7 +194,7 @@ def _connection_settings(address: Address) -> dict[str, Any]:
         raise InvalidArgument("url", _first_line(error)) from error
 
 
-def _try(connection: dict[str, Any], address: Address) -> None:
+def _require_reachable(connection: dict[str, Any], address: Address) -> None:
     # A pool only says that it got no connection in time; one connection says at once why.
     try:
         psycopg.connect(**connection).close()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from ..domain import ProjectionStopped
 from ..projections import Projector
-from .changes import Changes
+from .changes import Changes, Running
 
 GATHER_S: Final = 0.01
 """How long commits are gathered before the tables are caught up: a reader finds little to do, and writers wait less."""
@@ -32,7 +31,7 @@ class ProjectionHealth(NamedTuple):
     error: ProjectionStopped | None
 
 
-class Projecting:
+class Projecting(Running):
     """A thread that keeps the tables caught up; use it in a ``with`` block, or ``stop`` it.
 
     A record that one projection cannot handle stops that one. A failing storage, or a record that cannot be decoded,
@@ -87,14 +86,6 @@ class Projecting:
         self._committed.set()
         self._thread.join()
         self._changes.unlisten(self._committed)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _run(self) -> None:
         retry_s = GATHER_S

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from muniment.journal import Journal
 
+from .processes import finish, start_at_once
+
 FULL_DISK = """
 import resource, sys
 from muniment.domain import JournalUnavailable
@@ -74,29 +76,6 @@ with Journal.open(url, lock_timeout_s=60) as journal:
 """
 
 
-def run_at_once(programs: list[list[str]]) -> None:
-    """Run programs in processes of their own, let them go at the same moment, and wait until all are done."""
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", *program],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for program in programs
-    ]
-    for process in started:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in started:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    ended = [(process.communicate(timeout=60)[1], process.returncode) for process in started]
-    assert [errors for errors, code in ended if code != 0] == []
-
-
 def test_a_full_disk_loses_nothing_and_is_got_over(file_url: str) -> None:
     run = subprocess.run(
         [sys.executable, "-c", FULL_DISK, file_url], capture_output=True, text=True, timeout=120, check=False
@@ -155,14 +134,14 @@ def test_several_processes_find_tables_of_an_older_version(shared_url: str) -> N
             writer.run("ALTER TABLE projection_owners_v1 RENAME TO projection_owners_v0")
             writer.run("DROP INDEX projection_owners_v1_now")
             writer.run("UPDATE tracking SET application_name='owners.v0' WHERE application_name='owners.v1'")
-    run_at_once([[READER, shared_url] for _ in range(4)])
+    finish(start_at_once([[READER, shared_url]] * 4))
     with Journal.open(shared_url) as journal:
         assert journal.verify().findings == ()
         assert "projection_owners_v0" not in journal._store.table_names()
 
 
 def test_several_processes_make_one_journal(shared_url: str) -> None:
-    run_at_once([[CREATOR, shared_url, f"s-{n}"] for n in range(6)])
+    finish(start_at_once([[CREATOR, shared_url, f"s-{n}"] for n in range(6)]))
     with Journal.open(shared_url) as journal:
         assert sorted(journal.owners) == [f"s-{n}" for n in range(6)]
         assert journal.verify().findings == ()

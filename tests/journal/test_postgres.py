@@ -27,6 +27,7 @@ from muniment.journal.storage import Address
 from psycopg.sql import SQL, Identifier
 
 from ..postgres_server import Server
+from .processes import finish, start_at_once
 
 WRITER = """
 import sys
@@ -90,24 +91,11 @@ def rows(journal: Journal) -> list[int]:
 
 def test_no_position_is_skipped_by_a_reader_while_eight_processes_write(postgres_url: str) -> None:
     with Journal.open(postgres_url) as journal:
-        command = [sys.executable, "-c", WRITER, postgres_url]
-        writers = [
-            subprocess.Popen([*command, f"w{n}", "40"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            for n in range(8)
-        ]
-        for writer in writers:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == "ready\n"
-        for writer in writers:
-            assert writer.stdin is not None
-            writer.stdin.write("\n")
-            writer.stdin.flush()
+        writers = start_at_once([[WRITER, postgres_url, f"w{n}", "40"] for n in range(8)])
         seen: list[int] = []
         while any(writer.poll() is None for writer in writers):
             seen += [row[0] for row in journal.application.recorder.select_rows(seen[-1] if seen else 0, 1_000)]
-        for writer in writers:
-            writer.communicate(timeout=60)
-            assert writer.returncode == 0
+        finish(writers)
         seen += [row[0] for row in journal.application.recorder.select_rows(seen[-1], 1_000)]
         assert seen == list(range(1, 8 * 40 + 40 + 1))
         assert journal.verify().findings == ()

@@ -14,6 +14,8 @@ from muniment.domain import Accepted
 from muniment.domain.session import SessionOpened
 from muniment.journal import Journal
 
+from .processes import finish, start_at_once
+
 CLAIMER = """
 import sys
 from muniment.domain import AlreadyClaimed
@@ -59,24 +61,9 @@ def test_eight_processes_race_for_fifty_sessions(shared_url: str) -> None:
     with Journal.open(shared_url) as journal:
         for number in range(50):
             journal.sessions.open(f"s-{number}")
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", CLAIMER, shared_url, f"process-{index}", "50"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for index in range(8)
-    ]
-    for racer in racers:
-        assert racer.stdout is not None
-        assert racer.stdout.readline() == "ready\n"
-    for racer in racers:
-        assert racer.stdin is not None
-        racer.stdin.write("\n")
-        racer.stdin.flush()
-    answers = {f"process-{index}": racer.communicate()[0].split("\n")[:-1] for index, racer in enumerate(racers)}
-    assert [racer.returncode for racer in racers] == [0] * 8
+    names = [f"process-{index}" for index in range(8)]
+    printed = finish(start_at_once([[CLAIMER, shared_url, name, "50"] for name in names]))
+    answers = dict(zip(names, printed, strict=True))
 
     winners: dict[str, str] = {}
     losers: Counter[str] = Counter()

@@ -14,6 +14,8 @@ from muniment.domain import JournalLocked
 from muniment.journal import Journal
 from muniment.journal.turns import Turns
 
+from .processes import finish, start_at_once
+
 WRITER = """
 import sys
 from muniment.journal import Journal
@@ -45,21 +47,7 @@ sys.stdin.readline()
 
 def test_no_writer_starves(shared_url: str) -> None:
     Journal.open(shared_url).close()
-    command = [sys.executable, "-c", WRITER, shared_url]
-    writers = [
-        subprocess.Popen([*command, f"w-{n}", "300"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for n in range(6)
-    ]
-    for writer in writers:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-    for writer in writers:
-        assert writer.stdin is not None
-        writer.stdin.write("\n")
-        writer.stdin.flush()
-    for writer in writers:
-        writer.communicate()
-        assert writer.returncode == 0
+    finish(start_at_once([[WRITER, shared_url, f"w-{n}", "300"] for n in range(6)]))
     with Journal.open(shared_url) as journal:
         transfers = [each.stream for each in journal.read(after=12)]
     assert Counter(transfers) == {f"session-w-{n}": 300 for n in range(6)}
