@@ -109,10 +109,49 @@ class CancellationWitness:
     reason: TerminalReason
 
 
+class FootprintClass(StrEnum):
+    """How an authority has a session (aura 1.7, ``SessionFootprintClass``)."""
+
+    NATIVE = "native"
+    DELEGATED_IN = "delegated_in"
+    DELEGATED_OUT = "delegated_out"
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class DelegationReceipt:
+    """That one authority delegated a session to another, and all that this changed (aura 4).
+
+    The reference's receipt holds the footprints of both over all sessions; this one holds what it is about. The whole
+    footprints are those of the tables at its position.
+
+    Attributes:
+        delegation_id: the delegation's number in its session, from 1.
+        bundle_id: the bundle that it was made through, or None.
+        context_id: the context that it belongs to, or None.
+        from_before: how the one had the session.
+        from_after: how it has it since.
+        to_before: how the other had it; None for not at all.
+        to_after: how it has it since.
+        cleared: the authorities that had delegated it before, and have no part in it since, sorted.
+    """
+
+    session_id: Identifier
+    delegation_id: Counter
+    from_authority: Identifier
+    to_authority: Identifier
+    bundle_id: Identifier | None
+    context_id: Identifier | None
+    from_before: FootprintClass
+    from_after: FootprintClass
+    to_before: FootprintClass | None
+    to_after: FootprintClass
+    cleared: tuple[Identifier, ...] = ()
+
+
 PresentedArtifact: TypeAlias = OwnershipCapability | OwnershipReceipt | ReadinessWitness
 """What a caller can show to have a command obeyed."""
 
-Artifact: TypeAlias = PresentedArtifact | CancellationWitness
+Artifact: TypeAlias = PresentedArtifact | CancellationWitness | DelegationReceipt
 """What the audit trail speaks of."""
 
 
@@ -123,3 +162,4 @@ class ArtifactKind(StrEnum):
     OWNERSHIP_RECEIPT = "ownership_receipt"
     READINESS_WITNESS = "readiness_witness"
     CANCELLATION_WITNESS = "cancellation_witness"
+    DELEGATION_RECEIPT = "delegation_receipt"

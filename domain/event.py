@@ -47,19 +47,48 @@ class Fact(Event[None]):
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """An event with the stream that it goes to.
+
+    Attributes:
+        stream: the stream's name.
+        event: the event.
+        compensates: the id of the event that this one undoes; None if it undoes none.
+    """
+
+    stream: str
+    event: Event[Any]
+    compensates: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted(Generic[ResultT]):
-    """A decision for the command: what it answers, and the events to append, if any."""
+    """A decision for the command: what it answers, and the events to append, if any.
+
+    Attributes:
+        result: what the command answers.
+        events: what goes to the command's own stream; the last of them says what it answers.
+        placed: what goes to other streams, before that and in the same append.
+    """
 
     result: ResultT
     events: tuple[Event[Any], ...] = ()
+    placed: tuple[Placed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A decision against the command, on the record: the error to raise once the events are appended, if any."""
+    """A decision against the command, on the record.
+
+    Attributes:
+        error: what to raise once the events are appended, if any.
+        events: what goes to the command's own stream.
+        placed: what goes to other streams, before that and in the same append.
+    """
 
     error: MunimentError
     events: tuple[Event[Any], ...] = ()
+    placed: tuple[Placed, ...] = ()
 
 
 Decision: TypeAlias = Accepted[ResultT] | Refused

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import StringConstraints
+from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints
 
 from .errors import InvalidArgument, InvalidIdentifier
 
 MAX_IDENTIFIER_LENGTH = 200
 MAX_TEXT_LENGTH = 2_000
 MAX_NUMBER = 2**63 - 1
+MAX_NAMES = 1_000
 
 # Control characters and line separators would let a name forge lines in a log or drive a terminal.
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
@@ -24,6 +26,14 @@ Identifier = Annotated[str, StringConstraints(pattern=_IDENTIFIER)]
 
 Text = Annotated[str, StringConstraints(pattern=rf"^[^\x00]{{0,{MAX_TEXT_LENGTH}}}$")]
 """Free text that is kept but never compared with a name: at most 2 000 characters, none of them NUL."""
+
+
+def _to_set(value: Any) -> Any:
+    return frozenset(value) if isinstance(value, list | tuple | set) else value
+
+
+Names = Annotated[frozenset[Identifier], Field(max_length=MAX_NAMES), BeforeValidator(_to_set), PlainSerializer(sorted)]
+"""A set of names: at most 1 000, stored as a sorted list."""
 
 
 def identifier(argument: str, value: object) -> str:
@@ -48,6 +58,21 @@ def identifier(argument: str, value: object) -> str:
     if not _identifier.match(value):
         raise InvalidIdentifier(argument, f"holds a control character: {value!r}")
     raise InvalidIdentifier(argument, f"holds half of a surrogate pair: {value!r}")
+
+
+def names(argument: str, values: Iterable[str]) -> frozenset[str]:
+    """Return ``values`` as a set, if each may serve as a name.
+
+    Raises:
+        InvalidIdentifier: one may not.
+        InvalidArgument: there are more than 1 000, or it is a single string.
+    """
+    if isinstance(values, str):
+        raise InvalidArgument(argument, f"must be a set of names, not the single string {values!r}")
+    checked = frozenset(identifier(argument, value) for value in values)
+    if len(checked) > MAX_NAMES:
+        raise InvalidArgument(argument, f"has {len(checked)} names; at most {MAX_NAMES} are allowed")
+    return checked
 
 
 def text(argument: str, value: object) -> str:

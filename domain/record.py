@@ -28,6 +28,7 @@ class Metadata:
         command: with an idempotency key, the command's name and a digest of its arguments.
         tick: the embedding runtime's own logical clock.
         compensates: ids of the events that this one compensates.
+        saga: the saga that it was appended in.
     """
 
     recorded_at: Counter
@@ -38,6 +39,7 @@ class Metadata:
     command: Identifier | None = None
     tick: Counter | None = None
     compensates: tuple[str, ...] | None = None
+    saga: Identifier | None = None
 
     @classmethod
     def of(cls, present: dict[str, Any]) -> Metadata:

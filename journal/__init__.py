@@ -1,19 +1,28 @@
 """Where events are written, and the public face of Muniment."""
 
+from .async_bundles import AsyncBundles
 from .async_journal import AsyncJournal
+from .async_saga import AsyncSaga
 from .async_sessions import AsyncSessions
+from .bundles import BundleCommands, Bundles
 from .execution import Clock
 from .follow import Following
 from .journal import Journal
+from .planning import StateChange, UndoPlan, UndoStep
 from .projecting import Projecting, ProjectionHealth
+from .sagas import Saga, Sagas
 from .sessions import Sessions
 from .tables import Projections
 from .times import system_clock
 from .verification import Finding, VerificationReport
 
 __all__ = [
+    "AsyncBundles",
     "AsyncJournal",
+    "AsyncSaga",
     "AsyncSessions",
+    "BundleCommands",
+    "Bundles",
     "Clock",
     "Finding",
     "Following",
@@ -21,7 +30,12 @@ __all__ = [
     "Projecting",
     "ProjectionHealth",
     "Projections",
+    "Saga",
+    "Sagas",
     "Sessions",
+    "StateChange",
+    "UndoPlan",
+    "UndoStep",
     "VerificationReport",
     "system_clock",
 ]

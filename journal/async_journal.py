@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from eventsourcing.persistence import StoredEvent
-
-from ..domain import Decision, JournalClosed, Policy, RecordedEvent
+from ..domain import Decision, JournalClosed, Policy, RecordedEvent, Surfaces
+from .async_bundles import AsyncBundles
+from .async_saga import AsyncSaga
 from .async_sessions import AsyncSessions
 from .execution import Append, Steps
 from .group_commit import MAX_EVENTS, Request, write_together
 from .journal import Journal
+from .planning import UndoPlan
 from .storage import JournalApplication
-from .streams import Stream, StreamCache
+from .streams import Stream, StreamCache, in_lock_order
 
 ResultT = TypeVar("ResultT")
 P = ParamSpec("P")
@@ -31,10 +33,11 @@ class AsyncJournal:
     learn which; whoever comes next on that stream reads it first. Tables and records are read with ``run``.
 
     Attributes:
-        sessions: the commands on session ownership, awaited.
+        sessions: the commands on sessions, awaited.
+        bundles: the commands on bundles, awaited.
     """
 
-    def __init__(self, journal: Journal, policy: Policy) -> None:
+    def __init__(self, journal: Journal, policy: Policy, surfaces: Surfaces) -> None:
         self._journal = journal
         self._writer = _Writer(journal.application)
         self._streams = StreamCache(asyncio.Lock)
@@ -42,13 +45,16 @@ class AsyncJournal:
         self._commands = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self.sessions = AsyncSessions(self.execute, policy)
+        self.sessions = AsyncSessions(self.execute, policy, surfaces)
+        self.bundles = AsyncBundles(self.execute, surfaces)
 
     @classmethod
-    async def open(cls, url: str, *, policy: Policy | None = None, **settings: Any) -> Self:
+    async def open(
+        cls, url: str, *, policy: Policy | None = None, surfaces: Surfaces | None = None, **settings: Any
+    ) -> Self:
         """Open a journal; see ``Journal.open``, which takes the same settings."""
-        journal = await asyncio.to_thread(Journal.open, url, policy=policy, **settings)
-        return cls(journal, policy or Policy())
+        journal = await asyncio.to_thread(Journal.open, url, policy=policy, surfaces=surfaces, **settings)
+        return cls(journal, policy or Policy(), surfaces or Surfaces())
 
     async def close(self) -> None:
         """Finish the commands that are under way, and close the journal; later ones raise ``JournalClosed``."""
@@ -69,20 +75,32 @@ class AsyncJournal:
         """Give everything that is appended in a ``with`` block this metadata, in this task; see ``Journal.context``."""
         return self._journal.context(**metadata)
 
-    async def execute(self, stream: str, command: Callable[..., Decision[ResultT]], *arguments: object) -> ResultT:
+    async def execute(
+        self, stream: str | tuple[str, ...], command: Callable[..., Decision[ResultT]], *arguments: object
+    ) -> ResultT:
         """Decide a command on the state of a stream, and append what it comes to; see ``Journal.execute``."""
-        if self._is_closed:
-            raise JournalClosed(self._journal.url)
-        self._commands += 1
-        self._idle.clear()
-        try:
-            known = self._streams.get(stream)
-            async with known.lock:
-                return await self._drive(known, self._journal.planner.steps(known, command, arguments))
-        finally:
-            self._commands -= 1
-            if not self._commands:
-                self._idle.set()
+        with self._busy():
+            planner = self._journal.planner
+            known = [self._streams.get(name) for name in planner.names(stream)]
+            async with AsyncExitStack() as stack:
+                for each in in_lock_order(known):
+                    await stack.enter_async_context(each.lock)
+                return await self._drive(known, planner.steps(known, command, arguments))
+
+    async def revert(self, event: str | int, *, dry_run: bool = False) -> UndoPlan:
+        """Undo one event; see ``Journal.revert``."""
+        return await self._call(partial(self._journal.revert, event, dry_run=dry_run))
+
+    async def rollback(self, stream: str, to_version: int, *, dry_run: bool = False) -> UndoPlan:
+        """Undo everything in a stream that came after a version; see ``Journal.rollback``."""
+        return await self._call(partial(self._journal.rollback, stream, to_version, dry_run=dry_run))
+
+    def saga(self, name: str) -> AsyncSaga:
+        """Do work with steps outside the journal, in an ``async with`` block; see ``Journal.saga``.
+
+        What undoes a step is a plain function, and is called in a thread.
+        """
+        return AsyncSaga(self._journal.saga(name), self._call)
 
     async def run(
         self, function: Callable[Concatenate[Journal, P], ResultT], *args: P.args, **kwargs: P.kwargs
@@ -109,13 +127,32 @@ class AsyncJournal:
             following.stop()
             thread.shutdown(wait=False)
 
-    async def _drive(self, stream: Stream[asyncio.Lock], steps: Steps[ResultT]) -> ResultT:
+    async def _call(self, function: Callable[[], ResultT]) -> ResultT:
+        """Have the blocking journal do what is rare, in a thread. What is known of its streams here is then behind."""
+        with self._busy():
+            return await asyncio.to_thread(function)
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """Keep the journal from being closed meanwhile."""
+        if self._is_closed:
+            raise JournalClosed(self._journal.url)
+        self._commands += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._commands -= 1
+            if not self._commands:
+                self._idle.set()
+
+    async def _drive(self, streams: Sequence[Stream[asyncio.Lock]], steps: Steps[ResultT]) -> ResultT:
         try:
             step = next(steps)
             while True:
                 try:
                     if isinstance(step, Append):
-                        answer = await self._writer.append(step.events)
+                        answer = await self._writer.append(step)
                     else:
                         answer = await asyncio.to_thread(step.function)
                 except Exception as error:
@@ -126,8 +163,9 @@ class AsyncJournal:
             result: ResultT = end.value
             return result
         except asyncio.CancelledError:
-            # A read that goes on in its thread may still move this state; it is dropped, and read again.
-            self._streams.drop(stream)
+            # A read that goes on in its thread may still move these states; they are dropped, and read again.
+            for stream in streams:
+                self._streams.drop(stream)
             raise
 
 
@@ -142,11 +180,11 @@ class _Writer:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def append(self, events: Sequence[StoredEvent]) -> asyncio.Future[Sequence[int] | None]:
-        """Queue events; the future is done when they are durable, or could not be appended."""
+    def append(self, step: Append) -> asyncio.Future[Sequence[int] | None]:
+        """Queue an append; the future is done when they are durable, or could not be appended."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Sequence[int] | None] = loop.create_future()
-        self._pending.append((Request(events), future))
+        self._pending.append((Request(step.events, step.unchanged), future))
         if not self._is_writing:
             self._is_writing = True
             self._idle.clear()

@@ -27,6 +27,7 @@ _EXTENSIONS: Final = {
     "command": "command",
     "tick": "tick",
     "compensates": "compensates",
+    "saga": "saga",
 }
 _ENCODED: Final = {"tick", "compensates"}
 

@@ -24,6 +24,7 @@ class Context:
     causation_id: str | None = None
     idempotency_key: str | None = None
     tick: int | None = None
+    saga: str | None = None
 
     def with_changes(self, **changes: Any) -> Context:
         """This context with some settings replaced; those that are None stay as they are.
@@ -39,23 +40,28 @@ class Context:
                 identifier(name, value)
         return replace(self, **given)
 
-    def metadata(self, recorded_at: int, command: str | None = None) -> Metadata:
+    def metadata(
+        self, recorded_at: int, command: str | None = None, compensates: tuple[str, ...] | None = None
+    ) -> Metadata:
         """The metadata of an event appended now.
 
         Args:
             recorded_at: the time, in ms.
             command: the digest of the command to file the idempotency key under; without one the key is left out.
+            compensates: ids of the events that it compensates.
         """
-        present = {"recorded_at": recorded_at, **self._circumstances}
+        present: dict[str, Any] = {"recorded_at": recorded_at, **self._circumstances}
         if command is not None:
             present.update(idempotency_key=self.idempotency_key, command=command)
         if self.tick is not None:
             present["tick"] = self.tick
+        if compensates is not None:
+            present["compensates"] = compensates
         return Metadata.of(present)
 
     @cached_property
     def _circumstances(self) -> dict[str, Any]:
-        given = {name: getattr(self, name) for name in ("actor", "correlation_id", "causation_id")}
+        given = {name: getattr(self, name) for name in ("actor", "correlation_id", "causation_id", "saga")}
         return {name: value for name, value in given.items() if value is not None}
 
 

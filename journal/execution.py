@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
@@ -30,8 +31,9 @@ from ..domain import (
 from ..projections import IdempotencyProjection, IdempotencyView
 from .context import Context, ContextHolder, command_digest
 from .group_commit import GroupCommit
+from .recording import Unchanged
 from .storage import JournalApplication
-from .streams import Stream, StreamCache
+from .streams import Stream, StreamCache, in_lock_order
 
 ResultT = TypeVar("ResultT")
 Clock = Callable[[], int]
@@ -52,9 +54,15 @@ class Read:
 
 @dataclass(slots=True)
 class Append:
-    """A step that appends events, all or none; ``IntegrityError`` if another writer was faster."""
+    """A step that appends events, all or none; ``IntegrityError`` if another writer was faster.
+
+    Attributes:
+        events: what to append.
+        unchanged: streams that must still end with the versions given, though nothing is appended to them.
+    """
 
     events: Sequence[StoredEvent]
+    unchanged: Sequence[Unchanged] = ()
 
 
 Steps: TypeAlias = Generator[Read | Append, Any, ResultT]
@@ -85,10 +93,26 @@ class Planner:
         self._context = context
         self._idempotency_keys = idempotency_keys
 
+    @property
+    def context(self) -> Context:
+        """The context that commands are given in here and now."""
+        return self._context.current
+
+    def names(self, streams: str | tuple[str, ...]) -> tuple[str, ...]:
+        """The streams that a command is decided on, and last the saga's that it is given in, if it is in one."""
+        named = (streams,) if isinstance(streams, str) else streams
+        saga_id = self._context.current.saga
+        return named if saga_id is None or f"saga-{saga_id}" in named else (*named, f"saga-{saga_id}")
+
     def steps(
-        self, stream: Stream[Any], command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
+        self, streams: Sequence[Stream[Any]], command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
     ) -> Steps[ResultT]:
-        """Say step by step what has to be read and appended; nobody else may touch the stream meanwhile.
+        """Say step by step what has to be read and appended; nobody else may touch the streams meanwhile.
+
+        Args:
+            streams: the streams of ``names``, in that order; the first is the command's own.
+            command: takes their states, but for the saga's that it is given in.
+            arguments: what it takes beyond the states.
 
         Returns:
             What the command answers.
@@ -97,49 +121,68 @@ class Planner:
             CommandRefused, IdempotencyConflict, ConcurrencyConflict
         """
         context = self._context.current
+        own = streams[0]
+        in_saga = context.saga is not None and own.name != f"saga-{context.saga}"
+        decided = streams[:-1] if in_saga else streams
         digest = None
         if context.idempotency_key is not None:
             name = getattr(command, "func", command).__name__
-            digest = command_digest(f"{stream.name.partition('-')[0]}.{name}", (stream.name, *arguments))
+            names = [stream.name for stream in decided]
+            digest = command_digest(f"{own.name.partition('-')[0]}.{name}", (*names, *arguments))
         for _ in range(MAX_ATTEMPTS):
             if digest is not None:
-                yield Read(partial(self.refresh, stream))
-                first = yield Read(partial(self._first_use, context, digest))
+                yield Read(partial(self.refresh, streams))
+                first = yield Read(partial(self.first_use, context, digest))
                 if first is not None:
                     return first.event.outcome  # type: ignore[no-any-return]
-            decision = _accepted(stream, command, arguments)
+            decision = _accepted(decided, command, arguments)
             if decision is None:
                 # A stale acceptance fails when it is appended. Anything else is only believed of the newest state.
-                yield Read(partial(self.refresh, stream))
-                decision = command(stream.state, *arguments)
-            if decision.events:
-                records = self._records(stream, decision, context, digest)
+                yield Read(partial(self.refresh, streams))
+                decision = command(*[stream.state for stream in decided], *arguments)
+            if decision.events or decision.placed:
+                if in_saga:
+                    # Whoever ended the saga elsewhere has undone what was in it; nothing may come after.
+                    streams[-1].state.require_open()
+                records = self._records(streams, decision, context, digest)
+                stored = [self._application.mapper.to_stored_event(record) for record in records]
                 try:
-                    yield Append([self._application.mapper.to_stored_event(record) for record in records])
+                    yield Append(stored, _unchanged(streams, records))
                 except IntegrityError:
-                    yield Read(partial(self.refresh, stream))
+                    yield Read(partial(self.refresh, streams))
                     continue
                 except OperationalError as error:
                     raise JournalUnavailable(self._place, str(error)) from error
-                stream.advance(records)
+                _advance(streams, records)
             if isinstance(decision, Refused):
                 raise decision.error
             return decision.result
-        raise ConcurrencyConflict(stream.name, MAX_ATTEMPTS)
+        raise ConcurrencyConflict(own.name, MAX_ATTEMPTS)
 
-    def refresh(self, stream: Stream[Any]) -> None:
-        """Read what the stream does not know yet."""
-        stored = self._application.recorder.select_events(stream.name, gt=stream.version)
-        stream.advance(map(self._application.mapper.to_domain_event, stored))
+    def refresh(self, streams: Sequence[Stream[Any]]) -> None:
+        """Read what the streams do not know yet."""
+        for stream in streams:
+            stored = self._application.recorder.select_events(stream.name, gt=stream.version)
+            stream.advance(map(self._application.mapper.to_domain_event, stored))
 
     def _records(
-        self, stream: Stream[Any], decision: Decision[Any], context: Context, digest: str | None
+        self, streams: Sequence[Stream[Any]], decision: Decision[Any], context: Context, digest: str | None
     ) -> list[RecordedEvent]:
-        now = max(self._now(), stream.recorded_at)
+        now = self.now()
+        for stream in streams:
+            now = max(now, stream.recorded_at)
         about = context.metadata(now)
-        name, version = stream.name, stream.version
-        records = [
-            RecordedEvent(UNRECORDED, name, version + offset, event, about)
+        own, records = streams[0], []
+        if decision.placed:
+            versions = {stream.name: stream.version for stream in streams}
+            for each in decision.placed:
+                versions[each.stream] += 1
+                records.append(RecordedEvent(UNRECORDED, each.stream, versions[each.stream], each.event, about))
+            version = versions[own.name]
+        else:
+            version = own.version
+        records += [
+            RecordedEvent(UNRECORDED, own.name, version + offset, event, about)
             for offset, event in enumerate(decision.events, 1)
         ]
         if digest is not None and isinstance(decision, Accepted):
@@ -147,14 +190,24 @@ class Planner:
             records[-1] = records[-1]._replace(metadata=context.metadata(now, digest))
         return records
 
-    def _now(self) -> int:
+    def now(self) -> int:
+        """The time, UTC, in ms since 1970.
+
+        Raises:
+            InvalidArgument: the clock tells what no row can hold.
+        """
         now = self._clock()
         # A time that no row can hold, or no calendar show, would make the journal unreadable for good.
         if not isinstance(now, int) or not 0 <= now < _END_OF_TIME_MS:
             raise InvalidArgument("clock", f"must tell UTC ms since 1970 as an integer, not {now!r}")
         return now
 
-    def _first_use(self, context: Context, digest: str) -> RecordedEvent | None:
+    def first_use(self, context: Context, digest: str) -> RecordedEvent | None:
+        """The event under which the context's idempotency key was used before, for the same command; None if none.
+
+        Raises:
+            IdempotencyConflict: it was used for something else.
+        """
         key = context.idempotency_key
         use = None if key is None else self._idempotency_keys.get(key)
         if key is None or use is None:
@@ -168,14 +221,30 @@ class Planner:
 
 
 def _accepted(
-    stream: Stream[Any], command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
+    streams: Sequence[Stream[Any]], command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
 ) -> Decision[ResultT] | None:
-    """The decision on the state as it is known here, if it is for the command and appends something."""
+    """The decision on the states as they are known here, if it is for the command and appends something."""
     try:
-        decision = command(stream.state, *arguments)
+        decision = command(*[stream.state for stream in streams], *arguments)
     except CommandRefused:
         return None
-    return decision if isinstance(decision, Accepted) and decision.events else None
+    return decision if isinstance(decision, Accepted) and (decision.events or decision.placed) else None
+
+
+def _unchanged(streams: Sequence[Stream[Any]], records: Sequence[RecordedEvent]) -> list[Unchanged]:
+    """What the decision stands on beside the streams that it appends to."""
+    if len(streams) == 1:
+        return []
+    appended = {record.stream for record in records}
+    return sorted({(stream.name, stream.version) for stream in streams if stream.name not in appended})
+
+
+def _advance(streams: Sequence[Stream[Any]], records: Sequence[RecordedEvent]) -> None:
+    if len(streams) == 1:
+        streams[0].advance(records)
+        return
+    for stream in set(streams):
+        stream.advance(record for record in records if record.stream == stream.name)
 
 
 class Executor:
@@ -186,25 +255,37 @@ class Executor:
         self._writer = GroupCommit(application.recorder)
         self._streams = StreamCache(threading.Lock)
 
-    def execute(self, stream: str, command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]) -> ResultT:
+    def execute(
+        self, streams: str | tuple[str, ...], command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
+    ) -> ResultT:
         """Carry a command out; see ``Journal.execute``."""
-        known = self._streams.get(stream)
-        with known.lock:
-            return self._drive(self._planner.steps(known, command, arguments))
+        names = self._planner.names(streams)
+        known = [self._streams.get(name) for name in names]
+        if len(known) == 1:
+            with known[0].lock:
+                return self.drive(self._planner.steps(known, command, arguments))
+        with ExitStack() as stack:
+            for stream in in_lock_order(known):
+                stack.enter_context(stream.lock)
+            return self.drive(self._planner.steps(known, command, arguments))
 
     def read_state(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
         """Look at a state that is brought up to date; see ``Journal.read_state``."""
         known = self._streams.get(stream)
         with known.lock:
-            self._planner.refresh(known)
+            self._planner.refresh([known])
             return view(known.state)
 
-    def _drive(self, steps: Steps[ResultT]) -> ResultT:
+    def drive(self, steps: Steps[ResultT]) -> ResultT:
+        """Read and append what the steps say."""
         try:
             step = next(steps)
             while True:
                 try:
-                    answer = self._writer.insert_events(step.events) if isinstance(step, Append) else step.function()
+                    if isinstance(step, Append):
+                        answer = self._writer.insert_events(step.events, step.unchanged)
+                    else:
+                        answer = step.function()
                 except Exception as error:
                     step = steps.throw(error)
                 else:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from itertools import chain, islice
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from weakref import WeakSet
@@ -15,67 +14,62 @@ from ..domain import (
     Decision,
     InvalidArgument,
     JournalClosed,
-    JournalReadOnly,
     Policy,
     RecordedEvent,
+    Surfaces,
     UnknownPosition,
     natural_number,
     text,
 )
-from ..projections import (
-    IdempotencyProjection,
-    IdempotencyView,
-    OwnersProjection,
-    Progress,
-    Projection,
-    Projector,
-    RebuildReport,
-    TimelineProjection,
-    WitnessesProjection,
-)
+from ..projections import IdempotencyView, Projector
+from .bundles import Bundles
 from .changes import Running
-from .cloudevents import from_lines, to_lines
 from .context import ContextHolder
 from .execution import Clock, Executor, Planner
 from .follow import Following
 from .mapper import decode
+from .planning import Undoing, UndoPlan
 from .projecting import Projecting
 from .recording import PAGE_SIZE
+from .rollback import Rollback
+from .sagas import Saga, Sagas
 from .scratch import ScratchTables
 from .sessions import Sessions
 from .sqlite_datastore import DEFAULT_LOCK_TIMEOUT_S
 from .storage import Address, Storage, open_storage
 from .tables import Projections
 from .times import system_clock, to_ms
-from .verification import VerificationReport, verify
+from .upkeep import Upkeep, all_projections
 
 ResultT = TypeVar("ResultT")
 
 
-class Journal(Projections):
+class Journal(Upkeep):
     """An append-only journal of who holds what. Open one with ``Journal.open``; use it from as many threads as needed.
 
     Attributes:
-        sessions: the commands on session ownership.
+        sessions: the commands on sessions: ownership, delegation, fragments.
         application: the ``eventsourcing`` application that it is kept by.
         planner: how commands are carried out, for other drivers than this one.
     """
 
-    def __init__(self, storage: Storage, policy: Policy, clock: Clock) -> None:
-        self._storage = storage
+    def __init__(self, storage: Storage, policy: Policy, surfaces: Surfaces, clock: Clock) -> None:
         self.application = application = storage.application
         self._context = ContextHolder()
         self._running: WeakSet[Running] = WeakSet()
         self._is_closed = False
         # Who may only read cannot keep the stored tables caught up, and has tables elsewhere.
         self._scratch = ScratchTables() if storage.is_read_only else None
-        self._store = store = self._scratch or storage.tables
-        self._projector = Projector(store, _projections(), self)
-        super().__init__(self, store, self._projector)
-        idempotency_keys = IdempotencyView(store, self._projector)
-        self.planner = Planner(application, str(storage.address), clock, self._context, idempotency_keys)
+        store = self._scratch or storage.tables
+        projector = Projector(store, all_projections(), self)
+        super().__init__(self, storage, store, projector)
+        place = str(storage.address)
+        self.planner = Planner(application, place, clock, self._context, IdempotencyView(store, projector))
         self._executor = Executor(self.planner, application)
-        self.sessions = Sessions(self, policy)
+        self._rollback = Rollback(application, self.planner, self, place)
+        self.sessions = Sessions(self, policy, surfaces)
+        self._bundle_commands = Bundles(self, surfaces, store, projector)
+        self._saga_commands = Sagas(self, self._rollback, self._undo, self._context, store, projector)
 
     @classmethod
     def open(
@@ -83,6 +77,7 @@ class Journal(Projections):
         url: str,
         *,
         policy: Policy | None = None,
+        surfaces: Surfaces | None = None,
         create: bool = True,
         synchronous: str = "FULL",
         lock_timeout_s: float = DEFAULT_LOCK_TIMEOUT_S,
@@ -96,6 +91,7 @@ class Journal(Projections):
                 ``postgresql://user@host/database`` with the extra ``postgres``; the schema is ``muniment``, or
                 another with ``?schema=NAME``.
             policy: what is permitted beyond the laws; nothing by default.
+            surfaces: what the runtime offers, without which nothing is linked, delegated or upgraded; by default all.
             create: whether a missing journal is made.
             synchronous: ``FULL``: an acknowledged event survives a power cut. ``NORMAL``: the last ones may not, and
                 writing is faster.
@@ -123,15 +119,10 @@ class Journal(Projections):
             read_only=read_only,
         )
         try:
-            return cls(storage, policy or Policy(), clock)
+            return cls(storage, policy or Policy(), surfaces or Surfaces(), clock)
         except BaseException:
             storage.close()
             raise
-
-    @property
-    def url(self) -> str:
-        """The address that it was opened with; a password is not shown."""
-        return self._storage.address.url
 
     def close(self) -> None:
         """Close the journal, and what follows or projects it. Whatever is asked of it then raises ``JournalClosed``."""
@@ -182,13 +173,26 @@ class Journal(Projections):
             tick=tick,
         )
 
-    def execute(self, stream: str, command: Callable[..., Decision[ResultT]], *arguments: object) -> ResultT:
+    @property
+    def bundles(self) -> Bundles:
+        """The commands on bundles, and the bundles that are known: a mapping from bundle id to a row."""
+        return self._bundle_commands
+
+    @property
+    def sagas(self) -> Sagas:
+        """Every saga: a mapping from saga id to where it stands; and how to finish one whose process died."""
+        return self._saga_commands
+
+    def execute(
+        self, stream: str | tuple[str, ...], command: Callable[..., Decision[ResultT]], *arguments: object
+    ) -> ResultT:
         """Decide a command on the state of a stream, and append what it comes to, all of it or nothing.
 
         Args:
-            stream: the stream's name, such as ``session-s-42``.
-            command: a pure function of the state and the arguments.
-            arguments: what it takes beyond the state.
+            stream: the stream's name, such as ``session-s-42``; or several, of which the first is the command's own. If
+                one to which nothing is appended changes before the append, the command is decided anew.
+            command: a pure function of the states and the arguments.
+            arguments: what it takes beyond the states.
 
         Returns:
             What the command answers.
@@ -210,6 +214,51 @@ class Journal(Projections):
         """
         return self._executor.read_state(stream, view)
 
+    def revert(self, event: str | int, *, dry_run: bool = False) -> UndoPlan:
+        """Undo one event by appending what compensates it (law 8). A compensating event can be reverted like any other.
+
+        A hand-over is undone together with the upgrade that was committed with it.
+
+        Args:
+            event: its id, such as ``session-s-42@3``, or its position.
+            dry_run: only say what it comes to, and what makes it impossible.
+
+        Raises:
+            UnknownPosition, UnknownEvent: there is none.
+            NotCompensable: nothing undoes an event of its type.
+            AlreadyCompensated: it is undone.
+            LaterEventDepends: a later event stands on it.
+        """
+        undoing = self._rollback.of_event(event)
+        return self._rollback.plan(undoing) if dry_run else self._undo(undoing)
+
+    def rollback(self, stream: str, to_version: int, *, dry_run: bool = False) -> UndoPlan:
+        """Undo everything in a stream that came after a version, newest first, in one append (law 8).
+
+        Args:
+            stream: the stream's name, such as ``session-s-42``.
+            to_version: the last version that stays.
+            dry_run: only say what it comes to, and what makes it impossible.
+
+        Raises:
+            UnknownVersion: the stream has no such version.
+            NotCompensable: nothing undoes one of the events.
+            LaterEventDepends: an event of another stream stands on one of them.
+        """
+        undoing = self._rollback.to_version(stream, to_version)
+        return self._rollback.plan(undoing) if dry_run else self._undo(undoing)
+
+    def saga(self, name: str) -> Saga:
+        """Do work with steps outside the journal, in a ``with`` block.
+
+        If the block raises, the steps whose undo is registered are undone, newest first, then in one append all that
+        was appended in it, and the exception goes on. If the process dies, ``journal.sagas.unfinished()`` lists it.
+
+        Args:
+            name: what it is called.
+        """
+        return self._saga_commands.begin(name)
+
     def at(self, *, position: int | None = None, time: int | datetime | None = None) -> Projections:
         """The tables as they were.
 
@@ -230,10 +279,6 @@ class Journal(Projections):
         elif position < 0 or position > self.head():
             raise UnknownPosition(position, self.head())
         return Projections(self, self._store, self._projector, position)
-
-    def head(self) -> int:
-        """The last position; 0 when nothing was appended yet."""
-        return self.application.recorder.max_notification_id() or 0
 
     def record(self, position: int) -> RecordedEvent:
         """Read the record at a position.
@@ -331,87 +376,8 @@ class Journal(Projections):
         self._keep(projecting)
         return projecting
 
-    def catch_up(self, progress: Progress | None = None) -> int:
-        """Bring the tables up to the journal's end now. A read does that too, but says nothing while it takes long.
-
-        Args:
-            progress: called with the position reached and the position aimed for.
-
-        Returns:
-            The position reached.
-
-        Raises:
-            UnknownEventType, DamagedRecord: a record cannot be read.
-        """
-        head = self.head()
-        self._projector.advance(head, progress)
-        return head
-
-    def replay(self, progress: Progress | None = None) -> RebuildReport:
-        """Make every table anew from the first event, and compare it with what stood before.
-
-        Args:
-            progress: called with the position reached and the position aimed for.
-
-        Raises:
-            ProjectionStopped, UnknownEventType, DamagedRecord: an event cannot be folded; the tables stay as they were.
-            JournalReadOnly: the journal was opened to be read only.
-        """
-        if self._storage.is_read_only:
-            raise JournalReadOnly(self.url)
-        return self._projector.rebuild(progress)
-
-    def verify(self, progress: Progress | None = None) -> VerificationReport:
-        """Check the storage, every record, laws 1 and 4 over the whole past, and the tables; write nothing.
-
-        Args:
-            progress: called with how much is done, and how much there is.
-
-        Returns:
-            What was found, each with its layer and position.
-        """
-        return verify(self._storage, _projections(), progress)
-
-    def backup(self, path: str | Path) -> int:
-        """Copy the journal to a file while it is in use, as it is at one moment, and check the copy.
-
-        The copy is a journal in an SQLite file, also where the original is on a server.
-
-        Args:
-            path: where to; nothing may be there.
-
-        Returns:
-            The copy's last position.
-
-        Raises:
-            JournalNotEmpty: something is there.
-            JournalUnavailable: it cannot be written, or the copy is damaged.
-        """
-        return self._storage.backup(Path(path))
-
-    def export(self, progress: Progress | None = None) -> Iterator[bytes]:
-        """Write every event as a line of JSON, a CloudEvent of version 1.0.
-
-        Args:
-            progress: called with the position reached and the position aimed for.
-
-        Raises:
-            DamagedRecord: when a row that is no record is reached.
-        """
-        return to_lines(self.application.recorder, progress)
-
-    def import_export(self, lines: Iterable[bytes | str]) -> int:
-        """Append what ``export`` wrote, to an empty journal: the same positions, ids, times. All of it, or nothing.
-
-        Returns:
-            How many events were appended.
-
-        Raises:
-            InvalidExport: a line is no event, or not the one that comes next.
-            JournalNotEmpty: the journal holds events already.
-            JournalReadOnly: the journal was opened to be read only.
-        """
-        return self._storage.import_events(from_lines(lines))
+    def _undo(self, undoing: Undoing) -> UndoPlan:
+        return self._executor.drive(self._rollback.steps(undoing))
 
     def _keep(self, running: Running) -> None:
         """Have it stopped when the journal is closed, which may be happening now."""
@@ -422,8 +388,3 @@ class Journal(Projections):
 
     def __repr__(self) -> str:
         return f"<Journal {self.url}>"
-
-
-def _projections() -> tuple[Projection, ...]:
-    """Every projection, made anew: some remember where they stand, and are for one projector."""
-    return OwnersProjection(), WitnessesProjection(), TimelineProjection(), IdempotencyProjection()

@@ -14,6 +14,7 @@ settings for PostgreSQL. It differs from the library's own module in that
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final, cast
 
 from eventsourcing import postgres as library
@@ -64,8 +65,16 @@ class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicatio
         """Append events, all of them or none, and wake those who subscribed."""
         if not stored_events:
             return []
-        with self.datastore.get_connection() as connection, connection.cursor() as cursor:
-            positions = self.append(cursor, stored_events)
+        if unchanged := kwargs.pop("unchanged", ()):
+            with self.datastore.transaction(commit=True) as cursor:
+                # Under the lock that every append takes, what is found stays so until the commit.
+                statement, key = self.append_lock()
+                cursor.execute(statement.encode(), [key])
+                self.require_unchanged(partial(_value, cursor), unchanged)
+                positions = self.append(cursor, stored_events)
+        else:
+            with self.datastore.get_connection() as connection, connection.cursor() as cursor:
+                positions = self.append(cursor, stored_events)
         self.changes.announce()
         return positions
 
@@ -187,6 +196,12 @@ class PostgresFactory(library.PostgresFactory):
     def __init__(self, env: Environment | EnvType | None, datastore: PostgresDatastore | None = None) -> None:
         super().__init__(env)
         self.datastore = _made(self.datastore) if datastore is None else datastore
+
+
+def _value(cursor: Cursor[Any], statement: str, parameters: Sequence[Any]) -> Any:
+    cursor.row_factory = tuple_row
+    (value,) = cursor.execute(statement.replace("?", "%s").encode(), parameters).fetchone() or (None,)
+    return value
 
 
 def _made(checked: library.PostgresDatastore) -> PostgresDatastore:

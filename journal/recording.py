@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from eventsourcing.persistence import (
     ApplicationRecorder,
+    IntegrityError,
     ListenNotifySubscription,
     Notification,
     Subscription,
 )
 
 from .changes import Changes
+
+Unchanged: TypeAlias = tuple[str | None, int]
+"""A stream and its last version; or None, for the whole journal, and its last position."""
 
 PAGE_SIZE: Final = 1_000
 """How many rows are read at once."""
@@ -53,6 +57,25 @@ class PositionedRecorder(ApplicationRecorder):
     @abstractmethod
     def fetch(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
         """Read rows, by a statement with ``?`` for its parameters."""
+
+    def require_unchanged(self, run: Callable[[str, Sequence[Any]], Any], unchanged: Iterable[Unchanged]) -> None:
+        """Make sure, inside the transaction that appends, that nothing was appended where a decision looked.
+
+        Args:
+            run: runs a statement with ``?`` for its parameters; returns the one value it finds.
+            unchanged: streams and their last versions.
+
+        Raises:
+            IntegrityError: something was.
+        """
+        for stream, last in unchanged:
+            if stream is None:
+                found = run(f"SELECT MAX({self._position}) FROM {self._table}", [])
+            else:
+                statement = f"SELECT MAX(originator_version) FROM {self._table} WHERE originator_id=?"
+                found = run(statement, [self._to_column(stream)])
+            if (found or 0) != last:
+                raise IntegrityError(f"{stream or 'the journal'} has moved on from {last} to {found}")
 
     def select_events(
         self,

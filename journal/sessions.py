@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from ..domain import (
     FULL_SESSION,
@@ -14,7 +14,6 @@ from ..domain import (
     OwnershipCapability,
     OwnershipReceipt,
     OwnershipScope,
-    Policy,
     ReadinessWitness,
     SessionNotFound,
     identifier,
@@ -22,22 +21,13 @@ from ..domain import (
     session,
     text,
 )
+from .commands import checked
+from .delegations import DelegationCommands
 
 ResultT = TypeVar("ResultT")
-ArtifactT = TypeVar("ArtifactT", OwnershipCapability, OwnershipReceipt, ReadinessWitness)
 
 
-class Executes(Protocol):
-    """What carries commands out: a journal."""
-
-    def execute(self, stream: str, command: Callable[..., Decision[ResultT]], *arguments: object) -> ResultT:
-        """See ``Journal.execute``."""
-
-    def read_state(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
-        """See ``Journal.read_state``."""
-
-
-class Sessions:
+class Sessions(DelegationCommands):
     """Opens, claims, hands over and ends sessions.
 
     Every command either appends its event and returns, or raises. All of them raise ``SessionNotFound`` for an id that
@@ -45,10 +35,6 @@ class Sessions:
     ``ConcurrencyConflict`` when other writers win every race, and ``JournalError`` when the storage fails. Those that
     take a capability raise ``Unclaimed`` or ``StaleCapability`` if it is not the live one, and record the refusal.
     """
-
-    def __init__(self, journal: Executes, policy: Policy) -> None:
-        self._journal = journal
-        self._policy = policy
 
     def open(self, session_id: str, roles: Iterable[str] = ()) -> None:
         """Begin a session, or a new incarnation of a finished one (telltale 1.1; law 5).
@@ -79,7 +65,7 @@ class Sessions:
         Raises:
             TransferPending: a transfer is staged.
         """
-        return self._present(session.release, _checked(capability, OwnershipCapability))
+        return self._present(session.release, checked(capability, OwnershipCapability))
 
     def transfer(
         self, capability: OwnershipCapability, to_owner: str, scope: OwnershipScope | None = None
@@ -121,7 +107,7 @@ class Sessions:
             TransferNotPending: nothing is staged.
             ReceiptMismatch: something else is.
         """
-        return self._present(session.commit_transfer, _checked(receipt, OwnershipReceipt))
+        return self._present(session.commit_transfer, checked(receipt, OwnershipReceipt))
 
     def rollback_transfer(self, receipt: OwnershipReceipt) -> None:
         """Withdraw the staged transfer; its claim id stays spent (telltale 2.5).
@@ -130,7 +116,7 @@ class Sessions:
             TransferNotPending: nothing is staged.
             ReceiptMismatch: something else is.
         """
-        return self._present(session.rollback_transfer, _checked(receipt, OwnershipReceipt))
+        return self._present(session.rollback_transfer, checked(receipt, OwnershipReceipt))
 
     def abandon_transfer(self, receipt: OwnershipReceipt) -> CancellationWitness:
         """Give the staged transfer up, and cancel the session with it (telltale 2.10).
@@ -139,7 +125,7 @@ class Sessions:
             TransferNotPending: nothing is staged.
             ReceiptMismatch: something else is.
         """
-        return self._present(session.abandon_transfer, _checked(receipt, OwnershipReceipt))
+        return self._present(session.abandon_transfer, checked(receipt, OwnershipReceipt))
 
     def fail_transfer_commit(self, receipt: OwnershipReceipt, reason: str) -> None:
         """Record that the staged transfer could not be committed, and fault the session with it (telltale 2.10).
@@ -152,7 +138,7 @@ class Sessions:
             TransferNotPending: nothing is staged.
             ReceiptMismatch: something else is.
         """
-        return self._present(session.fail_transfer_commit, _checked(receipt, OwnershipReceipt), text("reason", reason))
+        return self._present(session.fail_transfer_commit, checked(receipt, OwnershipReceipt), text("reason", reason))
 
     def attenuate(self, capability: OwnershipCapability, scope: OwnershipScope) -> OwnershipCapability:
         """Narrow the live scope, under a new generation (telltale 2.6; law 3).
@@ -162,11 +148,11 @@ class Sessions:
             ScopeViolation: the scope is wider than the live one.
         """
         attenuate = partial(session.attenuate, policy=self._policy)
-        return self._present(attenuate, _checked(capability, OwnershipCapability), checked_scope(scope))
+        return self._present(attenuate, checked(capability, OwnershipCapability), checked_scope(scope))
 
     def check(self, capability: OwnershipCapability) -> None:
         """Return if this is the live capability, scope included; raise otherwise (telltale 2.12; law 2)."""
-        return self._present(session.check, _checked(capability, OwnershipCapability))
+        return self._present(session.check, checked(capability, OwnershipCapability))
 
     def issue_witness(self, capability: OwnershipCapability, predicate: str) -> ReadinessWitness:
         """Attest that a readiness check passed under the live capability (telltale 2.8).
@@ -178,8 +164,8 @@ class Sessions:
         Raises:
             ScopeViolation: the capability covers fragments only.
         """
-        checked = _checked(capability, OwnershipCapability)
-        return self._present(session.issue_witness, checked, text("predicate", predicate))
+        presented = checked(capability, OwnershipCapability)
+        return self._present(session.issue_witness, presented, text("predicate", predicate))
 
     def consume_witness(self, capability: OwnershipCapability, witness: ReadinessWitness) -> None:
         """Spend a readiness witness, once and for all (telltale 2.9; law 4).
@@ -189,8 +175,8 @@ class Sessions:
             WitnessConsumed: it was spent before.
             InvalidWitness: it was never issued, was altered, or ended with the ownership it was issued under.
         """
-        checked = _checked(capability, OwnershipCapability)
-        return self._present(session.consume_witness, checked, _checked(witness, ReadinessWitness))
+        presented = checked(capability, OwnershipCapability)
+        return self._present(session.consume_witness, presented, checked(witness, ReadinessWitness))
 
     def owner_died(self, session_id: str, owner: str) -> CancellationWitness:
         """Record that the owner is gone, and fault the session with it (telltale 2.10).
@@ -208,7 +194,7 @@ class Sessions:
             ScopeViolation: the capability covers fragments only.
             TransferPending: a transfer is staged.
         """
-        return self._present(session.close, _checked(capability, OwnershipCapability))
+        return self._present(session.close, checked(capability, OwnershipCapability))
 
     def state(self, session_id: str) -> session.SessionView:
         """Read a session as it is now.
@@ -217,7 +203,7 @@ class Sessions:
             SessionNotFound: it was never opened.
         """
         state = self._journal.read_state(f"session-{identifier('session_id', session_id)}", _view)
-        if not state.incarnation:
+        if state.status is session.SessionStatus.UNOPENED:
             raise SessionNotFound(session_id)
         return state
 
@@ -228,24 +214,11 @@ class Sessions:
         to_owner: str,
         scope: OwnershipScope | None,
     ) -> ResultT:
-        checked = _checked(capability, OwnershipCapability)
+        presented = checked(capability, OwnershipCapability)
         to_scope = None if scope is None else checked_scope(scope)
-        return self._present(partial(command, policy=self._policy), checked, identifier("to_owner", to_owner), to_scope)
-
-    def _present(
-        self, command: Callable[..., Decision[ResultT]], artifact: OwnershipCapability | OwnershipReceipt, *rest: object
-    ) -> ResultT:
-        return self._run(command, artifact.session_id, artifact, *rest)
-
-    def _run(self, command: Callable[..., Decision[ResultT]], session_id: str, *arguments: object) -> ResultT:
-        stream = f"session-{identifier('session_id', session_id)}"
-        return self._journal.execute(stream, command, *arguments)
-
-
-def _checked(artifact: object, kind: type[ArtifactT]) -> ArtifactT:
-    if isinstance(artifact, kind):
-        return artifact
-    raise InvalidArgument(kind.__name__, f"is what this command takes, not {type(artifact).__name__}")
+        return self._present(
+            partial(command, policy=self._policy), presented, identifier("to_owner", to_owner), to_scope
+        )
 
 
 def _view(state: Any) -> session.SessionView:

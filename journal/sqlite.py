@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -74,7 +75,10 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Append events, all of them or none, and wake those who subscribed."""
+        unchanged = kwargs.pop("unchanged", ())
         with self.datastore.transaction(commit=True) as c:
+            if unchanged:
+                self.require_unchanged(partial(_value, c), unchanged)
             positions = self._insert_events(c, stored_events, **kwargs)
         self.changes.announce()
         return positions
@@ -164,6 +168,10 @@ class SQLiteFactory(library.SQLiteFactory):
             single_row_tracking=checked.single_row_tracking,
             originator_id_type=checked.originator_id_type,
         )
+
+
+def _value(c: library.SQLiteCursor, statement: str, parameters: Sequence[Any]) -> Any:
+    return cast(sqlite3.Cursor, c).execute(statement, parameters).fetchone()[0]
 
 
 def _text(originator_id: UUID | str) -> str:

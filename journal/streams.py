@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-from ..domain import Event, InvalidIdentifier, RecordedEvent, text
-from ..domain.session import SessionState, session_of
+from ..domain import InvalidIdentifier, RecordedEvent, subject_of, text
+from ..domain.bundle import BundleState
+from ..domain.saga import SagaState
+from ..domain.session import SessionState
 
 LockT = TypeVar("LockT")
 
@@ -16,14 +18,23 @@ CAPACITY: Final = 10_000
 """How many streams are kept in memory; one that was not used for long makes room."""
 
 
-class State(Protocol):
-    """What a stream's events add up to."""
+_STATES: Final[dict[str, Callable[[str], Any]]] = {
+    "bundle": BundleState,
+    "saga": SagaState,
+    "session": SessionState,
+}
 
-    def apply(self, event: Event[Any]) -> None:
-        """Take one event in."""
 
+def new_state(stream: str) -> Any:
+    """The state of a stream before its first event.
 
-_STATES: Final[dict[str, Callable[[str], State]]] = {"session": SessionState}
+    Raises:
+        InvalidIdentifier: there is no such kind of stream.
+    """
+    kind, _, identity = text("stream", stream).partition("-")
+    if kind not in _STATES:
+        raise InvalidIdentifier("stream", f"must begin with one of {', '.join(sorted(_STATES))}, not {stream!r}")
+    return _STATES[kind](identity)
 
 
 class Stream(Generic[LockT]):
@@ -41,12 +52,9 @@ class Stream(Generic[LockT]):
     __slots__ = ("is_recent", "lock", "name", "recorded_at", "state", "version")
 
     def __init__(self, name: str, lock: LockT) -> None:
-        kind, _, identity = text("stream", name).partition("-")
-        if kind not in _STATES:
-            raise InvalidIdentifier("stream", f"must begin with one of {', '.join(sorted(_STATES))}, not {name!r}")
+        self.state = new_state(name)
         self.name = name
         self.lock = lock
-        self.state = _STATES[kind](identity)
         self.version = 0
         self.recorded_at = 0
         self.is_recent = False
@@ -61,9 +69,13 @@ class Stream(Generic[LockT]):
 
 def belongs(record: RecordedEvent) -> bool:
     """Whether a record stands in the stream that its event is about."""
-    session_id = session_of(record.event)
-    kind, _, identity = record.stream.partition("-")
-    return kind in _STATES and record.type.startswith(f"{kind}.") and session_id in (None, identity)
+    kind, whose = subject_of(record.event)
+    return record.stream == f"{kind}-{whose}" or (whose is None and record.stream.startswith(f"{kind}-"))
+
+
+def in_lock_order(streams: Iterable[Stream[LockT]]) -> list[Stream[LockT]]:
+    """Each stream once, in the order in which everybody takes their locks."""
+    return sorted(set(streams), key=lambda stream: stream.name)
 
 
 class StreamCache(Generic[LockT]):

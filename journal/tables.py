@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from ..projections import AuditView, Events, OwnersView, Projector, TemporalStore, TimelineView, WitnessesView
+from ..projections import (
+    AuditView,
+    BundlesView,
+    CoherenceViolation,
+    DelegationsView,
+    Events,
+    FootprintsView,
+    OwnersView,
+    Projector,
+    SagasView,
+    TemporalStore,
+    TimelineView,
+    UpgradesView,
+    WitnessesView,
+)
 
 
 class Projections:
@@ -17,6 +31,11 @@ class Projections:
         self._owners = OwnersView(store, projector, position)
         self._audit = AuditView(events, position)
         self._witnesses = WitnessesView(store, projector, position)
+        self._footprints = FootprintsView(store, projector, position)
+        self._delegations = DelegationsView(store, projector, position)
+        self._bundles: BundlesView = BundlesView(store, projector, position)
+        self._upgrades = UpgradesView(store, projector, position)
+        self._sagas: SagasView = SagasView(store, projector, position)
         self._timeline = TimelineView(store, projector, position)
 
     @property
@@ -33,6 +52,35 @@ class Projections:
     def witnesses(self) -> WitnessesView:
         """Every witness: a mapping from (session id, witness id) to what became of it."""
         return self._witnesses
+
+    @property
+    def footprints(self) -> FootprintsView:
+        """Which sessions each authority has: a mapping from authority to native, delegated in and delegated out."""
+        return self._footprints
+
+    def coherence(self) -> tuple[CoherenceViolation, ...]:
+        """Where authorities contradict each other over a session: nowhere, unless rows were changed (law 7)."""
+        return self._footprints.violations()
+
+    @property
+    def delegations(self) -> DelegationsView:
+        """Every delegation: a mapping from (session id, delegation id) to who gave it to whom."""
+        return self._delegations
+
+    @property
+    def bundles(self) -> BundlesView:
+        """The bundles that are known: a mapping from bundle id to what it is and who runs it."""
+        return self._bundles
+
+    @property
+    def upgrades(self) -> UpgradesView:
+        """Every upgrade: a mapping from (bundle id, upgrade id) to where it stands."""
+        return self._upgrades
+
+    @property
+    def sagas(self) -> SagasView:
+        """Every saga: a mapping from saga id to where it stands."""
+        return self._sagas
 
     @property
     def timeline(self) -> TimelineView:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..domain import JournalError, RecordedEvent, session as events
+from ..domain import JournalError, RecordedEvent
 from ..projections import TRACKING, Progress, Projection, Projector, Row, TemporalStore, TemporalTable
+from .laws import Laws
 from .mapper import decode
 from .scratch import ScratchTables
 from .storage import JournalApplication, Storage
@@ -71,9 +72,7 @@ class _Past:
         self.count = 0
         self.is_readable = True
         self._versions: dict[str, tuple[int, int]] = {}
-        self._generations: dict[str, int] = {}
-        self._outstanding: dict[str, set[int]] = {}
-        self._witnesses: dict[str, int] = {}
+        self._laws = Laws()
 
     def head(self) -> int:
         return self._head
@@ -101,7 +100,7 @@ class _Past:
                     yield Finding("record", position, str(error))
                 else:
                     yield from self._check_order(record)
-                    yield from self._check_laws(record)
+                    yield from (Finding("law", position, problem) for problem in self._laws.broken_by(record))
             self._advance(len(rows))
 
     def _advance(self, count: int) -> None:
@@ -118,51 +117,6 @@ class _Past:
         if not belongs(record):
             yield Finding("record", record.position, f"{record.id} holds an event of another stream")
         self._versions[record.stream] = (record.version, record.metadata.recorded_at)
-
-    def _check_laws(self, record: RecordedEvent) -> Iterator[Finding]:
-        event: Any = record.event
-        if isinstance(event, _GENERATION_GIVERS):
-            last = self._generations.get(record.stream, 0)
-            if event.capability.generation <= last:
-                problem = f"law 1: generation {event.capability.generation} is given after {last}"
-                yield Finding("law", record.position, problem)
-            self._generations[record.stream] = max(last, event.capability.generation)
-        outstanding = self._outstanding.setdefault(record.stream, set())
-        if isinstance(event, events.ReadinessWitnessIssued):
-            number = event.witness.witness_id
-            if number <= self._witnesses.get(record.stream, 0):
-                yield Finding("law", record.position, f"law 4: witness {number} is issued again")
-            self._witnesses[record.stream] = number
-            outstanding.add(number)
-        elif isinstance(event, events.ReadinessWitnessConsumed):
-            number = event.witness.witness_id
-            if number not in outstanding:
-                yield Finding("law", record.position, f"law 4: witness {number} is consumed, and is not outstanding")
-            outstanding.discard(number)
-        elif isinstance(event, _ENDINGS):
-            voided = {witness.witness_id for witness in event.voided}
-            if voided != outstanding:
-                problem = f"law 4: witnesses {sorted(outstanding)} end here, and the event voids {sorted(voided)}"
-                yield Finding("law", record.position, problem)
-            outstanding.clear()
-
-
-_GENERATION_GIVERS = (
-    events.OwnershipClaimed,
-    events.OwnershipTransferred,
-    events.ScopeAttenuated,
-    events.TransferCommitted,
-)
-_ENDINGS = (
-    events.OwnershipReleased,
-    events.OwnershipTransferred,
-    events.ScopeAttenuated,
-    events.TransferCommitted,
-    events.OwnerDied,
-    events.TransferAbandoned,
-    events.TransferCommitFailed,
-    events.SessionClosed,
-)
 
 
 def _tables(

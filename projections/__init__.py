@@ -1,26 +1,48 @@
 """What the past adds up to: tables that are made from the events alone, and remember every state they had."""
 
 from .audit import AuditEvent, AuditRecord, AuditView, Events, audit_records
+from .bundles import BundleRow, BundlesProjection, BundlesView, UpgradeRow, UpgradesView
+from .delegations import DelegationRow, DelegationsProjection, DelegationStatus, DelegationsView
+from .footprints import (
+    CoherenceViolation,
+    FootprintsProjection,
+    FootprintsView,
+    ViolationKind,
+    coherence_violations,
+    footprint_changes,
+)
 from .idempotency import IdempotencyProjection, IdempotencyView, KeyUse
 from .owners import OwnerRow, OwnersProjection, OwnersView
 from .projection import Progress, Projection, Projector, RebuildReport, Source
+from .sagas import SagaRow, SagasProjection, SagasView
 from .sqlite import SQLiteTemporalStore
 from .store import TRACKING, TemporalStore
 from .temporal import FOREVER, Change, Row, Set, TemporalTable, Unset, Value
 from .timeline import TimelineProjection, TimelineView
-from .views import TableMapping, TableReader
+from .views import MappingView, TableMapping, TableReader
 from .witnesses import WitnessesProjection, WitnessesView, WitnessRow, WitnessStatus
 
 __all__ = [
     "AuditEvent",
     "AuditRecord",
     "AuditView",
+    "BundleRow",
+    "BundlesProjection",
+    "BundlesView",
     "Change",
+    "CoherenceViolation",
+    "DelegationRow",
+    "DelegationStatus",
+    "DelegationsProjection",
+    "DelegationsView",
     "Events",
     "FOREVER",
+    "FootprintsProjection",
+    "FootprintsView",
     "IdempotencyProjection",
     "IdempotencyView",
     "KeyUse",
+    "MappingView",
     "OwnerRow",
     "OwnersProjection",
     "OwnersView",
@@ -30,6 +52,9 @@ __all__ = [
     "RebuildReport",
     "Row",
     "SQLiteTemporalStore",
+    "SagaRow",
+    "SagasProjection",
+    "SagasView",
     "Set",
     "Source",
     "TRACKING",
@@ -40,10 +65,15 @@ __all__ = [
     "TimelineProjection",
     "TimelineView",
     "Unset",
+    "UpgradeRow",
+    "UpgradesView",
     "Value",
+    "ViolationKind",
     "WitnessRow",
     "WitnessStatus",
     "WitnessesProjection",
     "WitnessesView",
     "audit_records",
+    "coherence_violations",
+    "footprint_changes",
 ]

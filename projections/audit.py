@@ -14,6 +14,7 @@ from ..domain import (
     Artifact,
     ArtifactKind,
     CancellationWitness,
+    DelegationReceipt,
     Event,
     OwnershipCapability,
     OwnershipReceipt,
@@ -60,6 +61,7 @@ _KINDS: Final[dict[type[Any], ArtifactKind]] = {
     OwnershipReceipt: ArtifactKind.OWNERSHIP_RECEIPT,
     ReadinessWitness: ArtifactKind.READINESS_WITNESS,
     CancellationWitness: ArtifactKind.CANCELLATION_WITNESS,
+    DelegationReceipt: ArtifactKind.DELEGATION_RECEIPT,
 }
 
 _Entry = tuple[Artifact, AuditEvent, str | None]
@@ -79,7 +81,26 @@ def _ended(event: Any, capability: OwnershipCapability, reason: str, *then: _Ent
 
 
 def _rejected(event: Any) -> list[_Entry]:
-    return [(event.artifact, AuditEvent.REJECTED, event.reason)]
+    return [(event.presented, AuditEvent.REJECTED, event.reason)]
+
+
+def _handed_over(event: events.SessionHandedOver) -> list[_Entry]:
+    proof = event.witness.ownership_receipt
+    receipts: list[_Entry] = [] if proof is None else [(proof, AuditEvent.COMMITTED, None)]
+    issued = (*receipts, _issued(event.capability), _issued(event.receipt))
+    return _ended(event, event.previous, "session handed over", *issued)
+
+
+def _hand_over_reverted(event: events.HandOverReverted) -> list[_Entry]:
+    void: _Entry = (event.receipt, AuditEvent.INVALIDATED, "hand-over reverted")
+    return _ended(event, event.previous, "hand-over reverted", void, _issued(event.capability))
+
+
+def _ownership_restored(event: events.OwnershipRestored) -> list[_Entry]:
+    given: list[_Entry] = [_issued(each) for each in (event.capability, event.staged) if each is not None]
+    if event.previous is None:
+        return given
+    return _ended(event, event.previous, "ownership restored", *given)
 
 
 _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], list[_Entry]]]] = {
@@ -117,6 +138,12 @@ _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], list[_Entry]]]] = {
         (event.receipt, AuditEvent.ROLLED_BACK, event.reason.reason),
     ),
     events.SessionClosed: lambda event: _ended(event, event.capability, "session closed"),
+    events.SessionDelegated: lambda event: [_issued(event.receipt)],
+    events.DelegationReverted: lambda event: [(event.receipt, AuditEvent.INVALIDATED, "delegation reverted")],
+    events.SessionHandedOver: _handed_over,
+    events.HandOverReverted: _hand_over_reverted,
+    events.OwnershipRestored: _ownership_restored,
+    events.ReadinessWitnessWithdrawn: lambda event: [(event.witness, AuditEvent.INVALIDATED, "witness withdrawn")],
     events.CapabilityRejected: _rejected,
     events.ReceiptRejected: _rejected,
     events.WitnessRejected: _rejected,

@@ -9,7 +9,7 @@ from pydantic_core import from_json, to_json
 
 from ..domain import OwnershipCapability, OwnershipScope, scope_from_json, scope_to_json, session as events
 from .projection import Projection
-from .temporal import Row, Set, TemporalTable, Value
+from .temporal import Change, Row, Set, TemporalTable, Unset, Value
 from .views import TableMapping
 
 OWNERS = TemporalTable(
@@ -66,6 +66,16 @@ def _unheld(session_id: str, status: str) -> tuple[Set]:
     return (Set(OWNERS, (session_id,), (None, None, None, status)),)
 
 
+def _restored(event: events.OwnershipRestored) -> tuple[Set]:
+    return _unheld(event.session_id, _ACTIVE) if event.capability is None else _held(event.capability)
+
+
+def _not_opened(event: events.OpeningWithdrawn) -> tuple[Change]:
+    if event.status is events.SessionStatus.UNOPENED:
+        return (Unset(OWNERS, (event.session_id,)),)
+    return _unheld(event.session_id, event.status.value)
+
+
 OwnersProjection.handlers = {
     events.SessionOpened: lambda event: _unheld(event.session_id, _ACTIVE),
     events.OwnershipClaimed: lambda event: _held(event.capability),
@@ -77,6 +87,10 @@ OwnersProjection.handlers = {
     events.TransferAbandoned: lambda event: _unheld(event.capability.session_id, _CANCELLED),
     events.TransferCommitFailed: lambda event: _unheld(event.capability.session_id, _FAULTED),
     events.SessionClosed: lambda event: _unheld(event.capability.session_id, _CLOSED),
+    events.SessionHandedOver: lambda event: _held(event.capability),
+    events.HandOverReverted: lambda event: _held(event.capability),
+    events.OwnershipRestored: _restored,
+    events.OpeningWithdrawn: _not_opened,
 }
 
 

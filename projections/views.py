@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from contextlib import contextmanager
 from typing import ClassVar, Generic, TypeVar
 
 from ..domain import ProjectionStopped
@@ -36,14 +37,23 @@ class TableReader:
         self._position = position
 
     def _select(
-        self, where: Mapping[str, Value] | None = None, *, after: int = 0, limit: int | None = None
+        self,
+        where: Mapping[str, Value] | None = None,
+        *,
+        after: int = 0,
+        limit: int | None = None,
+        position: int | None = None,
+        table: TemporalTable | None = None,
     ) -> list[Row]:
-        self._catch_up()
+        """Read rows, caught up; or as of a position that was caught up to before, also of another table."""
+        if position is None:
+            self._catch_up()
         if not all(map(_is_storable, (*(where or {}).values(), after))):
             return []
         if limit is not None and not _is_storable(limit):
             limit = None
-        return self._store.select(self.table, self._position, where, after=after, limit=limit)
+        as_of = self._position if position is None else position
+        return self._store.select(table or self.table, as_of, where, after=after, limit=limit)
 
     def _get(self, key: tuple[Value, ...]) -> Row | None:
         self._catch_up()
@@ -64,8 +74,34 @@ def _is_storable(value: Value) -> bool:
     return value is None or ("\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value))
 
 
-class TableMapping(TableReader, Mapping[KeyT, RowT], Generic[KeyT, RowT]):
-    """A table as a mapping. ``items``, ``values`` and iteration each read one consistent state."""
+class MappingView(TableReader, Mapping[KeyT, RowT], Generic[KeyT, RowT]):
+    """What tables say, as a mapping. ``items``, ``values`` and iteration each read one consistent state."""
+
+    @abstractmethod
+    def _all(self) -> dict[KeyT, RowT]:
+        """Every key and row, read at once."""
+
+    def __iter__(self) -> Iterator[KeyT]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def items(self) -> ItemsView[KeyT, RowT]:
+        """Every key and row, read at once."""
+        return self._all().items()
+
+    def values(self) -> ValuesView[RowT]:
+        """Every row, read at once."""
+        return self._all().values()
+
+    def __repr__(self) -> str:
+        as_of = "" if self._position is None else f" as of position {self._position}"
+        return f"<{type(self).__name__}: {len(self)} rows{as_of}>"
+
+
+class TableMapping(MappingView[KeyT, RowT]):
+    """One table as a mapping."""
 
     @abstractmethod
     def to_columns(self, key: object) -> tuple[Value, ...] | None:
@@ -82,23 +118,8 @@ class TableMapping(TableReader, Mapping[KeyT, RowT], Generic[KeyT, RowT]):
             raise KeyError(key)
         return self._read(row)[1]
 
-    def __iter__(self) -> Iterator[KeyT]:
-        return iter(self._all())
-
     def __len__(self) -> int:
         return self._count()
-
-    def items(self) -> ItemsView[KeyT, RowT]:
-        """Every key and row, read at once."""
-        return self._all().items()
-
-    def values(self) -> ValuesView[RowT]:
-        """Every row, read at once."""
-        return self._all().values()
-
-    def __repr__(self) -> str:
-        as_of = "" if self._position is None else f" as of position {self._position}"
-        return f"<{type(self).__name__}: {len(self)} rows{as_of}>"
 
     def _all(self) -> dict[KeyT, RowT]:
         with collector_paused():
@@ -110,8 +131,19 @@ class TableMapping(TableReader, Mapping[KeyT, RowT], Generic[KeyT, RowT]):
                 return dict(map(self._read, rows))
 
     def _read(self, row: Row) -> tuple[KeyT, RowT]:
-        try:
+        with readable(self.projection, self.table, row):
             return self.to_item(row)
-        except _UNREADABLE as error:
-            problem = f"a stored row cannot be read ({type(error).__name__}: {error}); replay makes it anew"
-            raise ProjectionStopped(self.projection, self.table.row_position(row), problem) from error
+
+
+@contextmanager
+def readable(projection: str, table: TemporalTable, row: Row) -> Iterator[None]:
+    """Say of a row that cannot be read which it is.
+
+    Raises:
+        ProjectionStopped: it cannot be read.
+    """
+    try:
+        yield
+    except _UNREADABLE as error:
+        problem = f"a stored row cannot be read ({type(error).__name__}: {error}); replay makes it anew"
+        raise ProjectionStopped(projection, table.row_position(row), problem) from error

@@ -83,6 +83,10 @@ WitnessesProjection.handlers = {
     events.TransferCommitted: lambda event: _void(event.voided),
     events.TransferCommitFailed: lambda event: _void(event.voided),
     events.SessionClosed: lambda event: _void(event.voided),
+    events.SessionHandedOver: lambda event: _void(event.voided),
+    events.HandOverReverted: lambda event: _void(event.voided),
+    events.OwnershipRestored: lambda event: _void(event.voided),
+    events.ReadinessWitnessWithdrawn: lambda event: _void([event.witness]),
     events.OwnerDied: lambda event: (*_void(event.voided), _cancellation(event.witness)),
     events.TransferAbandoned: lambda event: (*_void(event.voided), _cancellation(event.witness)),
 }

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from datetime import datetime
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO
 
 import click
 from muniment.domain import (
     CATALOGUE,
-    InvalidArgument,
     JournalDamaged,
-    JournalError,
-    JournalReadOnly,
-    MunimentError,
     RecordedEvent,
     SessionNotFound,
     identifier,
 )
-from muniment.journal import Finding, Journal, Projections, VerificationReport
+from muniment.journal import Finding, Journal, VerificationReport
+from muniment.scripts import cli_authorities as cli_authorities, cli_undo as cli_undo  # they add their commands
+from muniment.scripts.cli_base import (
+    LARGEST,
+    at_option,
+    cli as cli,
+    journal_options,
+    json_option,
+    open_caught_up,
+    open_journal,
+    tables_at,
+)
 from muniment.scripts.demo import run_demo
 from muniment.scripts.output import (
     describe,
     envelope,
-    error_envelope,
     progress_bar,
     record_to_plain,
     say,
@@ -38,109 +42,10 @@ from muniment.scripts.output import (
 )
 from pydantic_core import to_json
 
-_LARGEST = 2**63 - 1
-
-CommandT = TypeVar("CommandT", bound=Callable[..., Any])
-
-
-class _Command(click.Command):
-    """A command whose expected errors are one line on stderr and exit code 2."""
-
-    def invoke(self, context: click.Context) -> Any:
-        try:
-            return super().invoke(context)
-        except MunimentError as error:
-            if context.params.get("as_json"):
-                error_envelope(error)
-            else:
-                say(f"Error: {error}")
-            sys.exit(2)
-
-
-class _Group(click.Group):
-    command_class = _Command
-
-
-def _journal_options(command: CommandT) -> CommandT:
-    options = (
-        click.option(
-            "--journal",
-            "url",
-            envvar="MUNIMENT_JOURNAL",
-            required=True,
-            show_envvar=True,
-            metavar="URL",
-            help="The journal: sqlite:///relative.db, sqlite:////absolute.db or postgresql://user@host/database.",
-        ),
-        click.option(
-            "--lock-timeout",
-            type=click.FloatRange(min=0),
-            default=5.0,
-            show_default=True,
-            metavar="SECONDS",
-            help="How long to wait for another process that writes.",
-        ),
-        _json_option,
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-_at_option = click.option(
-    "--at", metavar="POSITION|TIME", help="As it was at a position, or at a time such as 2026-01-31T09:30:00Z."
-)
-
-
-def _open(url: str, lock_timeout: float, *, read_only: bool = False) -> Journal:
-    return Journal.open(url, create=False, lock_timeout_s=lock_timeout, read_only=read_only)
-
-
-def _open_caught_up(url: str, lock_timeout: float) -> Journal:
-    """Open a journal with its tables up to date, showing how far that has come.
-
-    Where nothing may be written, the tables are made elsewhere.
-    """
-    journal = None
-    with progress_bar("catching up") as progress, suppress(JournalError):
-        # What cannot be passed is told by the read, if it is in its way.
-        try:
-            journal = _open(url, lock_timeout)
-            journal.catch_up(progress)
-        except JournalReadOnly:
-            if journal is not None:
-                journal.close()
-            journal = _open(url, lock_timeout, read_only=True)
-            journal.catch_up(progress)
-    return journal or _open(url, lock_timeout)
-
-
-def _as_of(journal: Journal, at: str | None) -> Projections:
-    if at is None:
-        return journal.at(position=journal.head())
-    if at.isdecimal() and len(at) < 20:
-        return journal.at(position=int(at))
-    try:
-        time = datetime.fromisoformat(at)
-    except ValueError:
-        raise InvalidArgument("--at", f"takes a position or an ISO 8601 time, not {at!r}") from None
-    return journal.at(time=time)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="muniment")
-def cli() -> None:
-    """Read and replay a Muniment journal: who holds what, by whose leave, and how it came about.
-
-    Data goes to stdout, everything else to stderr. Exit codes: 0 fine, 1 a difference was found, 2 wrong usage or
-    input.
-    """
-
 
 @cli.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@_json_option
+@json_option
 def demo(file: Path | None, as_json: bool) -> None:
     """Make a journal from a recorded trace, and look around in it.
 
@@ -154,16 +59,16 @@ def demo(file: Path | None, as_json: bool) -> None:
 @click.option(
     "-n",
     "--limit",
-    type=click.IntRange(min=0, max=_LARGEST),
+    type=click.IntRange(min=0, max=LARGEST),
     default=50,
     show_default=True,
     help="At most so many; 0: all.",
 )
 @click.option("--reverse", is_flag=True, help="Oldest first.")
-@_journal_options
+@journal_options
 def log(session: str | None, limit: int, reverse: bool, url: str, lock_timeout: float, as_json: bool) -> None:
     """List what happened, newest first; with SESSION, to that session."""
-    with _open(url, lock_timeout, read_only=True) as journal:
+    with open_journal(url, lock_timeout, read_only=True) as journal:
         records = _log_of(journal, session, limit, oldest_first=reverse)
     if as_json:
         envelope("log", [record_to_plain(record) for record in records], journal=journal.url)
@@ -192,7 +97,7 @@ def _log_of(journal: Journal, session: str | None, limit: int, *, oldest_first: 
 
 @cli.command()
 @click.option(
-    "-n", "--limit", type=click.IntRange(min=0, max=_LARGEST), default=10, show_default=True, help="Begin with so many."
+    "-n", "--limit", type=click.IntRange(min=0, max=LARGEST), default=10, show_default=True, help="Begin with so many."
 )
 @click.option("-f", "--follow", "follows", is_flag=True, help="Go on with what is committed from now on.")
 @click.option(
@@ -203,7 +108,7 @@ def _log_of(journal: Journal, session: str | None, limit: int, *, oldest_first: 
     metavar="TYPE",
     help="Only this type of event; may be given again.",
 )
-@_journal_options
+@journal_options
 def tail(limit: int, follows: bool, types: tuple[str, ...], url: str, lock_timeout: float, as_json: bool) -> None:
     """Print the last events, a line each, oldest first; with -f, go on until interrupted.
 
@@ -211,7 +116,7 @@ def tail(limit: int, follows: bool, types: tuple[str, ...], url: str, lock_timeo
 
     With --json, every line is one JSON object.
     """
-    with _open(url, lock_timeout, read_only=True) as journal, ExitStack() as stack:
+    with open_journal(url, lock_timeout, read_only=True) as journal, ExitStack() as stack:
         # Positions are without gaps, so the last ones are known.
         after = max(0, journal.head() - limit)
         records = stack.enter_context(journal.follow(after, types)) if follows else journal.read(after)
@@ -232,11 +137,11 @@ def _print_line(record: RecordedEvent, *, as_json: bool) -> None:
 
 
 @cli.command("show")
-@click.argument("position", type=click.IntRange(min=1, max=_LARGEST))
-@_journal_options
+@click.argument("position", type=click.IntRange(min=1, max=LARGEST))
+@journal_options
 def show_record(position: int, url: str, lock_timeout: float, as_json: bool) -> None:
     """Show the event at POSITION, whole."""
-    with _open(url, lock_timeout, read_only=True) as journal:
+    with open_journal(url, lock_timeout, read_only=True) as journal:
         plain = record_to_plain(journal.record(position))
     if as_json:
         envelope("show", plain, journal=journal.url)
@@ -248,12 +153,12 @@ def show_record(position: int, url: str, lock_timeout: float, as_json: bool) -> 
 
 
 @cli.command()
-@_at_option
-@_journal_options
+@at_option
+@journal_options
 def owners(at: str | None, url: str, lock_timeout: float, as_json: bool) -> None:
     """Show who holds each session, now or as it was."""
-    with _open_caught_up(url, lock_timeout) as journal:
-        as_of = _as_of(journal, at)
+    with open_caught_up(url, lock_timeout) as journal:
+        as_of = tables_at(journal, at)
         items = as_of.owners.items()
     if as_json:
         data = [{"session_id": session_id, **to_plain(row)} for session_id, row in items]
@@ -266,12 +171,12 @@ def owners(at: str | None, url: str, lock_timeout: float, as_json: bool) -> None
 
 @cli.command()
 @click.argument("session", required=False)
-@_at_option
-@_journal_options
+@at_option
+@journal_options
 def audit(session: str | None, at: str | None, url: str, lock_timeout: float, as_json: bool) -> None:
     """Show what became of every artifact; with SESSION, of that session's."""
-    with _open_caught_up(url, lock_timeout) as journal:
-        as_of = _as_of(journal, at)
+    with open_caught_up(url, lock_timeout) as journal:
+        as_of = tables_at(journal, at)
         if session is not None and identifier("SESSION", session) not in as_of.owners:
             raise SessionNotFound(session)
         records = as_of.audit.records(session)
@@ -287,13 +192,13 @@ def audit(session: str | None, at: str | None, url: str, lock_timeout: float, as
 
 
 @cli.command()
-@_journal_options
+@journal_options
 def replay(url: str, lock_timeout: float, as_json: bool) -> None:
     """Rebuild every table from event 1, compare it with what stood before, and put it in its place.
 
     Exits with 1 if any rebuilt row differs.
     """
-    with _open(url, lock_timeout) as journal, progress_bar("replaying") as progress:
+    with open_journal(url, lock_timeout) as journal, progress_bar("replaying") as progress:
         report = journal.replay(progress)
     rate = round(report.events / report.seconds) if report.seconds else 0
     differing = sum(map(len, report.differences.values()))
@@ -320,7 +225,7 @@ def replay(url: str, lock_timeout: float, as_json: bool) -> None:
 
 
 @cli.command()
-@_journal_options
+@journal_options
 def verify(url: str, lock_timeout: float, as_json: bool) -> None:
     """Check the storage, every record, the laws over the whole past, and the tables; write nothing.
 
@@ -328,7 +233,7 @@ def verify(url: str, lock_timeout: float, as_json: bool) -> None:
     """
     shown = url
     try:
-        with _open(url, lock_timeout, read_only=True) as journal, progress_bar("verifying") as progress:
+        with open_journal(url, lock_timeout, read_only=True) as journal, progress_bar("verifying") as progress:
             shown = journal.url
             report = journal.verify(progress)
     except JournalDamaged as error:
@@ -345,10 +250,10 @@ def verify(url: str, lock_timeout: float, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@_journal_options
+@journal_options
 def backup(file: Path, url: str, lock_timeout: float, as_json: bool) -> None:
     """Copy the journal to FILE while it is in use, as it is at one moment, and check the copy."""
-    with _open(url, lock_timeout, read_only=True) as journal:
+    with open_journal(url, lock_timeout, read_only=True) as journal:
         position = journal.backup(file)
     if as_json:
         envelope("backup", {"file": str(file), "events": position}, journal=journal.url, position=position)
@@ -357,17 +262,17 @@ def backup(file: Path, url: str, lock_timeout: float, as_json: bool) -> None:
 
 
 @cli.command("export")
-@_journal_options
+@journal_options
 def export_events(url: str, lock_timeout: float, as_json: bool) -> None:
     """Print every event as a line of JSON, a CloudEvent of version 1.0; --json changes nothing."""
-    with _open(url, lock_timeout, read_only=True) as journal, progress_bar("exporting") as progress:
+    with open_journal(url, lock_timeout, read_only=True) as journal, progress_bar("exporting") as progress:
         for line in journal.export(progress):
             click.echo(line)
 
 
 @cli.command("import")
 @click.argument("file", type=click.File("rb"))
-@_journal_options
+@journal_options
 def import_events(file: BinaryIO, url: str, lock_timeout: float, as_json: bool) -> None:
     """Make a journal from FILE, which `export` printed: the same positions, ids, times. All of it, or nothing.
 

@@ -1,7 +1,8 @@
-"""Replays recorded command traces of the reference runtime through a journal, and compares everything.
+"""Replays recorded command traces of the reference runtimes through a journal, and compares everything.
 
-Every result, every error with its fields, the final state and the audit trail of every session. A difference is either
-one that a law of the journal demands, or one that fails the program.
+Of session ownership: every result, every error with its fields, the final state and the audit trail of every session.
+Of delegation: every result and error, every receipt against the footprints before and after it, and the final
+footprints. A difference is either one that a law of the journal demands, or one that fails the program.
 
     python -m muniment.scripts.conformance FILE...
 """
@@ -9,10 +10,14 @@ one that a law of the journal demands, or one that fails the program.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import click
+from muniment.scripts import delegation_comparison
 from muniment.scripts.comparison import COMPARED, LAWS, CaseRun, Tally
+from muniment.scripts.delegation_comparison import DelegationRun
 from muniment.scripts.output import envelope, progress_bar, show, table
 from muniment.scripts.traces import Json, TraceError, read_cases
 
@@ -23,44 +28,69 @@ from muniment.scripts.traces import Json, TraceError, read_cases
 def main(files: tuple[Path, ...], as_json: bool) -> None:
     """Compare, print the counts, and exit 1 if anything differs otherwise than by law."""
     try:
-        tallies = {str(path): _replay(path) for path in files}
+        found = {str(path): _replay(path) for path in files}
     except TraceError as error:
         raise click.UsageError(str(error)) from error
     if as_json:
-        envelope("conformance", {path: _to_json(tally) for path, tally in tallies.items()})
+        envelope("conformance", {path: _to_json(*each) for path, each in found.items()})
     else:
-        for path, tally in tallies.items():
-            _show(path, tally)
-    sys.exit(1 if any(tally.otherwise for tally in tallies.values()) else 0)
+        for path, each in found.items():
+            _show(path, *each)
+    sys.exit(1 if any(tally.otherwise for _, tally in found.values()) else 0)
 
 
-def _replay(path: Path) -> Tally:
+class _Kind(NamedTuple):
+    """What a trace is compared by."""
+
+    run: Callable[[Json, Tally], CaseRun | DelegationRun]
+    compared: tuple[str, ...]
+    laws: dict[str, str]
+
+
+_OWNERSHIP: Final = _Kind(CaseRun, COMPARED, LAWS)
+_DELEGATION: Final = _Kind(DelegationRun, delegation_comparison.COMPARED, delegation_comparison.LAWS)
+
+
+def _kind(path: Path, case: Json) -> _Kind:
+    if "sessions" in case:
+        return _OWNERSHIP
+    if "delegations" in case:
+        return _DELEGATION
+    raise TraceError(f"{path}: neither a trace of session ownership nor of delegation")
+
+
+def _replay(path: Path) -> tuple[_Kind, Tally]:
     tally = Tally()
     cases = list(read_cases(path))
+    if not cases:
+        raise TraceError(f"{path}: no cases")
+    kind = _kind(path, cases[0])
     with progress_bar(path.name) as progress:
         for done, case in enumerate(cases, 1):
-            CaseRun(case, tally).run()
+            try:
+                kind.run(case, tally).run()
+            except KeyError as missing:
+                raise TraceError(f"{path}, case {done}: {missing} is missing") from missing
             progress(done, len(cases))
-    return tally
+    return kind, tally
 
 
-def _to_json(tally: Tally) -> Json:
+def _to_json(kind: _Kind, tally: Tally) -> Json:
     return {
         "compared": {
             what: {"matched": tally.matched[what], "by_law": tally.lawful[what], "otherwise": tally.failed[what]}
-            for what in COMPARED
+            for what in kind.compared
         },
-        "by_law": {law: tally.by_law[law] for law in LAWS},
+        "by_law": {law: tally.by_law[law] for law in kind.laws},
         "otherwise": tally.otherwise,
     }
 
 
-def _show(path: str, tally: Tally) -> None:
-    counts = [(what, tally.matched[what], tally.lawful[what], tally.failed[what]) for what in COMPARED]
+def _show(path: str, kind: _Kind, tally: Tally) -> None:
+    counts = [(what, tally.matched[what], tally.lawful[what], tally.failed[what]) for what in kind.compared]
     show(table(path, ["compared", "matched", "differing by law", "differing otherwise"], counts))
-    laws = [(law, tally.by_law[law], reason) for law, reason in LAWS.items() if tally.by_law[law]]
-    if laws:
-        show(table("Differences by law", ["law", "count", "why the difference is right"], laws))
+    laws = [(law, tally.by_law[law], reason) for law, reason in kind.laws.items()]
+    show(table("Differences by law", ["law", "count", "why the difference is right"], laws))
     for difference in tally.otherwise[:20]:
         show(difference)
     if len(tally.otherwise) > 20:

@@ -14,6 +14,8 @@ import click
 from muniment.domain import (
     ArtifactKind,
     CancellationWitness,
+    ComposedBundle,
+    DelegationReceipt,
     Fragments,
     FullSession,
     MunimentError,
@@ -21,6 +23,8 @@ from muniment.domain import (
     OwnershipReceipt,
     ReadinessWitness,
     RecordedEvent,
+    RuntimeUpgradeArtifact,
+    SessionFragment,
     scope_to_json,
 )
 from pydantic_core import to_json
@@ -124,6 +128,8 @@ def to_plain(value: Any) -> Any:
     """A value as what JSON knows: artifacts as objects, scopes as ``"session"`` or a list of fragment keys."""
     if isinstance(value, FullSession | Fragments):
         return scope_to_json(value)
+    if isinstance(value, frozenset):
+        return sorted(value)
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
@@ -166,10 +172,27 @@ def describe(value: Any) -> str:
             return f"witness {value.witness_id}: {value.predicate}"
         case CancellationWitness():
             return f"witness {value.witness_id}: {value.reason}"
+        case DelegationReceipt():
+            through = f" through {value.bundle_id}" if value.bundle_id else ""
+            clears = f", clears {', '.join(value.cleared)}" if value.cleared else ""
+            return f"delegation {value.delegation_id}: {value.from_authority} to {value.to_authority}{through}{clears}"
+        case RuntimeUpgradeArtifact():
+            members = f"{describe(value.previous_members)} to {describe(value.next_members)}"
+            return f"{value.bundle_id}, upgrade {value.upgrade_id} {value.phase}: {members}"
+        case ComposedBundle():
+            return f"{value.bundle_id}: {', '.join(value.protocol_ids)}"
+        case SessionFragment():
+            return f"{value.key} held by {value.owner}"
+        case frozenset():
+            return ", ".join(sorted(value))
+        case dict():
+            return ", ".join(f"{name}: {describe(each)}" for name, each in sorted(value.items()))
+        case None:
+            return ""
     if is_dataclass(value):
         parts = {field.name: getattr(value, field.name) for field in fields(value)}
         # What ended can be seen with --json; what holds now is what a line has room for.
-        parts.pop("voided", None)
-        parts.pop("previous", None)
+        for name in ("voided", "previous", "previous_upgrade", "witness" if "receipt" in parts else "voided"):
+            parts.pop(name, None)
         return "; ".join(describe(part) for part in parts.values() if part not in (None, (), False))
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ", ".join(map(describe, value)) if isinstance(value, tuple) else str(value)

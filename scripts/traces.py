@@ -41,7 +41,7 @@ Json: TypeAlias = dict[str, Any]
 
 
 class TraceError(Exception):
-    """The file is not a trace of session ownership."""
+    """The file is not a trace that can be compared."""
 
 
 def read_cases(path: Path) -> Iterator[Json]:
@@ -54,8 +54,8 @@ def read_cases(path: Path) -> Iterator[Json]:
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
                 case = json.loads(line)
-                if not isinstance(case, dict) or not {"case", "sessions", "steps", "final"} <= case.keys():
-                    raise TraceError(f"{path}, line {number}: not a case of session ownership")
+                if not isinstance(case, dict) or not {"case", "steps", "final"} <= case.keys():
+                    raise TraceError(f"{path}, line {number}: not a case of a trace")
                 yield case
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise TraceError(f"{path}: {error}") from error
@@ -121,7 +121,7 @@ class Translation:
         """The reference's counterpart of an artifact that a command answered."""
         return self._theirs.get(ours) or self.derive(ours)
 
-    def derive(self, ours: Artifact) -> Json:
+    def derive(self, ours: Any) -> Json:
         """What the reference should have answered where we answered this."""
         session_id = self._numbers[ours.session_id]
         if isinstance(ours, OwnershipReceipt):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from muniment.domain import Decision, Event, MunimentError, Refused, session
+from muniment.domain import Decision, Event, MunimentError, Placed, Refused, bundle, session
 
 
 class Then:
@@ -15,12 +15,19 @@ class Then:
     def __init__(self, decide: Callable[[], Decision[Any]]) -> None:
         self._decide = decide
 
-    def then(self, *events: Event[Any]) -> Any:
-        """It is accepted, and appends exactly these events; returns what it answers."""
+    def then(self, *events: Event[Any], elsewhere: tuple[Placed, ...] = ()) -> Any:
+        """It is accepted, and appends exactly these events, and these to other streams; returns what it answers."""
         decision = self._decide()
         assert not isinstance(decision, Refused), f"refused: {decision.error!r}"
         assert decision.events == events
+        assert decision.placed == elsewhere
         return decision.result
+
+    def accepted(self) -> tuple[Event[Any], ...]:
+        """It is accepted; returns the events that it appends."""
+        decision = self._decide()
+        assert not isinstance(decision, Refused), f"refused: {decision.error!r}"
+        return decision.events
 
     def answers(self, expected: object) -> None:
         """It is accepted, and answers this."""
@@ -34,20 +41,23 @@ class Then:
             self._decide()
         _has_facts(caught.value, facts)
 
-    def refused_on_record(self, error: type[MunimentError], *events: Event[Any], **facts: object) -> None:
-        """It is refused with these facts, and exactly these events are recorded."""
+    def refused_on_record(
+        self, error: type[MunimentError], *events: Event[Any], elsewhere: tuple[Placed, ...] = (), **facts: object
+    ) -> None:
+        """It is refused with these facts, and exactly these events are recorded, and these in other streams."""
         decision = self._decide()
         assert isinstance(decision, Refused), f"accepted: {decision}"
         assert type(decision.error) is error
         assert decision.events == events
+        assert decision.placed == elsewhere
         _has_facts(decision.error, facts)
 
 
 class Given:
-    """What happened to a session before."""
+    """What happened to a session, or to whatever the state is of, before."""
 
-    def __init__(self, *events: Event[Any], session_id: str = "s-1") -> None:
-        self.state = session.SessionState(session_id)
+    def __init__(self, *events: Event[Any], state: Any) -> None:
+        self.state = state
         for event in events:
             self.state.apply(event)
 
@@ -58,7 +68,12 @@ class Given:
 
 def given(*events: Event[Any], session_id: str = "s-1") -> Given:
     """Begin a sentence."""
-    return Given(*events, session_id=session_id)
+    return Given(*events, state=session.SessionState(session_id))
+
+
+def given_bundle(*events: Event[Any], bundle_id: str = "chat") -> Given:
+    """Begin a sentence about a bundle."""
+    return Given(*events, state=bundle.BundleState(bundle_id))
 
 
 def _has_facts(error: MunimentError, facts: dict[str, object]) -> None:

@@ -1,5 +1,15 @@
-"""Session ownership: its events, the state they add up to, and the decisions that lead to them."""
+"""Sessions: their events, the state they add up to, and the decisions that lead to them."""
 
+from .delegation import DelegationRequest, delegate, hand_over, host
+from .delegation_events import (
+    DelegationRejected,
+    FragmentsClaimed,
+    FragmentsMoved,
+    FragmentsReleased,
+    SessionDelegated,
+    SessionHandedOver,
+    SessionHosted,
+)
 from .events import (
     CapabilityRejected,
     OwnerDied,
@@ -13,18 +23,28 @@ from .events import (
     ScopeAttenuated,
     SessionClosed,
     SessionOpened,
+    SessionStatus,
     TransferAbandoned,
     TransferBegun,
     TransferCommitFailed,
     TransferCommitted,
     TransferRolledBack,
     WitnessRejected,
-    session_of,
 )
+from .fragments import check_boundary, claim_fragments, move_fragments, release_fragments
 from .guards import MAX_RECORDED_REFUSALS
 from .lifecycle import close, open_session, owner_died
 from .ownership import attenuate, check, claim, release
-from .state import SessionState, SessionStatus, SessionView
+from .restoration_events import (
+    DelegationReverted,
+    FragmentsRestored,
+    HandOverReverted,
+    HostingWithdrawn,
+    OpeningWithdrawn,
+    OwnershipRestored,
+    ReadinessWitnessWithdrawn,
+)
+from .state import SessionState
 from .transfer import (
     abandon_transfer,
     begin_transfer,
@@ -33,21 +53,37 @@ from .transfer import (
     rollback_transfer,
     transfer,
 )
+from .view import SessionView
 from .witness import consume_witness, issue_witness
 
 __all__ = [
     "CapabilityRejected",
+    "DelegationRejected",
+    "DelegationRequest",
+    "DelegationReverted",
+    "FragmentsClaimed",
+    "FragmentsMoved",
+    "FragmentsReleased",
+    "FragmentsRestored",
+    "HandOverReverted",
+    "HostingWithdrawn",
     "MAX_RECORDED_REFUSALS",
+    "OpeningWithdrawn",
     "OwnerDied",
     "OwnershipClaimed",
     "OwnershipReleased",
+    "OwnershipRestored",
     "OwnershipTransferred",
     "ReadinessWitnessConsumed",
     "ReadinessWitnessIssued",
+    "ReadinessWitnessWithdrawn",
     "ReceiptRejected",
     "Rejection",
     "ScopeAttenuated",
     "SessionClosed",
+    "SessionDelegated",
+    "SessionHandedOver",
+    "SessionHosted",
     "SessionOpened",
     "SessionState",
     "SessionStatus",
@@ -62,16 +98,22 @@ __all__ = [
     "attenuate",
     "begin_transfer",
     "check",
+    "check_boundary",
     "claim",
+    "claim_fragments",
     "close",
     "commit_transfer",
     "consume_witness",
+    "delegate",
     "fail_transfer_commit",
+    "hand_over",
+    "host",
     "issue_witness",
+    "move_fragments",
     "open_session",
     "owner_died",
     "release",
+    "release_fragments",
     "rollback_transfer",
-    "session_of",
     "transfer",
 ]

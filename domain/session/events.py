@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from enum import StrEnum
 
 from ..artifacts import (
     CancellationWitness,
     Counter,
     OwnershipCapability,
     OwnershipReceipt,
-    PresentedArtifact,
     ReadinessWitness,
     TerminalReason,
 )
+from ..delegation import SessionFragment
 from ..event import Event, Fact, event_type
 from ..identifiers import Identifier, Text
+
+
+class SessionStatus(StrEnum):
+    """Where a session stands in its life (telltale 4)."""
+
+    UNOPENED = "unopened"
+    ACTIVE = "active"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+    FAULTED = "faulted"
 
 
 @event_type("session.opened")
@@ -24,11 +34,13 @@ class SessionOpened(Fact):
     Attributes:
         incarnation: how often this id was opened, this time included.
         roles: the names of the parts that are played in it.
+        cleared: the authorities that had the incarnation before it, and have no part in this one, sorted.
     """
 
     session_id: Identifier
     incarnation: Counter
     roles: tuple[Identifier, ...] = ()
+    cleared: tuple[Identifier, ...] = ()
 
 
 @event_type("session.ownership_claimed")
@@ -63,11 +75,13 @@ class OwnershipTransferred(Event[OwnershipCapability]):
         previous: what the owner held.
         capability: what the new owner holds.
         voided: the outstanding readiness witnesses that ended with the previous capability (law 4).
+        moved_fragments: the fragments that went to the new owner, as they are held now (law 7).
     """
 
     previous: OwnershipCapability
     capability: OwnershipCapability
     voided: tuple[ReadinessWitness, ...] = ()
+    moved_fragments: tuple[SessionFragment, ...] = ()
 
     @property
     def outcome(self) -> OwnershipCapability:
@@ -113,12 +127,14 @@ class TransferCommitted(Event[OwnershipCapability]):
         previous: what the owner held.
         capability: what the new owner holds.
         voided: the outstanding readiness witnesses that ended with the previous capability (law 4).
+        moved_fragments: the fragments that went to the new owner, as they are held now (law 7).
     """
 
     receipt: OwnershipReceipt
     previous: OwnershipCapability
     capability: OwnershipCapability
     voided: tuple[ReadinessWitness, ...] = ()
+    moved_fragments: tuple[SessionFragment, ...] = ()
 
     @property
     def outcome(self) -> OwnershipCapability:
@@ -159,12 +175,14 @@ class OwnerDied(Event[CancellationWitness]):
         witness: the proof that the session was given up, with the reason.
         receipt: the staged transfer that was dropped, or None.
         voided: the outstanding readiness witnesses that ended (law 4).
+        released_fragments: the fragments that were held in the session.
     """
 
     capability: OwnershipCapability
     witness: CancellationWitness
     receipt: OwnershipReceipt | None = None
     voided: tuple[ReadinessWitness, ...] = ()
+    released_fragments: tuple[SessionFragment, ...] = ()
 
     @property
     def outcome(self) -> CancellationWitness:
@@ -180,12 +198,14 @@ class TransferAbandoned(Event[CancellationWitness]):
         receipt: the staged transfer.
         witness: the proof that the session was given up, with the reason.
         voided: the outstanding readiness witnesses that ended (law 4).
+        released_fragments: the fragments that were held in the session.
     """
 
     capability: OwnershipCapability
     receipt: OwnershipReceipt
     witness: CancellationWitness
     voided: tuple[ReadinessWitness, ...] = ()
+    released_fragments: tuple[SessionFragment, ...] = ()
 
     @property
     def outcome(self) -> CancellationWitness:
@@ -201,12 +221,14 @@ class TransferCommitFailed(Fact):
         receipt: the staged transfer.
         reason: why; no cancellation witness is issued for it.
         voided: the outstanding readiness witnesses that ended (law 4).
+        released_fragments: the fragments that were held in the session.
     """
 
     capability: OwnershipCapability
     receipt: OwnershipReceipt
     reason: TerminalReason
     voided: tuple[ReadinessWitness, ...] = ()
+    released_fragments: tuple[SessionFragment, ...] = ()
 
 
 @event_type("session.closed")
@@ -216,10 +238,12 @@ class SessionClosed(Fact):
     Attributes:
         capability: what the owner held.
         voided: the outstanding readiness witnesses that ended (law 4).
+        released_fragments: the fragments that were held in the session.
     """
 
     capability: OwnershipCapability
     voided: tuple[ReadinessWitness, ...] = ()
+    released_fragments: tuple[SessionFragment, ...] = ()
 
 
 class Rejection(Fact):
@@ -228,7 +252,7 @@ class Rejection(Fact):
     __slots__ = ()
 
     @property
-    def artifact(self) -> PresentedArtifact:
+    def presented(self) -> object:
         """What was shown, exactly as it was shown."""
         raise NotImplementedError
 
@@ -247,7 +271,7 @@ class CapabilityRejected(Rejection):
     last: bool = False
 
     @property
-    def artifact(self) -> OwnershipCapability:
+    def presented(self) -> OwnershipCapability:
         return self.capability
 
 
@@ -265,7 +289,7 @@ class ReceiptRejected(Rejection):
     last: bool = False
 
     @property
-    def artifact(self) -> OwnershipReceipt:
+    def presented(self) -> OwnershipReceipt:
         return self.receipt
 
 
@@ -283,18 +307,5 @@ class WitnessRejected(Rejection):
     last: bool = False
 
     @property
-    def artifact(self) -> ReadinessWitness:
+    def presented(self) -> ReadinessWitness:
         return self.witness
-
-
-def session_of(event: Event[Any]) -> str | None:
-    """The session that an event is about; None if it does not say, as a rejected witness may be another session's."""
-    if isinstance(event, SessionOpened):
-        return event.session_id
-    if isinstance(event, WitnessRejected):
-        return None
-    for name in ("capability", "receipt", "witness"):
-        artifact = getattr(event, name, None)
-        if artifact is not None:
-            return str(artifact.session_id)
-    return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..artifacts import OwnershipCapability, OwnershipReceipt, PresentedArtifact
 from ..errors import (
     MunimentError,
@@ -17,11 +19,13 @@ from ..errors import (
 from ..event import Event, Refused
 from ..policy import Policy
 from ..scope import FULL_SESSION, OwnershipScope
-from .events import CapabilityRejected, ReceiptRejected, WitnessRejected
-from .state import SessionState, SessionStatus
+from .events import CapabilityRejected, ReceiptRejected, SessionStatus, WitnessRejected
+from .state import SessionState
 
 MAX_RECORDED_REFUSALS = 256
 """How many refusals one incarnation of a session records. Those beyond are refused all the same (law 6)."""
+
+_STRICT = Policy()
 
 NOT_LIVE = "capability is not live"
 NO_OWNER = "session has no owner"
@@ -35,7 +39,7 @@ def require_opened(state: SessionState) -> None:
     Raises:
         SessionNotFound: it never was.
     """
-    if not state.incarnation:
+    if state.status is SessionStatus.UNOPENED:
         raise SessionNotFound(state.session_id)
 
 
@@ -95,7 +99,7 @@ def require_nothing_staged(state: SessionState) -> None:
         raise TransferPending(state.session_id, state.pending.claim_id)
 
 
-def require_narrower(capability: OwnershipCapability, scope: OwnershipScope, policy: Policy) -> None:
+def require_narrower(capability: OwnershipCapability, scope: OwnershipScope, policy: Policy = _STRICT) -> None:
     """A new scope reaches no further than the live one (law 3).
 
     Raises:
@@ -121,19 +125,32 @@ def refuse_unless_staged(state: SessionState, receipt: OwnershipReceipt) -> Refu
 
 
 def refuse(state: SessionState, artifact: PresentedArtifact, reason: str, error: MunimentError) -> Refused:
+    """Refuse what was presented, on the record, within bounds (law 6)."""
+    event: type[CapabilityRejected | ReceiptRejected | WitnessRejected]
+    if isinstance(artifact, OwnershipCapability):
+        event = CapabilityRejected
+    elif isinstance(artifact, OwnershipReceipt):
+        event = ReceiptRejected
+    else:
+        event = WitnessRejected
+    return refuse_once(state, artifact, reason, error, lambda last: event(artifact, reason, last))  # type: ignore[arg-type]
+
+
+def refuse_once(
+    state: SessionState, presented: object, reason: str, error: MunimentError, event: Callable[[bool], Event[None]]
+) -> Refused:
     """Refuse on the record, within bounds (law 6).
 
-    The same artifact refused for the same reason is recorded once until a command is accepted, and an incarnation
+    The same thing refused for the same reason is recorded once until a command is accepted, and an incarnation
     records ``MAX_RECORDED_REFUSALS`` in all; so nobody fills the journal by knocking.
+
+    Args:
+        state: the session.
+        presented: what was shown.
+        reason: why it is refused.
+        error: what to raise.
+        event: makes the record; it is told whether it is this incarnation's last.
     """
-    if (artifact, reason) in state.refused or state.refusals >= MAX_RECORDED_REFUSALS:
+    if (presented, reason) in state.refused or state.refusals >= MAX_RECORDED_REFUSALS:
         return Refused(error)
-    last = state.refusals + 1 == MAX_RECORDED_REFUSALS
-    event: Event[None]
-    if isinstance(artifact, OwnershipCapability):
-        event = CapabilityRejected(artifact, reason, last)
-    elif isinstance(artifact, OwnershipReceipt):
-        event = ReceiptRejected(artifact, reason, last)
-    else:
-        event = WitnessRejected(artifact, reason, last)
-    return Refused(error, (event,))
+    return Refused(error, (event(state.refusals + 1 == MAX_RECORDED_REFUSALS),))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ..artifacts import CancellationWitness, OwnershipCapability, TerminalReason
 from ..errors import SessionAlreadyOpen, StaleCapability, Unclaimed
 from ..event import Decision, accept
-from .events import OwnerDied, SessionClosed, SessionOpened
+from .events import OwnerDied, SessionClosed, SessionOpened, SessionStatus
+from .fragments import held_fragments
 from .guards import refuse_unless_live, require_active, require_full_session, require_nothing_staged
-from .state import SessionState, SessionStatus
+from .state import SessionState
 
 
 def open_session(state: SessionState, roles: tuple[str, ...]) -> Decision[None]:
@@ -16,9 +17,10 @@ def open_session(state: SessionState, roles: tuple[str, ...]) -> Decision[None]:
     Raises:
         SessionAlreadyOpen
     """
-    if state.incarnation and state.status is SessionStatus.ACTIVE:
+    if state.status is SessionStatus.ACTIVE:
         raise SessionAlreadyOpen(state.session_id, state.incarnation)
-    return accept(SessionOpened(state.session_id, state.incarnation + 1, roles))
+    # Who had the incarnation before does not have this one unasked.
+    return accept(SessionOpened(state.session_id, state.incarnation + 1, roles, tuple(sorted(state.footprint))))
 
 
 def close(state: SessionState, capability: OwnershipCapability) -> Decision[None]:
@@ -31,7 +33,7 @@ def close(state: SessionState, capability: OwnershipCapability) -> Decision[None
         return refused
     require_full_session(state, capability)
     require_nothing_staged(state)
-    return accept(SessionClosed(capability, state.outstanding_witnesses()))
+    return accept(SessionClosed(capability, state.outstanding_witnesses(), held_fragments(state)))
 
 
 def owner_died(state: SessionState, owner: str) -> Decision[CancellationWitness]:
@@ -50,4 +52,4 @@ def owner_died(state: SessionState, owner: str) -> Decision[CancellationWitness]
         raise StaleCapability(state.session_id, owner, None, None, live.owner, live.generation, live.scope)
     reason = TerminalReason("owner_died", owner)
     witness = CancellationWitness(state.witnesses + 1, state.session_id, owner, live.generation, reason)
-    return accept(OwnerDied(live, witness, state.pending, state.outstanding_witnesses()))
+    return accept(OwnerDied(live, witness, state.pending, state.outstanding_witnesses(), held_fragments(state)))

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..artifacts import OwnershipCapability, OwnershipReceipt, PresentedArtifact, ReadinessWitness, TerminalReason
+from ..artifacts import FootprintClass, OwnershipCapability, OwnershipReceipt, ReadinessWitness, TerminalReason
+from ..delegation import DelegationOutcome, SessionFragment
 from ..event import Event
-from . import events
-
-
-class SessionStatus(StrEnum):
-    """Where a session stands in its life (telltale 4)."""
-
-    ACTIVE = "active"
-    CLOSED = "closed"
-    CANCELLED = "cancelled"
-    FAULTED = "faulted"
+from . import delegation_events, events, restoration_events
+from .events import SessionStatus
 
 
 class SessionState:
@@ -27,7 +18,7 @@ class SessionState:
     Attributes:
         session_id: the session.
         incarnation: how often it was opened; 0 before the first time.
-        status: active, or how it finished.
+        status: unopened, active, or how it finished.
         roles: the roles of this incarnation.
         live: the live capability, or None.
         pending: the staged transfer, or None.
@@ -38,6 +29,10 @@ class SessionState:
         issued: every readiness witness ever issued, by id.
         outstanding: ids of the readiness witnesses that can still be consumed.
         consumed: ids of the readiness witnesses that were spent.
+        footprint: how each authority has the session (aura 1.7).
+        delegations: how many delegations there ever were; the last delegation id.
+        last_delegation: what the last delegation answered; None if it was undone.
+        fragments: the fragments that are held, by key.
         refusals: how many refusals this incarnation has on record.
         refused: what was refused, and why, since the last command that was accepted.
     """
@@ -45,9 +40,13 @@ class SessionState:
     __slots__ = (
         "claims",
         "consumed",
+        "delegations",
+        "footprint",
+        "fragments",
         "generation",
         "incarnation",
         "issued",
+        "last_delegation",
         "live",
         "outstanding",
         "pending",
@@ -63,7 +62,7 @@ class SessionState:
     def __init__(self, session_id: str) -> None:
         self.session_id = session_id
         self.incarnation = 0
-        self.status = SessionStatus.ACTIVE
+        self.status = SessionStatus.UNOPENED
         self.roles: tuple[str, ...] = ()
         self.live: OwnershipCapability | None = None
         self.pending: OwnershipReceipt | None = None
@@ -74,8 +73,12 @@ class SessionState:
         self.issued: dict[int, ReadinessWitness] = {}
         self.outstanding: set[int] = set()
         self.consumed: set[int] = set()
+        self.footprint: dict[str, FootprintClass] = {}
+        self.delegations = 0
+        self.last_delegation: DelegationOutcome | None = None
+        self.fragments: dict[str, SessionFragment] = {}
         self.refusals = 0
-        self.refused: set[tuple[PresentedArtifact, str]] = set()
+        self.refused: set[tuple[object, str]] = set()
 
     def apply(self, event: Event[Any]) -> None:
         """Take one event in. Events of other streams' types change nothing."""
@@ -91,21 +94,108 @@ class SessionState:
             return ()
         return tuple(self.issued[witness_id] for witness_id in sorted(self.outstanding))
 
+    @property
+    def holder(self) -> str | None:
+        """The authority that holds the session, natively or by delegation; None if none does."""
+        for authority, held in self.footprint.items():
+            if held is not FootprintClass.DELEGATED_OUT:
+                return authority
+        return None
+
+    def standing(self) -> dict[str, Any]:
+        """What holds now, apart from counters and records of the past."""
+        return {
+            "status": self.status,
+            "terminal_reason": self.terminal_reason,
+            "roles": self.roles,
+            "capability": self.live,
+            "pending_receipt": self.pending,
+            "outstanding_witnesses": self.outstanding_witnesses(),
+            "footprint": dict(self.footprint),
+            "fragments": dict(self.fragments),
+        }
+
     def _on_opened(self, event: events.SessionOpened) -> None:
         self.incarnation = event.incarnation
         self.roles = event.roles
         self.status = SessionStatus.ACTIVE
         self.terminal_reason = None
         self.refusals = 0
+        self.footprint.clear()
+        self.last_delegation = None
 
     def _on_claimed(self, event: events.OwnershipClaimed) -> None:
         self._hold(event.capability)
 
-    def _on_replaced(
-        self, event: events.OwnershipTransferred | events.ScopeAttenuated | events.TransferCommitted
+    def _on_attenuated(self, event: events.ScopeAttenuated) -> None:
+        self._end_ownership()
+        self._hold(event.capability)
+
+    def _on_transferred(
+        self, event: events.OwnershipTransferred | events.TransferCommitted | delegation_events.SessionHandedOver
     ) -> None:
         self._end_ownership()
         self._hold(event.capability)
+        self._hold_fragments(event.moved_fragments)
+
+    def _on_handed_over(self, event: delegation_events.SessionHandedOver) -> None:
+        self._on_transferred(event)
+        self._on_delegated(event)
+        if event.witness.ownership_receipt is not None:
+            self.claims = event.witness.ownership_receipt.claim_id
+
+    def _on_hosted(self, event: delegation_events.SessionHosted) -> None:
+        self.footprint[event.authority] = FootprintClass.NATIVE
+
+    def _on_hosting_withdrawn(self, event: restoration_events.HostingWithdrawn) -> None:
+        self.footprint.pop(event.authority, None)
+
+    def _on_delegated(self, event: delegation_events.SessionDelegated | delegation_events.SessionHandedOver) -> None:
+        receipt = event.receipt
+        for authority in receipt.cleared:
+            self.footprint.pop(authority, None)
+        self.footprint[receipt.from_authority] = receipt.from_after
+        self.footprint[receipt.to_authority] = receipt.to_after
+        self.delegations = receipt.delegation_id
+        self.last_delegation = event.outcome
+
+    def _on_delegation_reverted(
+        self, event: restoration_events.DelegationReverted | restoration_events.HandOverReverted
+    ) -> None:
+        self._set_footprint(event.footprint)
+        self.last_delegation = None
+
+    def _on_hand_over_reverted(self, event: restoration_events.HandOverReverted) -> None:
+        self._end_ownership()
+        self._hold(event.capability)
+        self._hold_fragments(event.restored_fragments)
+        self._on_delegation_reverted(event)
+
+    def _on_fragments_held(self, event: delegation_events.FragmentsClaimed | delegation_events.FragmentsMoved) -> None:
+        self._hold_fragments(event.fragments)
+
+    def _on_fragments_released(self, event: delegation_events.FragmentsReleased) -> None:
+        self._release_fragments(event.fragments)
+
+    def _on_fragments_restored(self, event: restoration_events.FragmentsRestored) -> None:
+        self._hold_fragments(event.fragments)
+        self._release_fragments(event.released_fragments)
+
+    def _on_ownership_restored(self, event: restoration_events.OwnershipRestored) -> None:
+        self._end_ownership()
+        self.live = event.capability
+        self.generation = event.generation
+        self._hold_fragments(event.restored_fragments)
+        if event.staged is not None:
+            self.pending = event.staged
+            self.claims = event.staged.claim_id
+
+    def _on_opening_withdrawn(self, event: restoration_events.OpeningWithdrawn) -> None:
+        self.status, self.roles, self.terminal_reason = event.status, event.roles, event.reason
+        self._set_footprint(event.footprint)
+
+    def _on_witness_withdrawn(self, event: restoration_events.ReadinessWitnessWithdrawn) -> None:
+        self.outstanding.discard(event.witness.witness_id)
 
     def _on_released(self, event: events.OwnershipReleased) -> None:
         self._end_ownership()
@@ -143,11 +233,26 @@ class SessionState:
 
     def _on_rejection(self, event: events.Rejection) -> None:
         self.refusals += 1
-        self.refused.add((event.artifact, event.reason))  # type: ignore[attr-defined]
+        self.refused.add((event.presented, event.reason))  # type: ignore[attr-defined]  # every refusal has one
 
     def _hold(self, capability: OwnershipCapability) -> None:
         self.live = capability
         self.generation = capability.generation
+
+    def _hold_fragments(self, fragments: Iterable[SessionFragment]) -> None:
+        for fragment in fragments:
+            self.fragments[fragment.key] = fragment
+
+    def _release_fragments(self, fragments: Iterable[SessionFragment]) -> None:
+        for fragment in fragments:
+            self.fragments.pop(fragment.key, None)
+
+    def _set_footprint(self, footprint: Iterable[restoration_events.FootprintEntry]) -> None:
+        for authority, held in footprint:
+            if held is None:
+                self.footprint.pop(authority, None)
+            else:
+                self.footprint[authority] = held
 
     def _end_ownership(self) -> None:
         self.live = None
@@ -156,6 +261,7 @@ class SessionState:
 
     def _finish(self, status: SessionStatus, reason: TerminalReason | None) -> None:
         self._end_ownership()
+        self.fragments.clear()
         self.status = status
         self.terminal_reason = reason
 
@@ -164,10 +270,10 @@ _HANDLERS: dict[type[Event[Any]], Callable[[SessionState, Any], None]] = {
     events.SessionOpened: SessionState._on_opened,
     events.OwnershipClaimed: SessionState._on_claimed,
     events.OwnershipReleased: SessionState._on_released,
-    events.OwnershipTransferred: SessionState._on_replaced,
-    events.ScopeAttenuated: SessionState._on_replaced,
+    events.OwnershipTransferred: SessionState._on_transferred,
+    events.ScopeAttenuated: SessionState._on_attenuated,
     events.TransferBegun: SessionState._on_begun,
-    events.TransferCommitted: SessionState._on_replaced,
+    events.TransferCommitted: SessionState._on_transferred,
     events.TransferRolledBack: SessionState._on_rolled_back,
     events.ReadinessWitnessIssued: SessionState._on_issued,
     events.ReadinessWitnessConsumed: SessionState._on_consumed,
@@ -178,49 +284,18 @@ _HANDLERS: dict[type[Event[Any]], Callable[[SessionState, Any], None]] = {
     events.CapabilityRejected: SessionState._on_rejection,
     events.ReceiptRejected: SessionState._on_rejection,
     events.WitnessRejected: SessionState._on_rejection,
+    delegation_events.SessionHosted: SessionState._on_hosted,
+    delegation_events.SessionDelegated: SessionState._on_delegated,
+    delegation_events.SessionHandedOver: SessionState._on_handed_over,
+    delegation_events.DelegationRejected: SessionState._on_rejection,
+    delegation_events.FragmentsClaimed: SessionState._on_fragments_held,
+    delegation_events.FragmentsMoved: SessionState._on_fragments_held,
+    delegation_events.FragmentsReleased: SessionState._on_fragments_released,
+    restoration_events.OwnershipRestored: SessionState._on_ownership_restored,
+    restoration_events.OpeningWithdrawn: SessionState._on_opening_withdrawn,
+    restoration_events.ReadinessWitnessWithdrawn: SessionState._on_witness_withdrawn,
+    restoration_events.HostingWithdrawn: SessionState._on_hosting_withdrawn,
+    restoration_events.DelegationReverted: SessionState._on_delegation_reverted,
+    restoration_events.HandOverReverted: SessionState._on_hand_over_reverted,
+    restoration_events.FragmentsRestored: SessionState._on_fragments_restored,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class SessionView:
-    """A session at one moment, for reading.
-
-    Attributes:
-        session_id: the session.
-        incarnation: how often it was opened.
-        status: active, or how it finished.
-        roles: the roles of this incarnation.
-        capability: the live capability, or None while nobody owns it.
-        pending_receipt: the staged transfer, or None.
-        terminal_reason: why ownership ended for good, or None.
-        outstanding_witnesses: the readiness witnesses that can still be consumed, by id.
-        consumed_witnesses: the readiness witnesses that were spent, by id.
-        generation: the highest generation ever given.
-    """
-
-    session_id: str
-    incarnation: int
-    status: SessionStatus
-    roles: tuple[str, ...]
-    capability: OwnershipCapability | None
-    pending_receipt: OwnershipReceipt | None
-    terminal_reason: TerminalReason | None
-    outstanding_witnesses: tuple[ReadinessWitness, ...]
-    consumed_witnesses: tuple[ReadinessWitness, ...]
-    generation: int
-
-    @classmethod
-    def of(cls, state: SessionState) -> SessionView:
-        """Copy what a reader may see out of the state."""
-        return cls(
-            session_id=state.session_id,
-            incarnation=state.incarnation,
-            status=state.status,
-            roles=state.roles,
-            capability=state.live,
-            pending_receipt=state.pending,
-            terminal_reason=state.terminal_reason,
-            outstanding_witnesses=state.outstanding_witnesses(),
-            consumed_witnesses=tuple(state.issued[witness_id] for witness_id in sorted(state.consumed)),
-            generation=state.generation,
-        )

@@ -15,6 +15,7 @@ from .events import (
     TransferCommitted,
     TransferRolledBack,
 )
+from .fragments import fragments_to_move, held_fragments
 from .guards import (
     NOT_PENDING,
     refuse,
@@ -44,7 +45,8 @@ def transfer(
         return refused
     scope = _scope_to_hand_over(state, capability, scope, policy)
     handed = OwnershipCapability(state.session_id, to_owner, state.generation + 1, scope)
-    return accept(OwnershipTransferred(capability, handed, state.outstanding_witnesses()))
+    moved = fragments_to_move(state, capability.owner, handed)
+    return accept(OwnershipTransferred(capability, handed, state.outstanding_witnesses(), moved))
 
 
 def begin_transfer(
@@ -90,7 +92,8 @@ def commit_transfer(state: SessionState, receipt: OwnershipReceipt) -> Decision[
     if refused := refuse_unless_staged(state, receipt):
         return refused
     handed = OwnershipCapability(state.session_id, receipt.to_owner, receipt.to_generation, receipt.scope)
-    return accept(TransferCommitted(receipt, state.live, handed, state.outstanding_witnesses()))
+    moved = fragments_to_move(state, state.live.owner, handed)
+    return accept(TransferCommitted(receipt, state.live, handed, state.outstanding_witnesses(), moved))
 
 
 def rollback_transfer(state: SessionState, receipt: OwnershipReceipt) -> Decision[None]:
@@ -117,7 +120,7 @@ def abandon_transfer(state: SessionState, receipt: OwnershipReceipt) -> Decision
     witness = CancellationWitness(
         state.witnesses + 1, state.session_id, receipt.from_owner, receipt.from_generation, reason
     )
-    return accept(TransferAbandoned(live, receipt, witness, state.outstanding_witnesses()))
+    return accept(TransferAbandoned(live, receipt, witness, state.outstanding_witnesses(), held_fragments(state)))
 
 
 def fail_transfer_commit(state: SessionState, receipt: OwnershipReceipt, reason: str) -> Decision[None]:
@@ -131,7 +134,7 @@ def fail_transfer_commit(state: SessionState, receipt: OwnershipReceipt, reason:
         return refused
     live = _live(state)
     failure = TerminalReason("transfer_commit_failed", receipt.from_owner, receipt.claim_id, reason)
-    return accept(TransferCommitFailed(live, receipt, failure, state.outstanding_witnesses()))
+    return accept(TransferCommitFailed(live, receipt, failure, state.outstanding_witnesses(), held_fragments(state)))
 
 
 def _scope_to_hand_over(

@@ -3,17 +3,47 @@
 from typing import Any
 
 import pytest
-from muniment.domain import CATALOGUE, Catalogue, CatalogueError, Fact, event_type, session
+from muniment.domain import CATALOGUE, Catalogue, CatalogueError, Fact, bundle, event_type, saga, session
 
 
 def test_the_stored_names_are_these_and_stay_these() -> None:
     assert list(CATALOGUE) == [
+        "bundle.link_rejected.v1",
+        "bundle.linked.v1",
+        "bundle.members_restored.v1",
+        "bundle.members_seeded.v1",
+        "bundle.registered.v1",
+        "bundle.upgrade_admitted.v1",
+        "bundle.upgrade_committed.v1",
+        "bundle.upgrade_failed.v1",
+        "bundle.upgrade_rolled_back.v1",
+        "bundle.upgrade_staged.v1",
+        "bundle.withdrawn.v1",
+        "saga.begun.v1",
+        "saga.compensated.v1",
+        "saga.compensation_failed.v1",
+        "saga.completed.v1",
+        "saga.step_taken.v1",
+        "saga.step_undone.v1",
         "session.capability_rejected.v1",
         "session.closed.v1",
+        "session.delegated.v1",
+        "session.delegation_rejected.v1",
+        "session.delegation_reverted.v1",
+        "session.fragments_claimed.v1",
+        "session.fragments_moved.v1",
+        "session.fragments_released.v1",
+        "session.fragments_restored.v1",
+        "session.hand_over_reverted.v1",
+        "session.handed_over.v1",
+        "session.hosted.v1",
+        "session.hosting_withdrawn.v1",
         "session.opened.v1",
+        "session.opening_withdrawn.v1",
         "session.owner_died.v1",
         "session.ownership_claimed.v1",
         "session.ownership_released.v1",
+        "session.ownership_restored.v1",
         "session.ownership_transferred.v1",
         "session.receipt_rejected.v1",
         "session.scope_attenuated.v1",
@@ -25,14 +55,14 @@ def test_the_stored_names_are_these_and_stay_these() -> None:
         "session.witness_consumed.v1",
         "session.witness_issued.v1",
         "session.witness_rejected.v1",
+        "session.witness_withdrawn.v1",
     ]
 
 
-def test_every_session_event_is_folded_by_the_state() -> None:
-    from muniment.domain.session.state import _HANDLERS
-
-    session_types = {cls for name, cls in CATALOGUE.types().items() if name.startswith("session.")}
-    assert set(_HANDLERS) == session_types
+@pytest.mark.parametrize(("kind", "module"), [("session", session.state), ("bundle", bundle.state), ("saga", saga)])
+def test_every_event_is_folded_by_the_state(kind: str, module: Any) -> None:
+    types = {cls for name, cls in CATALOGUE.types().items() if name.startswith(f"{kind}.")}
+    assert set(module._HANDLERS) == types
 
 
 def test_two_classes_cannot_claim_one_name() -> None:

@@ -18,7 +18,16 @@ from muniment.domain import (
     NotAJournal,
     StaleCapability,
 )
-from muniment.journal import AsyncJournal, AsyncSessions, Journal, Sessions
+from muniment.journal import (
+    AsyncBundles,
+    AsyncJournal,
+    AsyncSaga,
+    AsyncSessions,
+    BundleCommands,
+    Journal,
+    Saga,
+    Sessions,
+)
 
 
 def run(url: str, story: Callable[[AsyncJournal], Awaitable[None]]) -> None:
@@ -32,11 +41,13 @@ def run(url: str, story: Callable[[AsyncJournal], Awaitable[None]]) -> None:
 
 
 def test_the_commands_are_those_of_the_other_journal() -> None:
-    commands = {name for name in vars(Sessions) if not name.startswith("_") and name != "state"}
-    assert {name for name in vars(AsyncSessions) if not name.startswith("_")} == commands
-    for name in commands:
-        theirs, ours = (inspect.signature(getattr(cls, name)) for cls in (Sessions, AsyncSessions))
-        assert ours == theirs, name
+    facades: list[tuple[type, type]] = [(Sessions, AsyncSessions), (BundleCommands, AsyncBundles), (Saga, AsyncSaga)]
+    for facade, awaited in facades:
+        commands = {name for name in dir(facade) if not name.startswith("_")} - {"state", "begin", "end", "context"}
+        assert {name for name in dir(awaited) if not name.startswith("_")} - {"give"} == commands
+        for name in commands:
+            theirs, ours = (inspect.signature(getattr(cls, name)) for cls in (facade, awaited))
+            assert ours == theirs, name
 
 
 def test_every_command(url: str) -> None:

@@ -22,16 +22,8 @@ from muniment.domain import (
 from muniment.domain.session import MAX_RECORDED_REFUSALS, SessionState
 from muniment.journal import Journal
 from muniment.journal.sqlite_datastore import SQLiteDatastore
-from muniment.projections import (
-    IdempotencyProjection,
-    OwnersProjection,
-    Projector,
-    Row,
-    SQLiteTemporalStore,
-    TemporalStore,
-    TimelineProjection,
-    WitnessesProjection,
-)
+from muniment.journal.upkeep import all_projections
+from muniment.projections import Projector, Row, SQLiteTemporalStore, TemporalStore
 
 from ..command_sequences import COMMANDS, SESSIONS, Command, Giver
 
@@ -155,7 +147,7 @@ def test_law_6_refusals_are_recorded_within_bounds(commands: list[Command], poli
             for record in records:
                 event = record.event
                 if isinstance(event, events.Rejection):
-                    fact = (event.artifact, event.reason)  # type: ignore[attr-defined]
+                    fact = (event.presented, event.reason)  # type: ignore[attr-defined]
                     assert fact not in since_accepted
                     since_accepted.add(fact)
                     refusals += 1
@@ -189,12 +181,7 @@ def project(journal: Journal, batch_size: int) -> dict[str, list[Row]]:
     """Fold a journal into fresh tables, in batches of a size."""
     datastore = SQLiteDatastore(":memory:")
     store = SQLiteTemporalStore(datastore)
-    projections = (
-        OwnersProjection(),
-        WitnessesProjection(),
-        TimelineProjection(),
-        IdempotencyProjection(),
-    )
+    projections = all_projections()
     projector = Projector(store, projections, journal, batch_size=batch_size)
     projector.catch_up("owners")
     try:

@@ -1,0 +1,89 @@
+"""Making bundles known, and putting two of them together (aura 2.23, 2.24)."""
+
+from __future__ import annotations
+
+from ..errors import CommandRefused, DuplicateBundle, IncompatibleInterfaces, OverlappingSessions
+from ..event import Accepted, Decision, Placed, Refused, accept
+from .events import BundleLinked, BundleLinkRejected, BundleRegistered
+from .state import BundleState
+from .values import ComposedBundle, Footprint
+
+MAX_RECORDED_REFUSALS = 256
+"""How many refused links are recorded of one left bundle. Those beyond are refused all the same."""
+
+
+def register(state: BundleState, bundle: ComposedBundle) -> Decision[None]:
+    """Make a bundle known.
+
+    Raises:
+        DuplicateBundle
+    """
+    _require_unknown(state)
+    return accept(BundleRegistered(bundle))
+
+
+def register_all(*states_and_bundles: object) -> Decision[None]:
+    """Make several bundles known, all or none: first their states, then the bundles, in the same order.
+
+    Raises:
+        DuplicateBundle
+    """
+    for state in states_and_bundles:
+        if isinstance(state, BundleState):
+            _require_unknown(state)
+    bundles = tuple(each for each in states_and_bundles if isinstance(each, ComposedBundle))
+    placed = tuple(Placed(f"bundle-{bundle.bundle_id}", BundleRegistered(bundle)) for bundle in bundles)
+    return Accepted(None, placed=placed)
+
+
+def link(linked: BundleState, left: BundleState, right: BundleState) -> Decision[ComposedBundle]:
+    """Put two bundles together into a new one; they stay what they are.
+
+    Raises:
+        BundleNotFound, DuplicateBundle
+    """
+    first, second = left.known(), right.known()
+    if refusal := _problem_with(first, second):
+        return _refuse(left, right.bundle_id, linked.bundle_id, refusal)
+    _require_unknown(linked)
+    made = ComposedBundle(
+        bundle_id=linked.bundle_id,
+        protocol_ids=tuple(dict.fromkeys(first.protocol_ids + second.protocol_ids)),
+        exports=first.exports | second.exports,
+        imports=first.imports | second.imports,
+        footprint=_united(first.footprint, second.footprint),
+    )
+    return accept(BundleLinked(made, left.bundle_id, right.bundle_id))
+
+
+def _require_unknown(state: BundleState) -> None:
+    if state.bundle is not None:
+        raise DuplicateBundle(state.bundle_id)
+
+
+def _problem_with(left: ComposedBundle, right: ComposedBundle) -> CommandRefused | None:
+    unmet = (left.imports | right.imports) - (left.exports | right.exports)
+    if unmet:
+        return IncompatibleInterfaces(left.bundle_id, right.bundle_id, tuple(sorted(unmet)))
+    shared = left.footprint.sessions & right.footprint.sessions
+    if shared:
+        return OverlappingSessions(left.bundle_id, right.bundle_id, tuple(sorted(shared)))
+    return None
+
+
+def _united(left: Footprint, right: Footprint) -> Footprint:
+    # The two have no session in common, so no class of one contradicts a class of the other.
+    return Footprint(
+        left.native | right.native,
+        left.delegated_in | right.delegated_in,
+        left.delegated_out | right.delegated_out,
+    )
+
+
+def _refuse(left: BundleState, right: str, linked: str, error: CommandRefused) -> Refused:
+    """Refuse on the record of the left bundle, within the bounds of law 6."""
+    if (right, linked, error.code) in left.refused or left.refusals >= MAX_RECORDED_REFUSALS:
+        return Refused(error)
+    last = left.refusals + 1 == MAX_RECORDED_REFUSALS
+    rejected = BundleLinkRejected(left.bundle_id, right, linked, error.code, last)
+    return Refused(error, placed=(Placed(f"bundle-{left.bundle_id}", rejected),))

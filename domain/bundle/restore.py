@@ -1,0 +1,58 @@
+"""What undoes what happened to a bundle: the events that give back what there was before (law 8)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..event import Event
+from .events import (
+    BundleLinked,
+    BundleRegistered,
+    BundleWithdrawn,
+    MembersRestored,
+    UpgradeEvent,
+    UpgradeRolledBack,
+    UpgradeStaged,
+)
+from .state import BundleState
+from .values import UpgradePhase
+
+Standing = dict[str, Any]
+
+
+def withdraw(event: BundleRegistered | BundleLinked, before: Standing, now: BundleState) -> Event[Any]:
+    """Undo a registration, or a linking."""
+    return BundleWithdrawn(event.bundle, now.members)
+
+
+def make_known_again(event: BundleWithdrawn, before: Standing, now: BundleState) -> Event[Any]:
+    """Undo that a registration was undone."""
+    if before["sources"]:
+        return BundleLinked(event.bundle, *before["sources"])
+    return BundleRegistered(event.bundle)
+
+
+def restore_members(event: Event[Any], before: Standing, now: BundleState) -> Event[Any]:
+    """Give back the members, and the upgrade that was under way."""
+    if isinstance(event, MembersRestored):
+        previous, upgrade = event.upgrade, event.previous_upgrade
+    else:
+        previous = event.artifact if isinstance(event, UpgradeEvent) else None
+        upgrade = before["pending"]
+    return MembersRestored(
+        bundle_id=now.bundle_id,
+        members=before["members"],
+        epoch=now.epoch + 1,
+        previous=now.members,
+        previous_upgrade=previous,
+        upgrade=upgrade,
+    )
+
+
+def roll_upgrade_back(event: UpgradeStaged, before: Standing, now: BundleState) -> Event[Any]:
+    """Undo the staging of an upgrade."""
+    artifact = event.artifact
+    return UpgradeRolledBack(
+        replace(artifact, phase=UpgradePhase.ROLLED_BACK, next_members=artifact.previous_members, reason="reverted")
+    )

@@ -1,0 +1,166 @@
+"""Upgrading who runs a bundle: staged, admitted, committed; or failed, or rolled back (aura 2.30; telltale 7.3)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..errors import (
+    InvalidArgument,
+    MembersNotSeeded,
+    UpgradeExists,
+    UpgradeNotPending,
+    UpgradePending,
+    UpgradeRejected,
+)
+from ..event import Accepted, Decision, Event, Refused, accept
+from .events import (
+    MembersSeeded,
+    UpgradeAdmitted,
+    UpgradeCommitted,
+    UpgradeFailed,
+    UpgradeRolledBack,
+    UpgradeStaged,
+)
+from .state import BundleState
+from .values import RuntimeUpgradeArtifact, RuntimeUpgradeRequest, UpgradePhase
+
+
+def seed_members(state: BundleState, members: frozenset[str]) -> Decision[None]:
+    """Say who runs a bundle. Unlike the reference's, this forgets no upgrade, and the epoch goes on (aura 6, O-39).
+
+    Raises:
+        BundleNotFound, InvalidArgument, UpgradePending
+    """
+    state.known()
+    if not members:
+        raise InvalidArgument("members", "must not be empty")
+    _require_none_pending(state)
+    if members == state.members:
+        return Accepted(None)
+    return accept(MembersSeeded(state.bundle_id, members, state.epoch + 1, state.members))
+
+
+def stage(state: BundleState, request: RuntimeUpgradeRequest) -> Decision[RuntimeUpgradeArtifact]:
+    """Ask for an upgrade.
+
+    Raises:
+        BundleNotFound, MembersNotSeeded, UpgradePending, UpgradeExists
+        UpgradeRejected: the plan has no steps, or a step no members (rules a and g).
+    """
+    return accept(UpgradeStaged(_staged(state, request)))
+
+
+def admit(state: BundleState, upgrade_id: str) -> Decision[RuntimeUpgradeArtifact]:
+    """Check a staged upgrade against the rules; one that breaks a rule has failed, on the record.
+
+    Raises:
+        BundleNotFound, UpgradeNotPending
+    """
+    staged = _pending(state, upgrade_id, UpgradePhase.STAGED)
+    if rejected := _broken_rule(state, staged.request):
+        return Refused(rejected, (UpgradeFailed(_came_to_nothing(staged, UpgradePhase.FAILED, rejected.reason)),))
+    return accept(UpgradeAdmitted(replace(staged, phase=UpgradePhase.ADMITTED)))
+
+
+def commit(state: BundleState, upgrade_id: str) -> Decision[RuntimeUpgradeArtifact]:
+    """Let an admitted upgrade take effect.
+
+    Raises:
+        BundleNotFound, UpgradeNotPending
+    """
+    admitted = _pending(state, upgrade_id, UpgradePhase.ADMITTED)
+    return accept(UpgradeCommitted(replace(admitted, phase=UpgradePhase.COMMITTED_CUTOVER), state.epoch + 1))
+
+
+def roll_back(state: BundleState, upgrade_id: str, reason: str) -> Decision[RuntimeUpgradeArtifact]:
+    """Give up an upgrade that has not taken effect.
+
+    Raises:
+        BundleNotFound, UpgradeNotPending
+    """
+    pending = _pending(state, upgrade_id, None)
+    return accept(UpgradeRolledBack(_came_to_nothing(pending, UpgradePhase.ROLLED_BACK, reason)))
+
+
+def upgrade(state: BundleState, request: RuntimeUpgradeRequest) -> Decision[RuntimeUpgradeArtifact]:
+    """Stage, admit and commit at once. One that breaks a rule has failed, on the record.
+
+    Raises:
+        BundleNotFound, MembersNotSeeded, UpgradePending, UpgradeExists
+        UpgradeRejected: the plan has no steps, or a step no members (rules a and g).
+    """
+    staged = _staged(state, request)
+    events: tuple[Event[RuntimeUpgradeArtifact], ...] = (UpgradeStaged(staged),)
+    if rejected := _broken_rule(state, request):
+        failed = UpgradeFailed(_came_to_nothing(staged, UpgradePhase.FAILED, rejected.reason))
+        return Refused(rejected, (*events, failed))
+    committed = replace(staged, phase=UpgradePhase.COMMITTED_CUTOVER)
+    events += (
+        UpgradeAdmitted(replace(staged, phase=UpgradePhase.ADMITTED)),
+        UpgradeCommitted(committed, state.epoch + 1),
+    )
+    return Accepted(committed, events)
+
+
+def _staged(state: BundleState, request: RuntimeUpgradeRequest) -> RuntimeUpgradeArtifact:
+    state.known()
+    if not state.members:
+        raise MembersNotSeeded(state.bundle_id)
+    _require_none_pending(state)
+    if request.upgrade_id in state.upgrades:
+        raise UpgradeExists(state.bundle_id, request.upgrade_id)
+    # A plan that could never be carried out is not an upgrade that failed: nothing of it is recorded.
+    steps = request.plan.steps
+    if not steps:
+        raise UpgradeRejected(state.bundle_id, request.upgrade_id, "a", "the plan has no steps")
+    for step in steps:
+        if not step.next_members:
+            raise UpgradeRejected(state.bundle_id, request.upgrade_id, "g", f"step {step.step_id!r} has no members")
+    return RuntimeUpgradeArtifact(state.bundle_id, request, UpgradePhase.STAGED, state.members, steps[-1].next_members)
+
+
+def _broken_rule(state: BundleState, request: RuntimeUpgradeRequest) -> UpgradeRejected | None:
+    """The first rule that a request breaks, in the order of their letters; a and g were checked before."""
+
+    def broken(rule: str, reason: str) -> UpgradeRejected:
+        return UpgradeRejected(state.bundle_id, request.upgrade_id, rule, reason)
+
+    promised = request.compatibility
+    if both := request.carried_publications & request.invalidated_publications:
+        return broken("b", f"publications both carried and invalidated: {', '.join(sorted(both))}")
+    if both := request.carried_obligations & request.invalidated_obligations:
+        return broken("c", f"obligations both carried and invalidated: {', '.join(sorted(both))}")
+    if promised.ownership_continuity_required:
+        members = state.members
+        for step in request.plan.steps:
+            # The reference asks this of the first step only, so that a longer plan can drop everybody.
+            if not members & step.next_members:
+                return broken("d", f"step {step.step_id!r} keeps none of the members {', '.join(sorted(members))}")
+            members = step.next_members
+    names_obligations = request.carried_obligations or request.invalidated_obligations
+    if promised.pending_effect_treatment == "invalidate_blocked" and not names_obligations:
+        return broken("e", "blocked effects are to be invalidated, and no obligation is named")
+    preserves = promised.canonical_publication_continuity == "preserve_canonical_truth"
+    if preserves and request.invalidated_publications:
+        ended = ", ".join(sorted(request.invalidated_publications))
+        return broken("f", f"what was published is to stay true, and publications are invalidated: {ended}")
+    return None
+
+
+def _pending(state: BundleState, upgrade_id: str, phase: UpgradePhase | None) -> RuntimeUpgradeArtifact:
+    state.known()
+    pending = state.pending
+    if pending is None or pending.upgrade_id != upgrade_id:
+        raise UpgradeNotPending(state.bundle_id, upgrade_id, None, phase or "under way")
+    if phase is not None and pending.phase is not phase:
+        raise UpgradeNotPending(state.bundle_id, upgrade_id, pending.phase, phase)
+    return pending
+
+
+def _require_none_pending(state: BundleState) -> None:
+    if state.pending is not None:
+        raise UpgradePending(state.bundle_id, state.pending.upgrade_id)
+
+
+def _came_to_nothing(artifact: RuntimeUpgradeArtifact, phase: UpgradePhase, reason: str) -> RuntimeUpgradeArtifact:
+    return replace(artifact, phase=phase, next_members=artifact.previous_members, reason=reason)

@@ -1,0 +1,208 @@
+"""What bundles, manifests and upgrades are made of: frozen values, compared whole (aura 1.7, 1.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Literal
+
+from pydantic.dataclasses import dataclass
+
+from ..artifacts import VALUE
+from ..errors import ManifestWithoutBundles
+from ..identifiers import Identifier, Names, Text
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class LinkSpec:
+    """What one bundle of a manifest offers and needs (aura 1.7).
+
+    Attributes:
+        bundle_id: the bundle.
+        exports: the interfaces that it offers.
+        imports: the interfaces that it needs.
+    """
+
+    bundle_id: Identifier
+    exports: Names = frozenset()
+    imports: Names = frozenset()
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class CompositionManifest:
+    """How a protocol is put together from bundles (aura 1.5).
+
+    Attributes:
+        protocol_id: the protocol.
+        link_specs: its parts; a bundle may have several.
+    """
+
+    protocol_id: Identifier
+    link_specs: tuple[LinkSpec, ...] = ()
+
+    @property
+    def bundle_ids(self) -> tuple[str, ...]:
+        """The bundles that it names, each once, sorted."""
+        return tuple(sorted({spec.bundle_id for spec in self.link_specs}))
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class Footprint:
+    """The sessions of an authority, or of a bundle, by how it has them (aura 1.7, ``SessionFootprint``).
+
+    Attributes:
+        native: sessions that it hosts from the beginning.
+        delegated_in: sessions that were delegated to it.
+        delegated_out: sessions that it delegated away.
+    """
+
+    native: Names = frozenset()
+    delegated_in: Names = frozenset()
+    delegated_out: Names = frozenset()
+
+    @property
+    def sessions(self) -> frozenset[str]:
+        """All of them."""
+        return self.native | self.delegated_in | self.delegated_out
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class ComposedBundle:
+    """Protocols that are linked and upgraded together (aura 1.7).
+
+    Attributes:
+        bundle_id: the bundle.
+        protocol_ids: its protocols, in the order in which they were put together, each once.
+        exports: the interfaces that it offers.
+        imports: the interfaces that it needs.
+        footprint: the sessions that it has.
+    """
+
+    bundle_id: Identifier
+    protocol_ids: tuple[Identifier, ...] = ()
+    exports: Names = frozenset()
+    imports: Names = frozenset()
+    footprint: Footprint = Footprint()
+
+
+def bundles_from_manifests(manifests: Iterable[CompositionManifest]) -> tuple[ComposedBundle, ...]:
+    """The bundles that manifests name, by id: each with the protocols, exports and imports of all its parts.
+
+    Raises:
+        ManifestWithoutBundles: a manifest has no link specs.
+    """
+    parts: dict[str, list[tuple[str, LinkSpec]]] = {}
+    for manifest in manifests:
+        if not manifest.link_specs:
+            raise ManifestWithoutBundles(manifest.protocol_id)
+        for spec in manifest.link_specs:
+            parts.setdefault(spec.bundle_id, []).append((manifest.protocol_id, spec))
+    return tuple(
+        ComposedBundle(
+            bundle_id=bundle_id,
+            protocol_ids=tuple(dict.fromkeys(protocol_id for protocol_id, _ in specs)),
+            exports=frozenset().union(*(spec.exports for _, spec in specs)),
+            imports=frozenset().union(*(spec.imports for _, spec in specs)),
+        )
+        for bundle_id, specs in sorted(parts.items())
+    )
+
+
+def bundles_from_manifest(manifest: CompositionManifest) -> tuple[ComposedBundle, ...]:
+    """The bundles that one manifest names, by id; see ``bundles_from_manifests``."""
+    return bundles_from_manifests([manifest])
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class UpgradeStep:
+    """One step of an upgrade plan: who runs the bundle after it (aura 1.8)."""
+
+    step_id: Identifier
+    next_members: Names = frozenset()
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class UpgradePlan:
+    """The steps of an upgrade, in order (aura 1.8)."""
+
+    plan_id: Identifier
+    steps: tuple[UpgradeStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class UpgradeCompatibility:
+    """What an upgrade promises about what was there before (aura 1.8; telltale 7.1).
+
+    Attributes:
+        execution_constraint: whether the bundle's execution profile is kept, or determinism may be mixed. It is kept
+            for the runtime, which alone can judge it.
+        ownership_continuity_required: whether each step must keep a member of the one before.
+        pending_effect_treatment: what becomes of effects that are under way.
+        canonical_publication_continuity: whether what was published stays true.
+    """
+
+    execution_constraint: Literal["preserve_bundle_profile", "mixed_determinism_allowed"] = "preserve_bundle_profile"
+    ownership_continuity_required: bool = True
+    pending_effect_treatment: Literal["preserve_pending", "invalidate_blocked"] = "preserve_pending"
+    canonical_publication_continuity: Literal["preserve_canonical_truth", "reissue_canonical_truth"] = (
+        "preserve_canonical_truth"
+    )
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class RuntimeUpgradeRequest:
+    """What an upgrade is to do (aura 1.8).
+
+    Attributes:
+        upgrade_id: the upgrade; a bundle has each once.
+        plan: who runs the bundle, step by step.
+        compatibility: what it promises.
+        carried_publications: publications that go on.
+        invalidated_publications: publications that end.
+        carried_obligations: obligations that go on.
+        invalidated_obligations: obligations that end.
+    """
+
+    upgrade_id: Identifier
+    plan: UpgradePlan
+    compatibility: UpgradeCompatibility = UpgradeCompatibility()
+    carried_publications: Names = frozenset()
+    invalidated_publications: Names = frozenset()
+    carried_obligations: Names = frozenset()
+    invalidated_obligations: Names = frozenset()
+
+
+class UpgradePhase(StrEnum):
+    """Where an upgrade stands (aura 1.8, ``TransitionArtifactPhase``)."""
+
+    STAGED = "staged"
+    ADMITTED = "admitted"
+    COMMITTED_CUTOVER = "committed_cutover"
+    ROLLED_BACK = "rolled_back"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class RuntimeUpgradeArtifact:
+    """An upgrade of a bundle in one of its phases (aura 1.8).
+
+    Attributes:
+        bundle_id: the bundle.
+        request: what was asked for, whole.
+        phase: where it stands.
+        previous_members: who ran the bundle before it.
+        next_members: who runs it after it; the previous ones where it came to nothing.
+        reason: why it came to nothing; None otherwise.
+    """
+
+    bundle_id: Identifier
+    request: RuntimeUpgradeRequest
+    phase: UpgradePhase
+    previous_members: Names
+    next_members: Names
+    reason: Text | None = None
+
+    @property
+    def upgrade_id(self) -> str:
+        """The upgrade."""
+        return self.request.upgrade_id

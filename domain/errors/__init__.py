@@ -1,0 +1,210 @@
+"""Every error that Muniment raises, as one tree.
+
+    MunimentError
+    ├── CommandRefused            the journal's state says no
+    │   ├── SessionNotFound
+    │   ├── SessionAlreadyOpen
+    │   ├── SessionTerminal
+    │   ├── AlreadyClaimed
+    │   ├── Unclaimed
+    │   ├── StaleCapability
+    │   ├── ScopeViolation
+    │   ├── TransferPending
+    │   ├── TransferNotPending
+    │   ├── ReceiptMismatch
+    │   ├── InvalidWitness
+    │   ├── WitnessConsumed
+    │   ├── AlreadyHosted
+    │   ├── NotActiveHolder
+    │   ├── HandOverRequired
+    │   ├── BoundaryRejected
+    │   ├── BoundaryBundleMismatch
+    │   ├── BoundaryScopeMismatch
+    │   ├── FragmentConflict
+    │   ├── FragmentNotHeld
+    │   ├── MissingSurface
+    │   ├── BundleNotFound
+    │   ├── DuplicateBundle
+    │   ├── IncompatibleInterfaces
+    │   ├── OverlappingSessions
+    │   ├── MembersNotSeeded
+    │   ├── UpgradePending
+    │   ├── UpgradeNotPending
+    │   ├── UpgradeExists
+    │   ├── UpgradeRejected
+    │   ├── NotCompensable
+    │   ├── AlreadyCompensated
+    │   ├── LaterEventDepends
+    │   ├── UnknownVersion
+    │   ├── SagaNotFound
+    │   ├── SagaEnded
+    │   └── UndoMissing
+    ├── InvalidInput              the arguments make no sense, whatever the state
+    │   ├── InvalidIdentifier
+    │   ├── InvalidArgument
+    │   ├── InvalidExport
+    │   ├── UnknownPosition
+    │   ├── SelfDelegation
+    │   ├── ManifestWithoutBundles
+    │   └── UnknownEvent
+    ├── ConcurrencyConflict       other writers were always faster
+    ├── IdempotencyConflict       a key used again for something else
+    └── JournalError              the journal itself cannot be used as asked
+        ├── JournalNotFound
+        ├── JournalNotEmpty
+        ├── JournalReadOnly
+        ├── NotAJournal
+        ├── NewerSchema
+        ├── JournalLocked
+        ├── JournalUnavailable
+        ├── JournalDamaged
+        ├── JournalClosed
+        ├── UnknownEventType
+        ├── DamagedRecord
+        └── ProjectionStopped
+
+An error carries its facts as attributes and a stable ``code``, the class name in snake case. Its message says what
+was expected, what is live, and what to do.
+"""
+
+from .base import (
+    CommandRefused,
+    ConcurrencyConflict,
+    IdempotencyConflict,
+    InvalidInput,
+    JournalError,
+    MunimentError,
+)
+from .bundle import (
+    BundleNotFound,
+    DuplicateBundle,
+    IncompatibleInterfaces,
+    MembersNotSeeded,
+    MissingSurface,
+    OverlappingSessions,
+    UpgradeExists,
+    UpgradeNotPending,
+    UpgradePending,
+    UpgradeRejected,
+)
+from .delegation import (
+    AlreadyHosted,
+    BoundaryBundleMismatch,
+    BoundaryRejected,
+    BoundaryScopeMismatch,
+    FragmentConflict,
+    FragmentNotHeld,
+    HandOverRequired,
+    NotActiveHolder,
+)
+from .input import (
+    InvalidArgument,
+    InvalidExport,
+    InvalidIdentifier,
+    ManifestWithoutBundles,
+    SelfDelegation,
+    UnknownEvent,
+    UnknownPosition,
+)
+from .session import (
+    AlreadyClaimed,
+    InvalidWitness,
+    ReceiptMismatch,
+    ScopeViolation,
+    SessionAlreadyOpen,
+    SessionNotFound,
+    SessionTerminal,
+    StaleCapability,
+    TransferNotPending,
+    TransferPending,
+    Unclaimed,
+    WitnessConsumed,
+)
+from .storage import (
+    DamagedRecord,
+    JournalClosed,
+    JournalDamaged,
+    JournalLocked,
+    JournalNotEmpty,
+    JournalNotFound,
+    JournalReadOnly,
+    JournalUnavailable,
+    NewerSchema,
+    NotAJournal,
+    ProjectionStopped,
+    UnknownEventType,
+)
+from .undo import (
+    AlreadyCompensated,
+    LaterEventDepends,
+    NotCompensable,
+    SagaEnded,
+    SagaNotFound,
+    UndoMissing,
+    UnknownVersion,
+)
+
+__all__ = [
+    "AlreadyClaimed",
+    "AlreadyCompensated",
+    "AlreadyHosted",
+    "BoundaryBundleMismatch",
+    "BoundaryRejected",
+    "BoundaryScopeMismatch",
+    "BundleNotFound",
+    "CommandRefused",
+    "ConcurrencyConflict",
+    "DamagedRecord",
+    "DuplicateBundle",
+    "FragmentConflict",
+    "FragmentNotHeld",
+    "HandOverRequired",
+    "IdempotencyConflict",
+    "IncompatibleInterfaces",
+    "InvalidArgument",
+    "InvalidExport",
+    "InvalidIdentifier",
+    "InvalidInput",
+    "InvalidWitness",
+    "JournalClosed",
+    "JournalDamaged",
+    "JournalError",
+    "JournalLocked",
+    "JournalNotEmpty",
+    "JournalNotFound",
+    "JournalReadOnly",
+    "JournalUnavailable",
+    "LaterEventDepends",
+    "ManifestWithoutBundles",
+    "MembersNotSeeded",
+    "MissingSurface",
+    "MunimentError",
+    "NewerSchema",
+    "NotAJournal",
+    "NotActiveHolder",
+    "NotCompensable",
+    "OverlappingSessions",
+    "ProjectionStopped",
+    "ReceiptMismatch",
+    "SagaEnded",
+    "SagaNotFound",
+    "ScopeViolation",
+    "SelfDelegation",
+    "SessionAlreadyOpen",
+    "SessionNotFound",
+    "SessionTerminal",
+    "StaleCapability",
+    "TransferNotPending",
+    "TransferPending",
+    "Unclaimed",
+    "UndoMissing",
+    "UnknownEvent",
+    "UnknownEventType",
+    "UnknownPosition",
+    "UnknownVersion",
+    "UpgradeExists",
+    "UpgradeNotPending",
+    "UpgradePending",
+    "UpgradeRejected",
+    "WitnessConsumed",
+]

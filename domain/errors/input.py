@@ -1,0 +1,102 @@
+"""Arguments that make no sense, whatever the journal holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .base import InvalidInput
+
+
+@dataclass(eq=False)
+class InvalidIdentifier(InvalidInput):
+    """A name that no journal accepts.
+
+    Attributes:
+        argument: which argument it was.
+        problem: what is wrong with it.
+    """
+
+    argument: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.argument} {self.problem}"
+
+
+@dataclass(eq=False)
+class InvalidArgument(InvalidInput):
+    """An argument of the wrong type or out of its range.
+
+    Attributes:
+        argument: which argument it was.
+        problem: what is wrong with it.
+    """
+
+    argument: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.argument} {self.problem}"
+
+
+@dataclass(eq=False)
+class InvalidExport(InvalidInput):
+    """A line of an export is no event of a journal, or not the one that comes next.
+
+    Attributes:
+        line: the line's number, from 1.
+        problem: what is wrong with it.
+    """
+
+    line: int
+    problem: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.problem}"
+
+
+@dataclass(eq=False)
+class UnknownPosition(InvalidInput):
+    """A position that the journal has not reached.
+
+    Attributes:
+        position: the position asked for.
+        head: the journal's last position; 0 when it is empty.
+    """
+
+    position: int
+    head: int
+
+    def __str__(self) -> str:
+        return f"position {self.position} does not exist; the journal's last position is {self.head}"
+
+
+@dataclass(eq=False)
+class SelfDelegation(InvalidInput):
+    """An authority cannot delegate a session to itself (aura 6, O-33)."""
+
+    session_id: str
+    authority: str
+
+    def __str__(self) -> str:
+        return f"session {self.session_id!r}: authority {self.authority!r} cannot delegate to itself; name another"
+
+
+@dataclass(eq=False)
+class ManifestWithoutBundles(InvalidInput):
+    """The manifest links no bundle, so there is none to register (aura 1.7)."""
+
+    protocol_id: str
+
+    def __str__(self) -> str:
+        return f"the manifest of protocol {self.protocol_id!r} has no link specs, so there is no bundle to register"
+
+
+@dataclass(eq=False)
+class UnknownEvent(InvalidInput):
+    """No event has this id."""
+
+    event_id: str
+
+    def __str__(self) -> str:
+        return f"there is no event {self.event_id!r}; an id is a stream and a version, such as session-s-42@3"

@@ -1,0 +1,199 @@
+"""What refuses a command on session ownership."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .base import CommandRefused
+
+if TYPE_CHECKING:
+    from ..artifacts import TerminalReason
+    from ..scope import OwnershipScope
+
+
+@dataclass(eq=False)
+class SessionNotFound(CommandRefused):
+    """No session was ever opened under this id (telltale 2.0, G0)."""
+
+    session_id: str
+
+    def __str__(self) -> str:
+        return f"session {self.session_id!r} was never opened; open it first"
+
+
+@dataclass(eq=False)
+class SessionAlreadyOpen(CommandRefused):
+    """The session is open; only a finished one may be opened again."""
+
+    session_id: str
+    incarnation: int
+
+    def __str__(self) -> str:
+        return (
+            f"session {self.session_id!r} is already open (incarnation {self.incarnation}); close it before reopening"
+        )
+
+
+@dataclass(eq=False)
+class SessionTerminal(CommandRefused):
+    """The session is closed, cancelled or faulted, and stays so (telltale 2.0, G1).
+
+    Attributes:
+        status: ``closed``, ``cancelled`` or ``faulted``.
+        reason: why ownership ended, or None after an orderly close.
+    """
+
+    session_id: str
+    status: str
+    reason: TerminalReason | None
+
+    def __str__(self) -> str:
+        why = f": {self.reason}" if self.reason else ""
+        return f"session {self.session_id!r} is {self.status}{why}; open it again to begin a new incarnation"
+
+
+@dataclass(eq=False)
+class AlreadyClaimed(CommandRefused):
+    """The session has an owner; it must release or transfer before another claims (telltale 2.1).
+
+    Attributes:
+        owner: the label of the live owner.
+    """
+
+    session_id: str
+    owner: str
+
+    def __str__(self) -> str:
+        return f"session {self.session_id!r} is owned by {self.owner!r}; it must release or transfer first"
+
+
+@dataclass(eq=False)
+class Unclaimed(CommandRefused):
+    """The session has no owner (telltale 2.0, G2)."""
+
+    session_id: str
+
+    def __str__(self) -> str:
+        return f"session {self.session_id!r} has no owner; claim it first"
+
+
+@dataclass(eq=False)
+class StaleCapability(CommandRefused):
+    """What was presented is not the live capability (telltale 2.0, G2; law 2).
+
+    Attributes:
+        owner: the owner label as presented.
+        generation: the generation as presented; None where only an owner label was.
+        scope: the scope as presented; None where only an owner label was.
+        live_owner: the label of the live owner.
+        live_generation: the generation of the live capability.
+        live_scope: the scope of the live capability.
+    """
+
+    session_id: str
+    owner: str
+    generation: int | None
+    scope: OwnershipScope | None
+    live_owner: str
+    live_generation: int
+    live_scope: OwnershipScope
+
+    def __str__(self) -> str:
+        presented = f"owner {self.owner!r}"
+        if self.generation is not None:
+            presented += f", generation {self.generation}, {self.scope}"
+        return (
+            f"session {self.session_id!r}: presented {presented}; live is owner {self.live_owner!r}, "
+            f"generation {self.live_generation}, {self.live_scope}; act through the live capability"
+        )
+
+
+@dataclass(eq=False)
+class ScopeViolation(CommandRefused):
+    """The live scope does not reach as far as the command needs (telltale 2.0, G3; law 3).
+
+    Attributes:
+        owner: the label of the live owner.
+        required: the scope that the command needs.
+        actual: the live scope.
+    """
+
+    session_id: str
+    owner: str
+    required: OwnershipScope
+    actual: OwnershipScope
+
+    def __str__(self) -> str:
+        return (
+            f"session {self.session_id!r}: owner {self.owner!r} holds {self.actual}, "
+            f"but this needs {self.required}; scope only narrows, so a wider one takes a release and a new claim"
+        )
+
+
+@dataclass(eq=False)
+class TransferPending(CommandRefused):
+    """A transfer is staged, and blocks this command (telltale 2.0, G4)."""
+
+    session_id: str
+    claim_id: int
+
+    def __str__(self) -> str:
+        return f"session {self.session_id!r}: transfer {self.claim_id} is staged; commit it or roll it back first"
+
+
+@dataclass(eq=False)
+class TransferNotPending(CommandRefused):
+    """No transfer is staged (telltale 2.4, 2.5)."""
+
+    session_id: str
+
+    def __str__(self) -> str:
+        return f"session {self.session_id!r}: no transfer is staged; it was committed, rolled back or never begun"
+
+
+@dataclass(eq=False)
+class ReceiptMismatch(CommandRefused):
+    """The receipt is not the staged one, compared whole (telltale 2.4, 2.5).
+
+    Attributes:
+        claim_id: the claim id as presented.
+        pending_claim_id: the claim id that is staged.
+    """
+
+    session_id: str
+    claim_id: int
+    pending_claim_id: int
+
+    def __str__(self) -> str:
+        return (
+            f"session {self.session_id!r}: the receipt for transfer {self.claim_id} is not the staged one "
+            f"(transfer {self.pending_claim_id}); present the receipt that beginning it returned"
+        )
+
+
+@dataclass(eq=False)
+class InvalidWitness(CommandRefused):
+    """The readiness witness was never issued, was altered, or is void (telltale 2.9)."""
+
+    session_id: str
+    witness_id: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"session {self.session_id!r}: witness {self.witness_id}: {self.reason}; issue a new one"
+
+
+@dataclass(eq=False)
+class WitnessConsumed(CommandRefused):
+    """The readiness witness was spent before (telltale 2.9; law 4).
+
+    Attributes:
+        session_id: the session that the presented witness names.
+    """
+
+    session_id: str
+    witness_id: int
+
+    def __str__(self) -> str:
+        return f"witness {self.witness_id} of session {self.session_id!r} is already consumed; issue a new one"

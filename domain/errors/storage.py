@@ -1,0 +1,183 @@
+"""What keeps the journal itself from being used as asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .base import JournalError
+
+
+@dataclass(eq=False)
+class JournalNotFound(JournalError):
+    """There is no journal at this place, and none was to be made."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"there is no journal at {self.path}"
+
+
+@dataclass(eq=False)
+class JournalNotEmpty(JournalError):
+    """The journal holds events, and what was asked takes an empty one, or a place where there is none.
+
+    Attributes:
+        path: where it is.
+    """
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.path} exists and is not empty; name another place"
+
+
+@dataclass(eq=False)
+class JournalReadOnly(JournalError):
+    """The journal was opened to be read only, or its storage permits no more."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.path} is read-only; open it for writing, where that is permitted"
+
+
+@dataclass(eq=False)
+class NotAJournal(JournalError):
+    """The file exists and is something else; it was not touched."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.path} is not a Muniment journal: {self.problem}"
+
+
+@dataclass(eq=False)
+class NewerSchema(JournalError):
+    """The journal was written by a newer Muniment; it was not touched.
+
+    Attributes:
+        found: the file's schema version.
+        supported: the newest schema version that this Muniment reads.
+    """
+
+    path: str
+    found: int
+    supported: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} has schema version {self.found}, and this Muniment reads up to {self.supported}; "
+            "upgrade Muniment"
+        )
+
+
+@dataclass(eq=False)
+class JournalLocked(JournalError):
+    """Another process kept the journal locked for longer than the lock timeout.
+
+    Attributes:
+        timeout_ms: how long was waited, in ms.
+    """
+
+    path: str
+    timeout_ms: int
+
+    def __str__(self) -> str:
+        return f"{self.path} stayed locked by another process for {self.timeout_ms} ms; nothing was written"
+
+
+@dataclass(eq=False)
+class JournalUnavailable(JournalError):
+    """The journal cannot be opened, read or written: no such folder, no permission, a full disk.
+
+    Attributes:
+        problem: what the storage said.
+    """
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.path} cannot be used: {self.problem}"
+
+
+@dataclass(eq=False)
+class JournalDamaged(JournalError):
+    """The file is a journal, and its storage is damaged: cut off, or overwritten.
+
+    Attributes:
+        problem: what the storage said.
+    """
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.path} is damaged: {self.problem}; go back to a backup or an export"
+
+
+@dataclass(eq=False)
+class JournalClosed(JournalError):
+    """The journal object was closed; open it again."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"the journal {self.path} is closed; open it again"
+
+
+@dataclass(eq=False)
+class UnknownEventType(JournalError):
+    """A record's type is not in the catalogue: a newer Muniment wrote it, or somebody edited the row.
+
+    Attributes:
+        position: the record's position; None where only the stream was read.
+    """
+
+    type: str
+    stream: str
+    version: int
+    position: int | None
+
+    def __str__(self) -> str:
+        where = f" at position {self.position}" if self.position else ""
+        return f"event {self.stream}@{self.version}{where} has the unknown type {self.type!r}; upgrade Muniment"
+
+
+@dataclass(eq=False)
+class DamagedRecord(JournalError):
+    """A record's stored content does not fit its type.
+
+    Attributes:
+        position: the record's position; None where only the stream was read.
+        problem: what does not fit.
+    """
+
+    type: str
+    stream: str
+    version: int
+    position: int | None
+    problem: str
+
+    def __str__(self) -> str:
+        where = f" at position {self.position}" if self.position else ""
+        return f"event {self.stream}@{self.version}{where} ({self.type}) is damaged: {self.problem}"
+
+
+@dataclass(eq=False)
+class ProjectionStopped(JournalError):
+    """A projection met a record that it cannot digest, and stands before it.
+
+    Attributes:
+        projection: the projection's name.
+        position: the position it could not pass.
+        problem: what went wrong there.
+    """
+
+    projection: str
+    position: int
+    problem: str
+
+    def __str__(self) -> str:
+        return f"projection {self.projection!r} stopped at position {self.position}: {self.problem}"

@@ -1,0 +1,124 @@
+"""What refuses to undo something, and what refuses a saga."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .base import CommandRefused
+
+
+@dataclass(eq=False)
+class NotCompensable(CommandRefused):
+    """Nothing undoes an event of this type (law 8).
+
+    Attributes:
+        event_id: the event that was to be undone.
+        type: its type.
+        reason: why nothing can.
+    """
+
+    event_id: str
+    type: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"event {self.event_id} ({self.type}) cannot be undone: {self.reason}"
+
+
+@dataclass(eq=False)
+class AlreadyCompensated(CommandRefused):
+    """The event was undone before, and that holds; undo that to have it again.
+
+    Attributes:
+        event_id: the event that was to be undone.
+        compensated_by: the event that undid it.
+    """
+
+    event_id: str
+    compensated_by: str
+
+    def __str__(self) -> str:
+        return f"event {self.event_id} was undone by {self.compensated_by} already; revert that one to have it again"
+
+
+@dataclass(eq=False)
+class LaterEventDepends(CommandRefused):
+    """A later event stands on what was to be undone (law 8).
+
+    Attributes:
+        event_id: the event that was to be undone.
+        later_event_id: the latest event that stands on it.
+        later_type: that event's type.
+    """
+
+    event_id: str
+    later_event_id: str
+    later_type: str
+
+    def __str__(self) -> str:
+        return (
+            f"event {self.event_id} cannot be undone: the later event {self.later_event_id} ({self.later_type}) "
+            "stands on it; undo that one first"
+        )
+
+
+@dataclass(eq=False)
+class UnknownVersion(CommandRefused):
+    """The stream has no such version to roll back to.
+
+    Attributes:
+        version: the version asked for.
+        last: the stream's last version; 0 when it holds no event.
+    """
+
+    stream: str
+    version: int
+    last: int
+
+    def __str__(self) -> str:
+        if not self.last:
+            return f"the stream {self.stream!r} holds no event"
+        return f"stream {self.stream!r} has no version {self.version}; its last is {self.last}"
+
+
+@dataclass(eq=False)
+class SagaNotFound(CommandRefused):
+    """No saga began under this id."""
+
+    saga_id: str
+
+    def __str__(self) -> str:
+        return f"there is no saga {self.saga_id!r}; see which are unfinished"
+
+
+@dataclass(eq=False)
+class SagaEnded(CommandRefused):
+    """The saga has ended, here or elsewhere; nothing more is appended in it.
+
+    Attributes:
+        status: ``completed`` or ``compensated``.
+    """
+
+    saga_id: str
+    status: str
+
+    def __str__(self) -> str:
+        return f"saga {self.saga_id!r} is {self.status}; begin a new one"
+
+
+@dataclass(eq=False)
+class UndoMissing(CommandRefused):
+    """Steps outside the journal have to be undone, and nobody said how.
+
+    Attributes:
+        steps: the names of the steps, newest first.
+    """
+
+    saga_id: str
+    steps: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"saga {self.saga_id!r}: nothing says how to undo {', '.join(map(repr, self.steps))} outside the journal; "
+            "pass a function for each, or leave them"
+        )

@@ -1,0 +1,211 @@
+"""Sagas: work with steps outside the journal, on record so that it can be undone from wherever it stopped.
+
+A saga is a record of work, not a fact about sessions; nothing undoes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+from .errors import SagaEnded, SagaNotFound
+from .event import Accepted, Decision, Event, Fact, accept, event_type
+from .identifiers import Identifier, Text
+
+
+class SagaStatus(StrEnum):
+    """Where a saga stands."""
+
+    UNBEGUN = "unbegun"
+    RUNNING = "running"
+    IN_DOUBT = "in_doubt"
+    COMPLETED = "completed"
+    COMPENSATED = "compensated"
+
+
+@event_type("saga.begun")
+class SagaBegun(Fact):
+    """A saga began; what is appended in it names it in its metadata."""
+
+    saga_id: Identifier
+    name: Identifier
+
+
+@event_type("saga.step_taken")
+class SagaStepTaken(Fact):
+    """A step outside the journal was taken, which has to be undone there if the saga fails.
+
+    Attributes:
+        saga_id: the saga.
+        step: what the step is called.
+        details: what whoever undoes it needs to know.
+    """
+
+    saga_id: Identifier
+    step: Identifier
+    details: Text = ""
+
+
+@event_type("saga.step_undone")
+class SagaStepUndone(Fact):
+    """The latest step of this name that was not undone yet was undone outside the journal."""
+
+    saga_id: Identifier
+    step: Identifier
+
+
+@event_type("saga.completed")
+class SagaCompleted(Fact):
+    """Everything in the saga was done, and stays."""
+
+    saga_id: Identifier
+    name: Identifier
+
+
+@event_type("saga.compensated")
+class SagaCompensated(Fact):
+    """Everything that was appended in the saga was undone, in the same append as this.
+
+    Attributes:
+        saga_id: the saga.
+        name: what it is called.
+        reason: why it was undone.
+        left: the steps outside the journal that were left as they are, newest first.
+    """
+
+    saga_id: Identifier
+    name: Identifier
+    reason: Text
+    left: tuple[Identifier, ...] = ()
+
+
+@event_type("saga.compensation_failed")
+class SagaCompensationFailed(Fact):
+    """The saga could not be undone, and is in doubt (aura 2.34, R10).
+
+    Attributes:
+        saga_id: the saga.
+        name: what it is called.
+        reason: what was in the way.
+    """
+
+    saga_id: Identifier
+    name: Identifier
+    reason: Text
+
+
+class SagaState:
+    """One saga, folded from its events.
+
+    Attributes:
+        saga_id: the saga.
+        name: what it is called.
+        status: where it stands.
+        reason: what was in the way of undoing it, the last time; empty if nothing was.
+        steps: the steps outside the journal that were taken and not undone, oldest first, with their details.
+    """
+
+    __slots__ = ("name", "reason", "saga_id", "status", "steps")
+
+    def __init__(self, saga_id: str) -> None:
+        self.saga_id = saga_id
+        self.name = ""
+        self.status = SagaStatus.UNBEGUN
+        self.reason = ""
+        self.steps: list[tuple[str, str]] = []
+
+    def apply(self, event: Event[Any]) -> None:
+        """Take one event in. Events of other streams' types change nothing."""
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event)
+
+    def require_open(self) -> None:
+        """Make sure that it began and has not ended.
+
+        Raises:
+            SagaNotFound, SagaEnded
+        """
+        if self.status is SagaStatus.UNBEGUN:
+            raise SagaNotFound(self.saga_id)
+        if self.status in (SagaStatus.COMPLETED, SagaStatus.COMPENSATED):
+            raise SagaEnded(self.saga_id, self.status)
+
+    def _on_begun(self, event: SagaBegun) -> None:
+        self.name, self.status = event.name, SagaStatus.RUNNING
+
+    def _on_step_taken(self, event: SagaStepTaken) -> None:
+        self.steps.append((event.step, event.details))
+
+    def _on_step_undone(self, event: SagaStepUndone) -> None:
+        for index in reversed(range(len(self.steps))):
+            if self.steps[index][0] == event.step:
+                del self.steps[index]
+                return
+
+    def _on_completed(self, event: SagaCompleted) -> None:
+        self.status = SagaStatus.COMPLETED
+
+    def _on_compensated(self, event: SagaCompensated) -> None:
+        self.status = SagaStatus.COMPENSATED
+
+    def _on_failed(self, event: SagaCompensationFailed) -> None:
+        self.status, self.reason = SagaStatus.IN_DOUBT, event.reason
+
+
+_HANDLERS: dict[type[Event[Any]], Callable[[SagaState, Any], None]] = {
+    SagaBegun: SagaState._on_begun,
+    SagaStepTaken: SagaState._on_step_taken,
+    SagaStepUndone: SagaState._on_step_undone,
+    SagaCompleted: SagaState._on_completed,
+    SagaCompensated: SagaState._on_compensated,
+    SagaCompensationFailed: SagaState._on_failed,
+}
+
+
+def begin(state: SagaState, name: str) -> Decision[None]:
+    """Begin a saga under a new id."""
+    return accept(SagaBegun(state.saga_id, name))
+
+
+def take_step(state: SagaState, step: str, details: str) -> Decision[None]:
+    """Record a step outside the journal.
+
+    Raises:
+        SagaNotFound, SagaEnded
+    """
+    state.require_open()
+    return accept(SagaStepTaken(state.saga_id, step, details))
+
+
+def undo_step(state: SagaState, step: str) -> Decision[None]:
+    """Record that a step was undone outside the journal.
+
+    Raises:
+        SagaNotFound, SagaEnded
+    """
+    state.require_open()
+    return accept(SagaStepUndone(state.saga_id, step))
+
+
+def complete(state: SagaState) -> Decision[None]:
+    """End a saga in good order.
+
+    Raises:
+        SagaNotFound, SagaEnded
+    """
+    state.require_open()
+    return accept(SagaCompleted(state.saga_id, state.name))
+
+
+def fail_compensation(state: SagaState, reason: str) -> Decision[None]:
+    """Record that a saga could not be undone; the same reason again is recorded once.
+
+    Raises:
+        SagaNotFound, SagaEnded
+    """
+    state.require_open()
+    if state.status is SagaStatus.IN_DOUBT and state.reason == reason:
+        return Accepted(None)
+    return accept(SagaCompensationFailed(state.saga_id, state.name, reason))

@@ -1,0 +1,227 @@
+"""Which authority has a session: hosting, delegating, and handing a live session over (aura 2.25 to 2.31; law 7)."""
+
+from __future__ import annotations
+
+from pydantic.dataclasses import dataclass
+
+from ..artifacts import VALUE, DelegationReceipt, FootprintClass, OwnershipCapability, OwnershipReceipt
+from ..boundary import LinkBoundary
+from ..bundle import BundleState, upgrade as decide_upgrade
+from ..bundle.values import RuntimeUpgradeArtifact, RuntimeUpgradeRequest
+from ..delegation import DelegationOutcome, DelegationWitness
+from ..errors import (
+    AlreadyHosted,
+    BoundaryBundleMismatch,
+    BoundaryScopeMismatch,
+    HandOverRequired,
+    MunimentError,
+    NotActiveHolder,
+    SelfDelegation,
+)
+from ..event import Accepted, Decision, Placed, Refused, accept
+from ..identifiers import Identifier
+from ..policy import Policy
+from ..scope import Fragments
+from .delegation_events import DelegationRejected, SessionDelegated, SessionHandedOver, SessionHosted
+from .fragments import fragments_to_move, require_boundary
+from .guards import refuse_once, refuse_unless_live, require_active, require_narrower, require_nothing_staged
+from .state import SessionState
+
+NOT_HOLDER = "authority is not the active holder"
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class DelegationRequest:
+    """Which authority is to give a session to which, and through what (aura 1.7, ``SessionDelegationTransfer``).
+
+    Attributes:
+        bundle_id: the bundle that it is made through, or None.
+        boundary: the boundary; None for the bundle's own.
+        context_id: the context that it belongs to, or None.
+    """
+
+    from_authority: Identifier
+    to_authority: Identifier
+    bundle_id: Identifier | None = None
+    boundary: LinkBoundary | None = None
+    context_id: Identifier | None = None
+
+
+def host(state: SessionState, authority: str) -> Decision[None]:
+    """Have an authority host a session that none holds; asked again by the same one, nothing changes (aura 2.25).
+
+    Raises:
+        SessionNotFound, SessionTerminal, AlreadyHosted
+    """
+    require_active(state)
+    if state.footprint.get(authority) is FootprintClass.NATIVE:
+        return Accepted(None)
+    if state.holder is not None:
+        raise AlreadyHosted(state.session_id, authority, state.holder)
+    return accept(SessionHosted(state.session_id, authority))
+
+
+def delegate(
+    state: SessionState, bundle: BundleState | None, request: DelegationRequest
+) -> Decision[DelegationOutcome]:
+    """Give a session without an owner to another authority (aura 2.27, 2.29). The last delegation is answered again.
+
+    Args:
+        state: the session.
+        bundle: the bundle that the request names, or None.
+        request: who gives it to whom.
+
+    Raises:
+        SessionNotFound, SessionTerminal, SelfDelegation, BundleNotFound, BoundaryBundleMismatch,
+        BoundaryScopeMismatch, HandOverRequired
+    """
+    require_active(state)
+    boundary = _boundary(state, bundle, request)
+    if (last := _repeated(state, request, boundary)) is not None:
+        return Accepted(last)
+    if refused := _refuse_unless_holder(state, request):
+        return refused
+    if state.live is not None:
+        raise HandOverRequired(state.session_id, state.live.owner)
+    receipt = _receipt(state, request)
+    return accept(SessionDelegated(receipt, DelegationWitness(state.session_id, receipt.delegation_id, boundary)))
+
+
+def hand_over(
+    state: SessionState,
+    bundle: BundleState | None,
+    capability: OwnershipCapability,
+    to_owner: str,
+    request: DelegationRequest,
+    upgrade: RuntimeUpgradeRequest | None,
+    *,
+    policy: Policy,
+) -> Decision[DelegationOutcome]:
+    """Give a live session to another authority and another owner, with its fragments (aura 2.31; law 7).
+
+    Args:
+        state: the session.
+        bundle: the bundle that the request names, or None.
+        capability: the live capability.
+        to_owner: the new owner's label.
+        request: which authority gives it to which.
+        upgrade: an upgrade of the bundle, to be committed with it; None for none.
+        policy: what is permitted beyond the laws.
+
+    Raises:
+        SessionNotFound, SessionTerminal, SelfDelegation, BundleNotFound, BoundaryBundleMismatch,
+        BoundaryScopeMismatch, TransferPending, BoundaryRejected, ScopeViolation, and what an upgrade raises
+    """
+    require_active(state)
+    boundary = _boundary(state, bundle, request)
+    if refused := _refuse_unless_holder(state, request) or refuse_unless_live(state, capability):
+        return refused
+    require_nothing_staged(state)
+    scope = capability.scope
+    if boundary is not None:
+        require_boundary(capability, boundary)
+        require_narrower(capability, boundary.scope, policy)
+        scope = boundary.scope
+    placed: tuple[Placed, ...] = ()
+    upgraded: RuntimeUpgradeArtifact | None = None
+    if upgrade is not None and bundle is not None:
+        decision = decide_upgrade(bundle, upgrade)
+        placed = tuple(Placed(f"bundle-{bundle.bundle_id}", event) for event in decision.events)
+        if isinstance(decision, Refused):
+            rejected = _rejected(state, request, f"upgrade rejected: {decision.error.code}", decision.error)
+            return Refused(decision.error, rejected.events, placed)
+        upgraded = decision.result
+    handed = OwnershipCapability(state.session_id, to_owner, state.generation + 1, scope)
+    moved = fragments_to_move(state, capability.owner, handed)
+    receipt = _receipt(state, request)
+    witness = DelegationWitness(
+        session_id=state.session_id,
+        delegation_id=receipt.delegation_id,
+        boundary=boundary,
+        moved_fragments=tuple(fragment.key for fragment in moved),
+        ownership_receipt=OwnershipReceipt(
+            session_id=state.session_id,
+            claim_id=state.claims + 1,
+            from_owner=capability.owner,
+            from_generation=capability.generation,
+            to_owner=to_owner,
+            to_generation=handed.generation,
+            scope=scope,
+        ),
+        upgrade=upgraded,
+    )
+    event = SessionHandedOver(capability, handed, receipt, witness, state.outstanding_witnesses(), moved)
+    return Accepted(event.outcome, (event,), placed)
+
+
+def _boundary(state: SessionState, bundle: BundleState | None, request: DelegationRequest) -> LinkBoundary | None:
+    """The boundary of a delegation, checked against the bundle and against itself (aura 2.28)."""
+    if request.from_authority == request.to_authority:
+        raise SelfDelegation(state.session_id, request.from_authority)
+    boundary = request.boundary
+    if bundle is not None:
+        known = bundle.known()
+        boundary = boundary or LinkBoundary.for_bundle(known)
+    if boundary is None:
+        return None
+    if boundary.bundle_id != request.bundle_id:
+        raise BoundaryBundleMismatch(state.session_id, request.bundle_id, boundary.bundle_id)
+    if isinstance(boundary.scope, Fragments) and not boundary.is_allowed_by(boundary.scope):
+        raise BoundaryScopeMismatch(state.session_id, tuple(sorted(boundary.fragment_keys)), boundary.scope)
+    return boundary
+
+
+def _repeated(
+    state: SessionState, request: DelegationRequest, boundary: LinkBoundary | None
+) -> DelegationOutcome | None:
+    """What the last delegation answered, if this is the same again."""
+    last = state.last_delegation
+    if last is None or last.capability is not None:
+        return None
+    receipt, witness = last.receipt, last.witness
+    asked = (request.from_authority, request.to_authority, request.bundle_id, request.context_id, boundary)
+    was = (receipt.from_authority, receipt.to_authority, receipt.bundle_id, receipt.context_id, witness.boundary)
+    return last if asked == was else None
+
+
+def _refuse_unless_holder(state: SessionState, request: DelegationRequest) -> Refused | None:
+    if state.holder == request.from_authority:
+        return None
+    error = NotActiveHolder(state.session_id, request.from_authority, state.holder)
+    if state.holder is None:
+        # Nobody can have been mistaken for the holder; the record would say nothing.
+        raise error
+    return _rejected(state, request, NOT_HOLDER, error)
+
+
+def _rejected(state: SessionState, request: DelegationRequest, reason: str, error: MunimentError) -> Refused:
+    parties = (request.from_authority, request.to_authority, request.bundle_id)
+    return refuse_once(
+        state,
+        parties,
+        reason,
+        error,
+        lambda last: DelegationRejected(state.session_id, *parties, reason, last),
+    )
+
+
+def _receipt(state: SessionState, request: DelegationRequest) -> DelegationReceipt:
+    """What a delegation by the holder changes (aura 2.27): when it passes on, those before it have no part any more."""
+    held = state.footprint[request.from_authority]
+    cleared: tuple[str, ...] = ()
+    if held is FootprintClass.DELEGATED_IN:
+        others = (name for name in state.footprint if name not in (request.from_authority, request.to_authority))
+        cleared = tuple(sorted(others))
+    return DelegationReceipt(
+        session_id=state.session_id,
+        delegation_id=state.delegations + 1,
+        from_authority=request.from_authority,
+        to_authority=request.to_authority,
+        bundle_id=request.bundle_id,
+        context_id=request.context_id,
+        from_before=held,
+        from_after=FootprintClass.DELEGATED_OUT,
+        to_before=state.footprint.get(request.to_authority),
+        to_after=FootprintClass.DELEGATED_IN,
+        cleared=cleared,
+    )

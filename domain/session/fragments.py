@@ -1,0 +1,147 @@
+"""The fragments of a session: claimed from a manifest, moved, released; exactly those that are named (aura 2.14).
+
+A fragment is held under a label. What moves or releases it is the session's live capability, whose scope must reach
+over it: a capability over the full session reaches over all, one over fragments over those that its owner holds.
+"""
+
+from __future__ import annotations
+
+from ..artifacts import OwnershipCapability
+from ..boundary import LinkBoundary, bundle_fragment, protocol_fragment
+from ..bundle.values import CompositionManifest
+from ..delegation import SessionFragment
+from ..errors import BoundaryRejected, FragmentConflict, FragmentNotHeld
+from ..event import Accepted, Decision, accept
+from ..scope import FULL_SESSION, Fragments
+from .delegation_events import FragmentsClaimed, FragmentsMoved, FragmentsReleased
+from .guards import refuse_unless_live, require_narrower
+from .state import SessionState
+
+
+def claim_fragments(
+    state: SessionState, capability: OwnershipCapability, manifest: CompositionManifest
+) -> Decision[tuple[SessionFragment, ...]]:
+    """Claim the fragments of a manifest, all or none; one that the owner has for this protocol stays as it is.
+
+    Returns:
+        The fragments that were not held before.
+
+    Raises:
+        SessionNotFound, SessionTerminal, ScopeViolation, FragmentConflict
+    """
+    if refused := refuse_unless_live(state, capability):
+        return refused
+    wanted = _fragments_of(manifest, capability.owner)
+    require_narrower(capability, Fragments(fragment.key for fragment in wanted))
+    for fragment in wanted:
+        held = state.fragments.get(fragment.key, fragment)
+        # One key stands for one protocol: a second protocol of the same bundle does not take it over unseen.
+        if held != fragment:
+            raise _conflict(state, held, capability.owner)
+    new = tuple(fragment for fragment in wanted if fragment.key not in state.fragments)
+    return accept(FragmentsClaimed(capability, new)) if new else Accepted(new)
+
+
+def move_fragments(
+    state: SessionState, capability: OwnershipCapability, keys: frozenset[str], to_owner: str
+) -> Decision[tuple[SessionFragment, ...]]:
+    """Have other fragments held under another label.
+
+    Returns:
+        The fragments that moved, as they are held now.
+
+    Raises:
+        SessionNotFound, SessionTerminal, ScopeViolation, FragmentNotHeld, FragmentConflict
+    """
+    if refused := refuse_unless_live(state, capability):
+        return refused
+    named = _named(state, capability, keys)
+    previous = tuple(fragment for fragment in named if fragment.owner != to_owner)
+    moved = tuple(fragment.held_by(to_owner) for fragment in previous)
+    return accept(FragmentsMoved(capability, previous, moved)) if moved else Accepted(moved)
+
+
+def release_fragments(
+    state: SessionState, capability: OwnershipCapability, keys: frozenset[str]
+) -> Decision[tuple[SessionFragment, ...]]:
+    """Give fragments up.
+
+    Returns:
+        The fragments as they were held.
+
+    Raises:
+        SessionNotFound, SessionTerminal, ScopeViolation, FragmentNotHeld, FragmentConflict
+    """
+    if refused := refuse_unless_live(state, capability):
+        return refused
+    named = _named(state, capability, keys)
+    return accept(FragmentsReleased(capability, named)) if named else Accepted(named)
+
+
+def check_boundary(state: SessionState, capability: OwnershipCapability, boundary: LinkBoundary) -> Decision[None]:
+    """Say whether the capability is live and reaches over a boundary (aura 2.16).
+
+    Raises:
+        SessionNotFound, SessionTerminal, BoundaryRejected
+    """
+    if refused := refuse_unless_live(state, capability):
+        return refused
+    require_boundary(capability, boundary)
+    return Accepted(None)
+
+
+def require_boundary(capability: OwnershipCapability, boundary: LinkBoundary) -> None:
+    """The capability reaches over the boundary (aura 2.15).
+
+    Raises:
+        BoundaryRejected: it does not.
+    """
+    if not boundary.is_allowed_by(capability.scope):
+        raise BoundaryRejected(capability.session_id, tuple(sorted(boundary.fragment_keys)), capability.scope)
+
+
+def fragments_to_move(
+    state: SessionState, from_owner: str, capability: OwnershipCapability
+) -> tuple[SessionFragment, ...]:
+    """The fragments that go to a new owner with a session, as it will hold them: those that its scope reaches over.
+
+    The reference moves all, also those that the new owner may not touch (aura 6, O-19).
+    """
+    if not state.fragments or from_owner == capability.owner:
+        return ()
+    return tuple(
+        fragment.held_by(capability.owner)
+        for key, fragment in sorted(state.fragments.items())
+        if fragment.owner == from_owner and capability.scope.includes(Fragments((key,)))
+    )
+
+
+def held_fragments(state: SessionState) -> tuple[SessionFragment, ...]:
+    """Every fragment of the session, by key."""
+    return tuple(fragment for _, fragment in sorted(state.fragments.items()))
+
+
+def _fragments_of(manifest: CompositionManifest, owner: str) -> list[SessionFragment]:
+    protocol_id = manifest.protocol_id
+    if not manifest.link_specs:
+        return [SessionFragment(protocol_fragment(protocol_id), owner, protocol_id)]
+    return [
+        SessionFragment(bundle_fragment(bundle_id), owner, protocol_id, bundle_id) for bundle_id in manifest.bundle_ids
+    ]
+
+
+def _named(state: SessionState, capability: OwnershipCapability, keys: frozenset[str]) -> tuple[SessionFragment, ...]:
+    require_narrower(capability, Fragments(keys))
+    named: list[SessionFragment] = []
+    for key in sorted(keys):
+        fragment = state.fragments.get(key)
+        if fragment is None:
+            raise FragmentNotHeld(state.session_id, key)
+        if fragment.owner != capability.owner and capability.scope != FULL_SESSION:
+            raise _conflict(state, fragment, capability.owner)
+        named.append(fragment)
+    return tuple(named)
+
+
+def _conflict(state: SessionState, held: SessionFragment, requested_owner: str) -> FragmentConflict:
+    return FragmentConflict(state.session_id, held.key, held.owner, held.protocol_id, requested_owner)

@@ -1,0 +1,198 @@
+"""What undoes what happened to a session: the events that give back what there was before (law 8).
+
+Each function takes the event to undo, what held before it, and the session as it is now. What is given back comes under
+new generations, claim ids, witness ids and delegation ids, so nothing from before is live again (law 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..artifacts import OwnershipCapability, OwnershipReceipt, ReadinessWitness
+from ..delegation import DelegationWitness, SessionFragment
+from ..errors import Unclaimed
+from ..event import Event
+from .delegation_events import SessionDelegated, SessionHandedOver, SessionHosted
+from .events import ReadinessWitnessIssued, SessionOpened, TransferBegun, TransferRolledBack
+from .restoration_events import (
+    DelegationReverted,
+    FootprintEntry,
+    FragmentsRestored,
+    HandOverReverted,
+    HostingWithdrawn,
+    OpeningWithdrawn,
+    OwnershipRestored,
+    ReadinessWitnessWithdrawn,
+)
+from .state import SessionState
+
+Standing = dict[str, Any]
+
+
+def withdraw_opening(event: SessionOpened, before: Standing, now: SessionState) -> Event[Any]:
+    """Undo an opening."""
+    return OpeningWithdrawn(
+        session_id=now.session_id,
+        incarnation=now.incarnation,
+        status=before["status"],
+        roles=before["roles"],
+        reason=before["terminal_reason"],
+        footprint=_footprint(now, before, before["footprint"]),
+    )
+
+
+def open_again(event: OpeningWithdrawn, before: Standing, now: SessionState) -> Event[Any]:
+    """Undo that an opening was undone; the incarnation is a new one."""
+    return SessionOpened(now.session_id, now.incarnation + 1, before["roles"], tuple(sorted(now.footprint)))
+
+
+def restore_ownership(event: Event[Any], before: Standing, now: SessionState) -> Event[Any]:
+    """Give back owner, scope, staged transfer, and the fragments that the event moved."""
+    generation = now.generation + 1
+    held: OwnershipCapability | None = before["capability"]
+    capability = None if held is None else replace(held, generation=generation)
+    pending: OwnershipReceipt | None = before["pending_receipt"]
+    staged = None if pending is None else _staged_again(pending, now, generation)
+    return OwnershipRestored(
+        session_id=now.session_id,
+        generation=generation,
+        previous=now.live,
+        capability=capability,
+        staged=staged,
+        voided=now.outstanding_witnesses(),
+        restored_fragments=_given_back(event, before),
+    )
+
+
+def withdraw_transfer(event: TransferBegun, before: Standing, now: SessionState) -> Event[Any]:
+    """Undo the staging of a transfer."""
+    return TransferRolledBack(_pending(now, event.receipt))
+
+
+def stage_again(event: TransferRolledBack, before: Standing, now: SessionState) -> Event[Any]:
+    """Undo that a staged transfer was withdrawn; the receipt is a new one."""
+    return TransferBegun(_staged_again(event.receipt, now, now.generation))
+
+
+def withdraw_witness(event: ReadinessWitnessIssued, before: Standing, now: SessionState) -> Event[Any]:
+    """Undo the issue of a readiness witness that was not spent."""
+    return ReadinessWitnessWithdrawn(event.witness)
+
+
+def issue_again(event: ReadinessWitnessWithdrawn, before: Standing, now: SessionState) -> Event[Any]:
+    """Undo that a readiness witness was taken back; the witness is a new one, for whoever owns the session now."""
+    witness: ReadinessWitness = replace(event.witness, witness_id=now.witnesses + 1)
+    if now.live is not None:
+        witness = replace(witness, owner=now.live.owner, generation=now.live.generation, scope=now.live.scope)
+    return ReadinessWitnessIssued(witness)
+
+
+def withdraw_hosting(event: SessionHosted, before: Standing, now: SessionState) -> Event[Any]:
+    """Undo that an authority hosts the session."""
+    return HostingWithdrawn(now.session_id, event.authority)
+
+
+def host_again(event: HostingWithdrawn, before: Standing, now: SessionState) -> Event[Any]:
+    """Undo that a hosting was undone."""
+    return SessionHosted(now.session_id, event.authority)
+
+
+def revert_delegation(event: SessionDelegated, before: Standing, now: SessionState) -> Event[Any]:
+    """Undo a delegation."""
+    return DelegationReverted(event.receipt, event.witness, _footprint(now, before, _parties(event)))
+
+
+def delegate_again(event: DelegationReverted, before: Standing, now: SessionState) -> Event[Any]:
+    """Undo that a delegation was undone; it is a new delegation."""
+    number = now.delegations + 1
+    witness = replace(event.witness, delegation_id=number)
+    return SessionDelegated(replace(event.receipt, delegation_id=number), witness)
+
+
+def revert_hand_over(event: SessionHandedOver, before: Standing, now: SessionState) -> Event[Any]:
+    """Undo a hand-over: owner and scope are those of the capability that was handed over."""
+    return HandOverReverted(
+        previous=_owned(now),
+        capability=replace(event.previous, generation=now.generation + 1),
+        receipt=event.receipt,
+        witness=event.witness,
+        footprint=_footprint(now, before, _parties(event)),
+        voided=now.outstanding_witnesses(),
+        restored_fragments=_given_back(event, before),
+    )
+
+
+def hand_over_again(event: HandOverReverted, before: Standing, now: SessionState) -> Event[Any]:
+    """Undo that a hand-over was undone; it is a new hand-over, and leaves the bundle's members alone."""
+    owned = _owned(now)
+    held: OwnershipCapability = before["capability"]
+    capability = replace(held, generation=now.generation + 1)
+    number = now.delegations + 1
+    receipt = OwnershipReceipt(
+        session_id=now.session_id,
+        claim_id=now.claims + 1,
+        from_owner=owned.owner,
+        from_generation=owned.generation,
+        to_owner=capability.owner,
+        to_generation=capability.generation,
+        scope=capability.scope,
+    )
+    witness: DelegationWitness = replace(event.witness, delegation_id=number, ownership_receipt=receipt, upgrade=None)
+    return SessionHandedOver(
+        previous=owned,
+        capability=capability,
+        receipt=replace(event.receipt, delegation_id=number),
+        witness=witness,
+        voided=now.outstanding_witnesses(),
+        moved_fragments=_given_back(event, before),
+    )
+
+
+def restore_fragments(event: Event[Any], before: Standing, now: SessionState) -> Event[Any]:
+    """Give back the fragments that the event claimed, moved or released; exactly those."""
+    held = _given_back(event, before)
+    keys = fragment_keys(event) - {fragment.key for fragment in held}
+    released = tuple(now.fragments[key] for key in sorted(keys) if key in now.fragments)
+    return FragmentsRestored(now.session_id, held, released)
+
+
+def fragment_keys(event: Event[Any]) -> set[str]:
+    """The keys of the fragments that an event claims, moves or releases."""
+    return {
+        fragment.key
+        for name in ("fragments", "moved_fragments", "released_fragments", "restored_fragments")
+        for fragment in getattr(event, name, ())
+    }
+
+
+def _given_back(event: Event[Any], before: Standing) -> tuple[SessionFragment, ...]:
+    """The fragments that the event touched, as they were held before it."""
+    fragments: dict[str, SessionFragment] = before["fragments"]
+    return tuple(fragments[key] for key in sorted(fragment_keys(event)) if key in fragments)
+
+
+def _owned(now: SessionState) -> OwnershipCapability:
+    """The live capability of a session that was handed over; since then somebody owns it."""
+    if now.live is None:
+        raise Unclaimed(now.session_id)
+    return now.live
+
+
+def _parties(event: SessionDelegated | SessionHandedOver) -> tuple[str, ...]:
+    receipt = event.receipt
+    return receipt.from_authority, receipt.to_authority, *receipt.cleared
+
+
+def _footprint(now: SessionState, before: Standing, authorities: Any) -> tuple[FootprintEntry, ...]:
+    """How each of these, and whoever has the session now, had it before."""
+    return tuple((each, before["footprint"].get(each)) for each in sorted({*authorities, *now.footprint}))
+
+
+def _staged_again(receipt: OwnershipReceipt, now: SessionState, generation: int) -> OwnershipReceipt:
+    return replace(receipt, claim_id=now.claims + 1, from_generation=generation, to_generation=generation + 1)
+
+
+def _pending(now: SessionState, begun: OwnershipReceipt) -> OwnershipReceipt:
+    # What was staged may have been withdrawn and staged again since, under another receipt.
+    return now.pending or begun

@@ -1,0 +1,28 @@
+"""Which stream an event is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .bundle.events import bundle_of
+from .event import Event
+from .session.events import WitnessRejected
+
+
+def subject_of(event: Event[Any]) -> tuple[str, str | None]:
+    """The kind of stream that an event stands in, and whose; None if it does not say whose.
+
+    A rejected witness may be another session's, and says nothing of the session that it was shown to.
+    """
+    kind = event.type.partition(".")[0]
+    if kind == "bundle":
+        return kind, bundle_of(event)
+    if isinstance(event, WitnessRejected):
+        return kind, None
+    if kind == "saga":
+        return kind, event.saga_id  # type: ignore[attr-defined]  # every event of a saga names it
+    for name in ("session_id", "capability", "receipt", "witness"):
+        found = getattr(event, name, None)
+        if found is not None:
+            return kind, found if isinstance(found, str) else str(found.session_id)
+    return kind, None

@@ -1,0 +1,126 @@
+"""The laws that can be checked over the whole past, event by event, without deciding anything again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ..domain import Event, FootprintClass, RecordedEvent, session as events
+from ..domain.compensation import RULES
+from ..projections import coherence_violations, footprint_changes
+
+
+class Laws:
+    """What has to be remembered of every stream to tell whether its next event breaks a law."""
+
+    def __init__(self) -> None:
+        self._generations: dict[str, int] = {}
+        self._outstanding: dict[str, set[int]] = {}
+        self._witnesses: dict[str, int] = {}
+        self._footprints: dict[str, dict[str, FootprintClass]] = {}
+        # For every event that was undone, the event that undid it; and the other way round.
+        self._undone_by: dict[str, str] = {}
+        self._undid: dict[str, tuple[str, ...]] = {}
+        self._cannot_be_undone: dict[str, str] = {}
+
+    def broken_by(self, record: RecordedEvent) -> Iterator[str]:
+        """Say which laws an event breaks; every event is shown once, in order."""
+        yield from self._undo(record)
+        if not record.stream.startswith("session-"):
+            return
+        yield from self._generation(record)
+        yield from self._witness(record)
+        yield from self._coherence(record)
+
+    def _generation(self, record: RecordedEvent) -> Iterator[str]:
+        event: Any = record.event
+        if not isinstance(event, _GENERATION_GIVERS):
+            return
+        given = event.generation if isinstance(event, events.OwnershipRestored) else event.capability.generation
+        last = self._generations.get(record.stream, 0)
+        if given <= last:
+            yield f"law 1: generation {given} is given after {last}"
+        self._generations[record.stream] = max(last, given)
+
+    def _witness(self, record: RecordedEvent) -> Iterator[str]:
+        event, stream = record.event, record.stream
+        outstanding = self._outstanding.get(stream, set())
+        if isinstance(event, events.ReadinessWitnessIssued):
+            number = event.witness.witness_id
+            if number <= self._witnesses.get(stream, 0):
+                yield f"law 4: witness {number} is issued again"
+            self._witnesses[stream] = number
+            self._outstanding.setdefault(stream, set()).add(number)
+        elif isinstance(event, events.ReadinessWitnessConsumed | events.ReadinessWitnessWithdrawn):
+            number = event.witness.witness_id
+            if number not in outstanding:
+                yield f"law 4: witness {number} is consumed or withdrawn, and is not outstanding"
+            outstanding.discard(number)
+        elif isinstance(event, _ENDINGS):
+            voided = {witness.witness_id for witness in event.voided}
+            if voided != outstanding:
+                yield f"law 4: witnesses {sorted(outstanding)} end here, and the event voids {sorted(voided)}"
+            outstanding.clear()
+
+    def _coherence(self, record: RecordedEvent) -> Iterator[str]:
+        changes = footprint_changes(record.event)
+        if not changes:
+            return
+        footprint = self._footprints.setdefault(record.stream, {})
+        for _, authority, held in changes:
+            if held is None:
+                footprint.pop(authority, None)
+            else:
+                footprint[authority] = held
+        session_id = changes[0][0]
+        for violation in coherence_violations({session_id: list(footprint.items())}):
+            yield f"law 7: {violation.kind} of {session_id!r}: {', '.join(violation.authorities)}"
+
+    def _undo(self, record: RecordedEvent) -> Iterator[str]:
+        if _has_reason(record.event):
+            self._cannot_be_undone[record.id] = record.type
+        undone = record.metadata.compensates
+        if undone is None:
+            return
+        for event_id in undone:
+            stream, _, version = event_id.rpartition("@")
+            if stream != record.stream or not version.isdecimal() or not 0 < int(version) < record.version:
+                yield f"law 8: {record.id} claims to undo {event_id}, which is no earlier event of its stream"
+            elif event_id in self._cannot_be_undone:
+                type_name = self._cannot_be_undone[event_id]
+                yield f"law 8: {record.id} claims to undo {event_id}, and nothing undoes {type_name}"
+            elif event_id in self._undone_by:
+                yield f"law 8: {record.id} undoes {event_id}, which {self._undone_by[event_id]} undid already"
+            # Who undoes an undoing has what was undone again.
+            for again in self._undid.pop(event_id, ()):
+                self._undone_by.pop(again, None)
+            self._undone_by[event_id] = record.id
+        self._undid[record.id] = undone
+
+
+def _has_reason(event: Event[Any]) -> bool:
+    return bool(RULES[type(event)].reason)
+
+
+_GENERATION_GIVERS: Final = (
+    events.OwnershipClaimed,
+    events.OwnershipTransferred,
+    events.ScopeAttenuated,
+    events.TransferCommitted,
+    events.SessionHandedOver,
+    events.HandOverReverted,
+    events.OwnershipRestored,
+)
+_ENDINGS: Final = (
+    events.OwnershipReleased,
+    events.OwnershipTransferred,
+    events.ScopeAttenuated,
+    events.TransferCommitted,
+    events.OwnerDied,
+    events.TransferAbandoned,
+    events.TransferCommitFailed,
+    events.SessionClosed,
+    events.SessionHandedOver,
+    events.HandOverReverted,
+    events.OwnershipRestored,
+)

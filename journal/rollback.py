@@ -1,0 +1,211 @@
+"""Undo by appending: a plan of compensating events, and how it is carried out (law 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from eventsourcing.persistence import IntegrityError, OperationalError
+
+from ..domain import (
+    ConcurrencyConflict,
+    Event,
+    JournalUnavailable,
+    RecordedEvent,
+    UnknownEvent,
+    UnknownPosition,
+    UnknownVersion,
+    natural_number,
+    text,
+)
+from ..domain.bundle import BundleLinked, BundleRegistered, UpgradeEvent
+from ..domain.session import SessionHandedOver
+from .context import command_digest
+from .execution import MAX_ATTEMPTS, Append, Planner, Read, Steps
+from .history import StreamHistory
+from .planning import Planning, Undoing, UndoPlan, UndoStep, differences
+from .storage import JournalApplication
+from .streams import new_state
+from .tables import Projections
+
+
+class Rollback:
+    """Plans what undoes events, and has it appended.
+
+    Args:
+        application: where events are stored.
+        planner: how commands are carried out.
+        tables: the projections as they are now.
+        place: what the journal is called in errors.
+    """
+
+    def __init__(self, application: JournalApplication, planner: Planner, tables: Projections, place: str) -> None:
+        self._application = application
+        self._planner = planner
+        self._tables = tables
+        self._place = place
+
+    def of_event(self, event: str | int) -> Undoing:
+        """Undo one event, by its id or its position.
+
+        Raises:
+            InvalidArgument: it is neither.
+        """
+        if not isinstance(event, str):
+            natural_number("position", event)
+        return Undoing("revert", (event,), partial(self._find_event, event), is_bulk=False)
+
+    def to_version(self, stream: str, version: int) -> Undoing:
+        """Undo everything in a stream that came after a version.
+
+        Raises:
+            InvalidIdentifier, InvalidArgument
+        """
+        new_state(stream)
+        natural_number("to_version", version)
+        return Undoing("rollback", (stream, version), partial(self._find_after, stream, version))
+
+    def of_events(
+        self,
+        found: Callable[[], Iterable[tuple[str, int]]],
+        ending_stream: str,
+        ending: Callable[[StreamHistory], Event[Any]],
+    ) -> Undoing:
+        """Undo events of several streams, and append what says that it is done."""
+        return Undoing(
+            "compensate",
+            (ending_stream,),
+            lambda: [self._record(stream, version) for stream, version in found()],
+            ending=ending,
+            ending_stream=ending_stream,
+        )
+
+    def plan(self, undoing: Undoing) -> UndoPlan:
+        """Say what undoing comes to; append nothing."""
+        return Planning(self, undoing).plan
+
+    def steps(self, undoing: Undoing) -> Steps[UndoPlan]:
+        """Say step by step what has to be read and appended to undo something; all of it is appended, or nothing.
+
+        Raises:
+            CommandRefused: the first obstacle.
+            ConcurrencyConflict: other writers were faster at every attempt.
+        """
+        context = self._planner.context
+        digest = None
+        if context.idempotency_key is not None:
+            digest = command_digest(f"journal.{undoing.name}", undoing.arguments)
+            first = yield Read(partial(self._planner.first_use, context, digest))
+            if first is not None:
+                return (yield Read(partial(self._recall, first)))  # type: ignore[no-any-return]
+        for _ in range(MAX_ATTEMPTS):
+            planning: Planning = yield Read(partial(Planning, self, undoing))
+            plan = planning.plan
+            if plan.obstacles:
+                raise plan.obstacles[0]
+            if not planning.placed:
+                return plan
+            records = planning.records(context, digest, self._planner.now())
+            stored = [self._application.mapper.to_stored_event(record) for record in records]
+            try:
+                positions = yield Append(stored, planning.unchanged)
+            except IntegrityError:
+                # What was planned may not be possible any more, or something else may have to be undone first.
+                continue
+            except OperationalError as error:
+                raise JournalUnavailable(self._place, str(error)) from error
+            return replace(plan, positions=tuple(positions or ()))
+        raise ConcurrencyConflict(planning.placed[0].stream, MAX_ATTEMPTS)
+
+    def history(self, stream: str, through: int | None = None) -> StreamHistory:
+        """Read a stream from its first event."""
+        return StreamHistory(stream, list(self._read(stream, through=through)))
+
+    def dependents(self, event: Event[Any]) -> Iterator[RecordedEvent]:
+        """The events of other streams that stand on a bundle's being known."""
+        if not isinstance(event, BundleRegistered | BundleLinked):
+            return
+        bundle_id = event.bundle.bundle_id
+        delegations = self._tables.delegations.through_bundle(bundle_id).values()
+        positions = [row.since for row in delegations if row.status == "committed"]
+        positions += [row.since for row in self._tables.bundles.linked_from(bundle_id).values()]
+        for position in sorted(positions, reverse=True):
+            yield self._at(position)
+
+    def companions(self, record: RecordedEvent) -> list[RecordedEvent]:
+        """The events of a bundle's upgrade that was committed with a hand-over, and is one with it."""
+        event = record.event
+        if not isinstance(event, SessionHandedOver) or event.upgrade is None:
+            return []
+        bundle_id, upgrade_id = event.upgrade.bundle_id, event.upgrade.upgrade_id
+        return [
+            each
+            for each in self._read(f"bundle-{bundle_id}", through=record.position)
+            if isinstance(each.event, UpgradeEvent) and each.event.artifact.upgrade_id == upgrade_id
+        ]
+
+    def head(self) -> int:
+        """The journal's last position."""
+        return self._application.recorder.max_notification_id() or 0
+
+    @property
+    def saga(self) -> str | None:
+        """The saga that is under way here."""
+        return self._planner.context.saga
+
+    def _find_event(self, event: str | int) -> list[RecordedEvent]:
+        if isinstance(event, str):
+            stream, _, version = text("event", event).rpartition("@")
+            if not version.isascii() or not version.isdecimal() or len(version) > 18:
+                raise UnknownEvent(event)
+            return [self._record(stream, int(version))]
+        if not 1 <= event <= self.head():
+            raise UnknownPosition(event, self.head())
+        return [self._at(event)]
+
+    def _find_after(self, stream: str, version: int) -> list[RecordedEvent]:
+        records = list(self._read(stream))
+        last = records[-1].version if records else 0
+        if version > last or not records:
+            raise UnknownVersion(stream, version, last)
+        return records[version:]
+
+    def _record(self, stream: str, version: int) -> RecordedEvent:
+        for stored in self._application.recorder.select_events(stream, gt=version - 1, lte=version):
+            return self._application.mapper.to_domain_event(stored)
+        raise UnknownEvent(f"{stream}@{version}")
+
+    def _at(self, position: int) -> RecordedEvent:
+        for stored in self._application.recorder.select_notifications(position, 1):
+            return self._application.mapper.to_domain_event(stored)
+        raise UnknownPosition(position, self.head())
+
+    def _read(self, stream: str, through: int | None = None) -> Iterator[RecordedEvent]:
+        stored = self._application.recorder.select_events(stream, through=through)
+        return map(self._application.mapper.to_domain_event, stored)
+
+    def _recall(self, first: RecordedEvent) -> UndoPlan:
+        """What undoing came to under an idempotency key: everything that was appended together up to this record."""
+        records = [first]
+        while records[0].position > 1:
+            before = self._at(records[0].position - 1)
+            if before.metadata.idempotency_key != first.metadata.idempotency_key:
+                break
+            records.insert(0, before)
+        steps = []
+        for record in records:
+            for event_id in record.metadata.compensates or ():
+                stream, _, version = event_id.rpartition("@")
+                steps.append(UndoStep(event_id, stream, self._record(stream, int(version)).event, record.event))
+        begin = records[0].position - 1
+        streams = dict.fromkeys(step.stream for step in steps)
+        before_and_after = [
+            (stream, *(self.history(stream, through).state.standing() for through in (begin, first.position)))
+            for stream in streams
+        ]
+        changes = tuple(
+            each for stream, before, after in before_and_after for each in differences(stream, before, after)
+        )
+        return UndoPlan(tuple(steps), changes, (), tuple(record.position for record in records))

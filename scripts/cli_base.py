@@ -1,0 +1,116 @@
+"""What the commands of the command line are made of."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, TypeVar
+
+import click
+from muniment.domain import InvalidArgument, JournalError, JournalReadOnly, MunimentError
+from muniment.journal import Journal, Projections
+from muniment.scripts.output import error_envelope, progress_bar, say
+
+LARGEST = 2**63 - 1
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+class _Command(click.Command):
+    """A command whose expected errors are one line on stderr and exit code 2."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except MunimentError as error:
+            if context.params.get("as_json"):
+                error_envelope(error)
+            else:
+                say(f"Error: {error}")
+            sys.exit(2)
+
+
+class _Group(click.Group):
+    command_class = _Command
+
+
+def journal_options(command: CommandT) -> CommandT:
+    """Give a command what names a journal and says how to print."""
+    options = (
+        click.option(
+            "--journal",
+            "url",
+            envvar="MUNIMENT_JOURNAL",
+            required=True,
+            show_envvar=True,
+            metavar="URL",
+            help="The journal: sqlite:///relative.db, sqlite:////absolute.db or postgresql://user@host/database.",
+        ),
+        click.option(
+            "--lock-timeout",
+            type=click.FloatRange(min=0),
+            default=5.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long to wait for another process that writes.",
+        ),
+        json_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+at_option = click.option(
+    "--at", metavar="POSITION|TIME", help="As it was at a position, or at a time such as 2026-01-31T09:30:00Z."
+)
+
+
+def open_journal(url: str, lock_timeout: float, *, read_only: bool = False) -> Journal:
+    """Open a journal that there is."""
+    return Journal.open(url, create=False, lock_timeout_s=lock_timeout, read_only=read_only)
+
+
+def open_caught_up(url: str, lock_timeout: float) -> Journal:
+    """Open a journal with its tables up to date, showing how far that has come.
+
+    Where nothing may be written, the tables are made elsewhere.
+    """
+    journal = None
+    with progress_bar("catching up") as progress, suppress(JournalError):
+        # What cannot be passed is told by the read, if it is in its way.
+        try:
+            journal = open_journal(url, lock_timeout)
+            journal.catch_up(progress)
+        except JournalReadOnly:
+            if journal is not None:
+                journal.close()
+            journal = open_journal(url, lock_timeout, read_only=True)
+            journal.catch_up(progress)
+    return journal or open_journal(url, lock_timeout)
+
+
+def tables_at(journal: Journal, at: str | None) -> Projections:
+    """The tables as the option --at says."""
+    if at is None:
+        return journal.at(position=journal.head())
+    if at.isdecimal() and len(at) < 20:
+        return journal.at(position=int(at))
+    try:
+        time = datetime.fromisoformat(at)
+    except ValueError:
+        raise InvalidArgument("--at", f"takes a position or an ISO 8601 time, not {at!r}") from None
+    return journal.at(time=time)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="muniment")
+def cli() -> None:
+    """Read and replay a Muniment journal: who holds what, by whose leave, and how it came about.
+
+    Data goes to stdout, everything else to stderr. Exit codes: 0 fine, 1 a difference was found, 2 wrong usage or
+    input.
+    """
