@@ -121,6 +121,11 @@ class SagaState:
         if handler is not None:
             handler(self, event)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it began and has not ended."""
+        return self.status in (SagaStatus.RUNNING, SagaStatus.IN_DOUBT)
+
     def require_open(self) -> None:
         """Make sure that it began and has not ended.
 
@@ -129,8 +134,12 @@ class SagaState:
         """
         if self.status is SagaStatus.UNBEGUN:
             raise SagaNotFound(self.saga_id)
-        if self.status in (SagaStatus.COMPLETED, SagaStatus.COMPENSATED):
+        if not self.is_open:
             raise SagaEnded(self.saga_id, self.status)
+
+    def standing(self) -> dict[str, Any]:
+        """What holds now, apart from records of the past."""
+        return {"status": self.status, "steps": tuple(self.steps)}
 
     def _on_begun(self, event: SagaBegun) -> None:
         self.name, self.status = event.name, SagaStatus.RUNNING

@@ -141,8 +141,9 @@ class Planner:
                 yield Read(partial(self.refresh, streams))
                 decision = command(*[stream.state for stream in decided], *arguments)
             if decision.events or decision.placed:
-                if in_saga:
+                if in_saga and not streams[-1].state.is_open:
                     # Whoever ended the saga elsewhere has undone what was in it; nothing may come after.
+                    yield Read(partial(self.refresh, streams[-1:]))
                     streams[-1].state.require_open()
                 records = self._records(streams, decision, context, digest)
                 stored = [self._application.mapper.to_stored_event(record) for record in records]

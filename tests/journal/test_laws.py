@@ -26,6 +26,7 @@ from muniment.journal.upkeep import all_projections
 from muniment.projections import Projector, Row, SQLiteTemporalStore, TemporalStore
 
 from ..command_sequences import COMMANDS, SESSIONS, Command, Giver
+from ..undo_sequences import UNDO_COMMANDS, UndoGiver
 
 POLICIES = st.sampled_from([Policy(), Policy.reference()])
 
@@ -166,6 +167,50 @@ def test_law_6_knocking_does_not_fill_the_journal(journal: Journal) -> None:
     assert journal.head() == 2 + MAX_RECORDED_REFUSALS
     assert journal.record(journal.head()).event.last is True  # type: ignore[attr-defined]
     journal.sessions.release(held)
+
+
+@given(UNDO_COMMANDS)
+def test_law_7_every_session_is_coherent_at_every_event(commands: list[Command]) -> None:
+    with Journal.open("memory://") as journal:
+        giver = UndoGiver(journal)
+        for command in commands:
+            giver.give_any(command)
+        assert journal.verify().findings == ()
+        for position in range(journal.head() + 1):
+            assert journal.at(position=position).coherence() == ()
+        for session_id in journal.owners:
+            view = journal.sessions.state(session_id)
+            assert journal.footprints.of_session(session_id) == view.footprint
+
+
+@given(UNDO_COMMANDS)
+def test_law_8_undo_appends_and_gives_back_what_was_there(commands: list[Command]) -> None:
+    with Journal.open("memory://") as journal:
+        giver = UndoGiver(journal)
+        ended: set[Any] = set()
+        for command in commands:
+            live_before, highest, head = live_artifacts(journal), generations(journal), journal.head()
+            accepted = giver.give_any(command)
+            live_now = live_artifacts(journal)
+            ended |= live_before - live_now
+            # Nothing that had ended is live again, no generation falls, and what is refused undoes nothing.
+            assert not ended & live_now
+            assert all(generation >= highest.get(name, 0) for name, generation in generations(journal).items())
+            if command.op in ("revert", "rollback"):
+                assert accepted or journal.head() == head
+        assert journal.verify().findings == ()
+        assert journal.replay().differences == {}
+
+
+def live_artifacts(journal: Journal) -> set[Any]:
+    """Every capability and receipt that is live."""
+    views = [journal.sessions.state(session_id) for session_id in journal.owners]
+    return {each for view in views for each in (view.capability, view.pending_receipt) if each is not None}
+
+
+def generations(journal: Journal) -> dict[str, int]:
+    """The highest generation of every session that is open."""
+    return {session_id: journal.sessions.state(session_id).generation for session_id in journal.owners}
 
 
 def dump(store: TemporalStore) -> dict[str, list[Row]]:

@@ -1,0 +1,47 @@
+"""Every event type has a rule: what undoes it, or why nothing can (law 8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from muniment.domain import CATALOGUE, Event, compensation
+
+TYPES = sorted(CATALOGUE.types().items())
+
+
+@pytest.mark.parametrize(("name", "event_class"), TYPES, ids=[name for name, _ in TYPES])
+def test_every_type_has_a_rule(name: str, event_class: type[Event[Any]]) -> None:
+    rule = compensation.RULES[event_class]
+    # Either something undoes it, or there is a reason why nothing does.
+    assert (rule.compensate is None) == bool(rule.reason)
+    # What is undone changes a part of the state, which later events may stand on, or fragments and witnesses by name.
+    names_parts = {"fragments", "witness"} & set(event_class.__annotations__)
+    assert rule.is_mere_record or rule.changes or names_parts
+
+
+def test_rules_are_of_types_in_the_catalogue() -> None:
+    assert set(compensation.RULES) == set(CATALOGUE.types().values())
+
+
+def test_what_is_spent_faulted_cancelled_closed_or_refused_stays_so() -> None:
+    stays = [name for name, event_class in TYPES if compensation.RULES[event_class].compensate is None]
+    assert stays == [
+        "bundle.link_rejected.v1",
+        "bundle.upgrade_failed.v1",
+        "saga.begun.v1",
+        "saga.compensated.v1",
+        "saga.compensation_failed.v1",
+        "saga.completed.v1",
+        "saga.step_taken.v1",
+        "saga.step_undone.v1",
+        "session.capability_rejected.v1",
+        "session.closed.v1",
+        "session.delegation_rejected.v1",
+        "session.owner_died.v1",
+        "session.receipt_rejected.v1",
+        "session.transfer_abandoned.v1",
+        "session.transfer_commit_failed.v1",
+        "session.witness_consumed.v1",
+        "session.witness_rejected.v1",
+    ]

@@ -1,0 +1,167 @@
+"""One session and one bundle through everything that can be undone, for tests of undoing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from muniment.domain import (
+    ComposedBundle,
+    CompositionManifest,
+    Fragments,
+    LinkSpec,
+    OwnershipCapability,
+    OwnershipReceipt,
+    RuntimeUpgradeRequest,
+    UpgradePlan,
+    UpgradeStep,
+)
+from muniment.journal import Journal
+
+MANIFEST = CompositionManifest("p", (LinkSpec("chat"), LinkSpec("vote")))
+CHAT = ComposedBundle("chat", ("p",), frozenset({"say"}))
+
+
+def upgrade_to(*members: str, upgrade_id: str = "u-1") -> RuntimeUpgradeRequest:
+    return RuntimeUpgradeRequest(upgrade_id, UpgradePlan("plan", (UpgradeStep("step", frozenset(members)),)))
+
+
+def live(journal: Journal) -> OwnershipCapability:
+    capability = journal.sessions.state("s-1").capability
+    assert capability is not None
+    return capability
+
+
+def pending(journal: Journal) -> OwnershipReceipt:
+    receipt = journal.sessions.state("s-1").pending_receipt
+    assert receipt is not None
+    return receipt
+
+
+def hand_over(journal: Journal) -> None:
+    journal.sessions.hand_over(live(journal), "bob", "A", "B", "chat", upgrade=upgrade_to("y", "z"))
+
+
+Act = Callable[[Journal], Any]
+
+
+def open_session(journal: Journal) -> Any:
+    return journal.sessions.open("s-1", roles=["worker"])
+
+
+def claim(journal: Journal) -> Any:
+    return journal.sessions.claim("s-1", "alice")
+
+
+def host(journal: Journal) -> Any:
+    return journal.sessions.host("s-1", "A")
+
+
+def claim_fragments(journal: Journal) -> Any:
+    return journal.sessions.claim_fragments(live(journal), MANIFEST)
+
+
+def begin_transfer(journal: Journal) -> Any:
+    return journal.sessions.begin_transfer(live(journal), "bob", Fragments({"bundle:chat"}))
+
+
+def register(journal: Journal) -> Any:
+    return journal.bundles.register(CHAT)
+
+
+def seed(journal: Journal) -> Any:
+    return journal.bundles.seed_members("chat", ["x", "y"])
+
+
+def stage(journal: Journal) -> Any:
+    return journal.bundles.stage_upgrade("chat", upgrade_to("y", "z"))
+
+
+def admit(journal: Journal) -> Any:
+    return journal.bundles.admit_upgrade("chat", "u-1")
+
+
+# What is done, what has to be there before, and the stream whose last event it is.
+UNDOABLE: dict[str, tuple[Act, tuple[Act, ...], str]] = {
+    "session.opened": (open_session, (), "session-s-1"),
+    "session.opened, again": (
+        open_session,
+        (open_session, host, claim, lambda journal: journal.sessions.close(live(journal))),
+        "session-s-1",
+    ),
+    "session.ownership_claimed": (claim, (open_session,), "session-s-1"),
+    "session.ownership_released": (
+        lambda journal: journal.sessions.release(live(journal)),
+        (open_session, claim, claim_fragments),
+        "session-s-1",
+    ),
+    "session.ownership_transferred": (
+        lambda journal: journal.sessions.transfer(live(journal), "bob", Fragments({"bundle:chat"})),
+        (open_session, claim, claim_fragments),
+        "session-s-1",
+    ),
+    "session.scope_attenuated": (
+        lambda journal: journal.sessions.attenuate(live(journal), Fragments({"bundle:chat"})),
+        (open_session, claim),
+        "session-s-1",
+    ),
+    "session.transfer_begun": (begin_transfer, (open_session, claim), "session-s-1"),
+    "session.transfer_rolled_back": (
+        lambda journal: journal.sessions.rollback_transfer(pending(journal)),
+        (open_session, claim, begin_transfer),
+        "session-s-1",
+    ),
+    "session.transfer_committed": (
+        lambda journal: journal.sessions.commit_transfer(pending(journal)),
+        (open_session, claim, claim_fragments, begin_transfer),
+        "session-s-1",
+    ),
+    "session.witness_issued": (
+        lambda journal: journal.sessions.issue_witness(live(journal), "ready"),
+        (open_session, claim),
+        "session-s-1",
+    ),
+    "session.hosted": (host, (open_session,), "session-s-1"),
+    "session.delegated": (
+        lambda journal: journal.sessions.delegate("s-1", "B", "C"),
+        (open_session, host, lambda journal: journal.sessions.delegate("s-1", "A", "B")),
+        "session-s-1",
+    ),
+    "session.handed_over": (hand_over, (register, seed, open_session, host, claim, claim_fragments), "session-s-1"),
+    "session.fragments_claimed": (claim_fragments, (open_session, claim), "session-s-1"),
+    "session.fragments_moved": (
+        lambda journal: journal.sessions.move_fragments(live(journal), ["bundle:chat"], "bob"),
+        (open_session, claim, claim_fragments),
+        "session-s-1",
+    ),
+    "session.fragments_released": (
+        lambda journal: journal.sessions.release_fragments(live(journal), ["bundle:chat"]),
+        (open_session, claim, claim_fragments),
+        "session-s-1",
+    ),
+    "bundle.registered": (register, (), "bundle-chat"),
+    "bundle.linked": (
+        lambda journal: journal.bundles.link("chat", "vote", "both"),
+        (register, lambda journal: journal.bundles.register(replace(CHAT, bundle_id="vote"))),
+        "bundle-both",
+    ),
+    "bundle.members_seeded": (seed, (register,), "bundle-chat"),
+    "bundle.members_seeded, again": (
+        lambda journal: journal.bundles.seed_members("chat", ["z"]),
+        (register, seed),
+        "bundle-chat",
+    ),
+    "bundle.upgrade_staged": (stage, (register, seed), "bundle-chat"),
+    "bundle.upgrade_admitted": (admit, (register, seed, stage), "bundle-chat"),
+    "bundle.upgrade_committed": (
+        lambda journal: journal.bundles.commit_upgrade("chat", "u-1"),
+        (register, seed, stage, admit),
+        "bundle-chat",
+    ),
+    "bundle.upgrade_rolled_back": (
+        lambda journal: journal.bundles.roll_back_upgrade("chat", "u-1", "no time"),
+        (register, seed, stage, admit),
+        "bundle-chat",
+    ),
+}
