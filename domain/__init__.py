@@ -7,6 +7,7 @@ from .artifacts import (
     ArtifactKind,
     CancellationWitness,
     DelegationReceipt,
+    Footprint,
     FootprintClass,
     OwnershipCapability,
     OwnershipReceipt,
@@ -18,7 +19,6 @@ from .boundary import LinkBoundary
 from .bundle.values import (
     ComposedBundle,
     CompositionManifest,
-    Footprint,
     LinkSpec,
     RuntimeUpgradeArtifact,
     RuntimeUpgradeRequest,
@@ -29,7 +29,7 @@ from .bundle.values import (
     bundles_from_manifest,
     bundles_from_manifests,
 )
-from .delegation import DelegationOutcome, DelegationWitness, SessionFragment
+from .delegation import DelegationOutcome, DelegationWitness
 from .errors import (
     AlreadyClaimed,
     AlreadyCompensated,
@@ -107,10 +107,12 @@ from .event import (
     accept,
     event_type,
 )
-from .identifiers import MAX_IDENTIFIER_LENGTH, identifier, names, natural_number, text
+from .fragment import SessionFragment
+from .identifiers import MAX_IDENTIFIER_LENGTH, MAX_TEXT_LENGTH, identifier, names, natural_number, text
 from .policy import Policy
 from .record import UNRECORDED, Metadata, RecordedEvent
 from .scope import FULL_SESSION, Fragments, FullSession, OwnershipScope, scope, scope_from_json, scope_to_json
+from .stream_names import bundle_stream, saga_stream, session_stream
 from .subject import subject_of
 from .surfaces import Surfaces
 
@@ -170,6 +172,7 @@ __all__ = [
     "LinkBoundary",
     "LinkSpec",
     "MAX_IDENTIFIER_LENGTH",
+    "MAX_TEXT_LENGTH",
     "ManifestWithoutBundles",
     "MembersNotSeeded",
     "Metadata",
@@ -225,6 +228,7 @@ __all__ = [
     "WitnessConsumed",
     "accept",
     "bundle",
+    "bundle_stream",
     "bundles_from_manifest",
     "bundles_from_manifests",
     "compensation",
@@ -233,10 +237,12 @@ __all__ = [
     "names",
     "natural_number",
     "saga",
+    "saga_stream",
     "scope",
     "scope_from_json",
     "scope_to_json",
     "session",
+    "session_stream",
     "subject_of",
     "text",
 ]

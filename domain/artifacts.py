@@ -12,7 +12,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from .identifiers import Identifier, Text
+from .identifiers import Identifier, Names, Text
 from .scope import ScopeField
 
 VALUE = ConfigDict(strict=True, extra="forbid")
@@ -118,6 +118,26 @@ class FootprintClass(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, config=VALUE)
+class Footprint:
+    """The sessions of an authority, or of a bundle, by how it has them (aura 1.7, ``SessionFootprint``).
+
+    Attributes:
+        native: sessions that it hosts from the beginning.
+        delegated_in: sessions that were delegated to it.
+        delegated_out: sessions that it delegated away.
+    """
+
+    native: Names = frozenset()
+    delegated_in: Names = frozenset()
+    delegated_out: Names = frozenset()
+
+    @property
+    def sessions(self) -> frozenset[str]:
+        """All of them."""
+        return self.native | self.delegated_in | self.delegated_out
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
 class DelegationReceipt:
     """That one authority delegated a session to another, and all that this changed (aura 4).
 
@@ -128,9 +148,9 @@ class DelegationReceipt:
         delegation_id: the delegation's number in its session, from 1.
         bundle_id: the bundle that it was made through, or None.
         context_id: the context that it belongs to, or None.
-        from_before: how the one had the session.
+        from_before: how the delegating authority had the session.
         from_after: how it has it since.
-        to_before: how the other had it; None for not at all.
+        to_before: how the receiving authority had it; None for not at all.
         to_after: how it has it since.
         cleared: the authorities that had delegated it before, and have no part in it since, sorted.
     """

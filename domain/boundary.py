@@ -8,8 +8,9 @@ from pydantic.dataclasses import dataclass
 
 from .artifacts import VALUE
 from .bundle.values import ComposedBundle, CompositionManifest
+from .errors import InvalidArgument
 from .identifiers import Identifier, Names, identifier
-from .scope import FULL_SESSION, Fragments, OwnershipScope, ScopeField
+from .scope import FULL_SESSION, Fragments, OwnershipScope, ScopeField, scope as checked_scope
 
 
 def bundle_fragment(bundle_id: str) -> str:
@@ -40,7 +41,12 @@ class LinkBoundary:
 
     @classmethod
     def for_scope(cls, scope: OwnershipScope) -> Self:
-        """The boundary of a scope."""
+        """The boundary of a scope.
+
+        Raises:
+            InvalidArgument: it is no scope.
+        """
+        scope = checked_scope(scope)
         keys = scope.keys if isinstance(scope, Fragments) else frozenset()
         return cls(fragment_keys=keys, scope=scope)
 
@@ -52,7 +58,12 @@ class LinkBoundary:
 
     @classmethod
     def for_bundle(cls, bundle: ComposedBundle) -> Self:
-        """The boundary of a bundle, with its protocols."""
+        """The boundary of a bundle, with its protocols.
+
+        Raises:
+            InvalidArgument: it is no bundle.
+        """
+        _require(bundle, ComposedBundle)
         return cls._of_bundle(bundle.bundle_id, frozenset(bundle.protocol_ids))
 
     @classmethod
@@ -62,7 +73,12 @@ class LinkBoundary:
 
     @classmethod
     def from_manifest(cls, manifest: CompositionManifest) -> tuple[Self, ...]:
-        """The boundaries of a manifest's bundles, by bundle id; its protocol's if it has none."""
+        """The boundaries of a manifest's bundles, by bundle id; its protocol's if it has none.
+
+        Raises:
+            InvalidArgument: it is no manifest.
+        """
+        _require(manifest, CompositionManifest)
         protocol_ids = frozenset({manifest.protocol_id})
         found = tuple(cls._of_bundle(bundle_id, protocol_ids) for bundle_id in manifest.bundle_ids)
         return found or (cls.for_protocol(manifest.protocol_id),)
@@ -89,3 +105,8 @@ class LinkBoundary:
         if not isinstance(scope, Fragments):
             return True
         return bool(self.fragment_keys) and self.fragment_keys <= scope.keys
+
+
+def _require(value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise InvalidArgument(kind.__name__, f"is what this takes, not {type(value).__name__}")

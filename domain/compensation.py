@@ -7,8 +7,9 @@ and the earlier one is then not undone before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
 from . import bundle, saga, session
@@ -16,8 +17,22 @@ from .bundle import restore as bundles
 from .event import Event
 from .session import restore as sessions
 
-Compensate: TypeAlias = Callable[[Any, dict[str, Any], Any], Event[Any]]
-"""Makes the event that undoes one: of that event, what held before it, and the state as it is now."""
+Compensate: TypeAlias = Callable[[Any, Any, Any], Event[Any] | None]
+"""Makes the event that undoes one: of that event, where its stream stood before it, and the state as it is now.
+
+None if what the event did has ended by itself.
+"""
+
+
+class Part(StrEnum):
+    """A part of a stream's state that events change, and that later events stand on."""
+
+    LIFE = "life"
+    OWNERSHIP = "ownership"
+    FOOTPRINT = "footprint"
+    DELEGATION = "delegation"
+    BUNDLE = "bundle"
+    MEMBERS = "members"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +54,41 @@ class Rule:
     is_mere_record: bool = False
 
 
-def _undone_by(compensate: Compensate, changes: str, needs: str = "") -> Rule:
-    return Rule(compensate, changes=frozenset(changes.split()), needs=frozenset(needs.split()))
+_OWNED: Final = frozenset({Part.LIFE, Part.OWNERSHIP})
+_NOTHING: Final = frozenset[str]()
 
 
-def _not_undone(reason: str, changes: str, needs: str = "") -> Rule:
-    return Rule(reason=reason, changes=frozenset(changes.split()), needs=frozenset(needs.split()))
+def _compensated_by(compensate: Compensate, *changes: Part, needs: frozenset[str] = _NOTHING) -> Rule:
+    return Rule(compensate, changes=frozenset(changes), needs=needs)
 
 
-def _mere_record(reason: str) -> Rule:
+def _final(reason: str, *changes: Part, needs: frozenset[str] = _NOTHING) -> Rule:
+    return Rule(reason=reason, changes=frozenset(changes), needs=needs)
+
+
+def _record_only(reason: str) -> Rule:
     return Rule(reason=reason, is_mere_record=True)
+
+
+def _owner_changed(compensate: Compensate = sessions.restore_ownership) -> Rule:
+    return _compensated_by(compensate, Part.OWNERSHIP, needs=frozenset({Part.LIFE}))
+
+
+def _fragments_changed() -> Rule:
+    return _compensated_by(sessions.restore_fragments, needs=_OWNED)
+
+
+def _footprint_changed(compensate: Compensate, *also: Part) -> Rule:
+    return _compensated_by(compensate, Part.FOOTPRINT, *also, needs=frozenset({Part.LIFE}))
+
+
+def _finished(reason: str) -> Rule:
+    # What came before the end of a session is not undone after it: a finished session stays finished (law 5).
+    return _final(reason, Part.LIFE, Part.OWNERSHIP, Part.FOOTPRINT)
+
+
+def _members_changed(compensate: Compensate) -> Rule:
+    return _compensated_by(compensate, Part.MEMBERS, needs=frozenset({Part.BUNDLE}))
 
 
 _SPENT: Final = "a spent witness stays spent"
@@ -57,57 +97,62 @@ _CANCELLED: Final = "a cancellation is proven by a witness, and stays"
 _CLOSED: Final = "a closed session stays closed; open it again"
 _REFUSAL: Final = "a refusal is a record of the past, and changed nothing"
 _SAGA: Final = "a saga is a record of work; what was appended in it can be undone"
-_UPGRADE_FAILED: Final = "a failed upgrade is a record of the past, and changed no members"
+_UPGRADE_FAILED: Final = "a failed upgrade stays failed, and changed no members"
 
 RULES: Final[Mapping[type[Event[Any]], Rule]] = {
-    session.SessionOpened: _undone_by(sessions.withdraw_opening, "life footprint"),
-    session.OwnershipClaimed: _undone_by(sessions.restore_ownership, "ownership", "life"),
-    session.OwnershipReleased: _undone_by(sessions.restore_ownership, "ownership", "life"),
-    session.OwnershipTransferred: _undone_by(sessions.restore_ownership, "ownership", "life"),
-    session.ScopeAttenuated: _undone_by(sessions.restore_ownership, "ownership", "life"),
-    session.TransferBegun: _undone_by(sessions.withdraw_transfer, "ownership", "life"),
-    session.TransferCommitted: _undone_by(sessions.restore_ownership, "ownership", "life"),
-    session.TransferRolledBack: _undone_by(sessions.stage_again, "ownership", "life"),
-    session.ReadinessWitnessIssued: _undone_by(sessions.withdraw_witness, "", "life ownership"),
-    session.ReadinessWitnessConsumed: _not_undone(_SPENT, "", "life ownership"),
-    session.OwnerDied: _not_undone(_FAULT, "life ownership"),
-    session.TransferAbandoned: _not_undone(_CANCELLED, "life ownership"),
-    session.TransferCommitFailed: _not_undone(_FAULT, "life ownership"),
-    session.SessionClosed: _not_undone(_CLOSED, "life ownership"),
-    session.CapabilityRejected: _mere_record(_REFUSAL),
-    session.ReceiptRejected: _mere_record(_REFUSAL),
-    session.WitnessRejected: _mere_record(_REFUSAL),
-    session.SessionHosted: _undone_by(sessions.withdraw_hosting, "footprint", "life"),
-    session.SessionDelegated: _undone_by(sessions.revert_delegation, "footprint", "life"),
-    session.SessionHandedOver: _undone_by(sessions.revert_hand_over, "footprint ownership", "life"),
-    session.DelegationRejected: _mere_record(_REFUSAL),
-    session.FragmentsClaimed: _undone_by(sessions.restore_fragments, "", "life ownership"),
-    session.FragmentsMoved: _undone_by(sessions.restore_fragments, "", "life ownership"),
-    session.FragmentsReleased: _undone_by(sessions.restore_fragments, "", "life ownership"),
-    session.OwnershipRestored: _undone_by(sessions.restore_ownership, "ownership", "life"),
-    session.OpeningWithdrawn: _undone_by(sessions.open_again, "life footprint"),
-    session.ReadinessWitnessWithdrawn: _undone_by(sessions.issue_again, "", "life ownership"),
-    session.HostingWithdrawn: _undone_by(sessions.host_again, "footprint", "life"),
-    session.DelegationReverted: _undone_by(sessions.delegate_again, "footprint", "life"),
-    session.HandOverReverted: _undone_by(sessions.hand_over_again, "footprint ownership", "life"),
-    session.FragmentsRestored: _undone_by(sessions.restore_fragments, "", "life ownership"),
-    bundle.BundleRegistered: _undone_by(bundles.withdraw, "bundle"),
-    bundle.BundleLinked: _undone_by(bundles.withdraw, "bundle"),
-    bundle.BundleWithdrawn: _undone_by(bundles.make_known_again, "bundle"),
-    bundle.BundleLinkRejected: _mere_record(_REFUSAL),
-    bundle.MembersSeeded: _undone_by(bundles.restore_members, "members", "bundle"),
-    bundle.MembersRestored: _undone_by(bundles.restore_members, "members", "bundle"),
-    bundle.UpgradeStaged: _undone_by(bundles.roll_upgrade_back, "members", "bundle"),
-    bundle.UpgradeAdmitted: _undone_by(bundles.restore_members, "members", "bundle"),
-    bundle.UpgradeCommitted: _undone_by(bundles.restore_members, "members", "bundle"),
-    bundle.UpgradeRolledBack: _undone_by(bundles.restore_members, "members", "bundle"),
-    bundle.UpgradeFailed: _mere_record(_UPGRADE_FAILED),
-    saga.SagaBegun: _mere_record(_SAGA),
-    saga.SagaStepTaken: _mere_record(_SAGA),
-    saga.SagaStepUndone: _mere_record(_SAGA),
-    saga.SagaCompleted: _mere_record(_SAGA),
-    saga.SagaCompensated: _mere_record(_SAGA),
-    saga.SagaCompensationFailed: _mere_record(_SAGA),
+    session.SessionOpened: _compensated_by(sessions.withdraw_opening, Part.LIFE, Part.FOOTPRINT),
+    # An owner acts for the authority that the session was delegated to; a delegation does not go back without it.
+    session.OwnershipClaimed: _compensated_by(
+        sessions.restore_ownership, Part.OWNERSHIP, needs=frozenset({Part.LIFE, Part.DELEGATION})
+    ),
+    session.OwnershipReleased: _owner_changed(),
+    session.OwnershipTransferred: _owner_changed(),
+    session.ScopeAttenuated: _owner_changed(),
+    session.TransferBegun: _owner_changed(sessions.withdraw_transfer),
+    session.TransferCommitted: _owner_changed(),
+    session.TransferRolledBack: _owner_changed(sessions.stage_again),
+    session.ReadinessWitnessIssued: _compensated_by(sessions.withdraw_witness, needs=_OWNED),
+    session.ReadinessWitnessConsumed: _final(_SPENT, needs=_OWNED),
+    session.OwnerDied: _finished(_FAULT),
+    session.TransferAbandoned: _finished(_CANCELLED),
+    session.TransferCommitFailed: _finished(_FAULT),
+    session.SessionClosed: _finished(_CLOSED),
+    session.CapabilityRejected: _record_only(_REFUSAL),
+    session.ReceiptRejected: _record_only(_REFUSAL),
+    session.WitnessRejected: _record_only(_REFUSAL),
+    session.SessionHosted: _footprint_changed(sessions.withdraw_hosting),
+    session.SessionDelegated: _footprint_changed(sessions.revert_delegation, Part.DELEGATION),
+    session.SessionHandedOver: _footprint_changed(sessions.revert_hand_over, Part.DELEGATION, Part.OWNERSHIP),
+    session.DelegationRejected: _record_only(_REFUSAL),
+    session.FragmentsClaimed: _fragments_changed(),
+    session.FragmentsMoved: _fragments_changed(),
+    session.FragmentsReleased: _fragments_changed(),
+    session.OwnershipRestored: _owner_changed(),
+    session.OpeningWithdrawn: _compensated_by(sessions.open_again, Part.LIFE, Part.FOOTPRINT),
+    session.ReadinessWitnessWithdrawn: _compensated_by(sessions.issue_again, needs=_OWNED),
+    session.HostingWithdrawn: _footprint_changed(sessions.host_again),
+    session.DelegationReverted: _footprint_changed(sessions.delegate_again, Part.DELEGATION),
+    session.HandOverReverted: _footprint_changed(sessions.hand_over_again, Part.DELEGATION, Part.OWNERSHIP),
+    session.FragmentsRestored: _fragments_changed(),
+    bundle.BundleRegistered: _compensated_by(bundles.withdraw, Part.BUNDLE),
+    bundle.BundleLinked: _compensated_by(bundles.withdraw, Part.BUNDLE),
+    bundle.BundleWithdrawn: _compensated_by(bundles.make_known_again, Part.BUNDLE),
+    bundle.BundleLinkRejected: _record_only(_REFUSAL),
+    bundle.MembersSeeded: _members_changed(bundles.restore_members),
+    bundle.MembersRestored: _members_changed(bundles.restore_members),
+    bundle.UpgradeStaged: _members_changed(bundles.roll_upgrade_back),
+    bundle.UpgradeAdmitted: _members_changed(bundles.restore_members),
+    bundle.UpgradeCommitted: _members_changed(bundles.restore_members),
+    bundle.UpgradeRolledBack: _members_changed(bundles.restore_members),
+    bundle.UpgradeFailed: _final(_UPGRADE_FAILED, Part.MEMBERS),
+    saga.SagaBegun: _record_only(_SAGA),
+    saga.SagaStepTaken: _record_only(_SAGA),
+    saga.SagaStepUndone: _record_only(_SAGA),
+    saga.SagaCompleted: _record_only(_SAGA),
+    saga.SagaCompensationBegun: _record_only(_SAGA),
+    saga.SagaCompensated: _record_only(_SAGA),
+    saga.SagaCompensationFailed: _record_only(_SAGA),
+    saga.SagaResolved: _record_only(_SAGA),
 }
 """The rule of every event type in the catalogue."""
 
@@ -120,10 +165,24 @@ def changes(event: Event[Any]) -> frozenset[str]:
     )
 
 
-def stands_on(later: Event[Any], changed: Iterable[str]) -> bool:
-    """Whether a later event changed, or needed, a part of the state that was changed."""
-    touched = changes(later) | RULES[type(later)].needs
-    return not touched.isdisjoint(changed)
+def stands_on(later: Event[Any], event: Event[Any]) -> bool:
+    """Whether a later event keeps an earlier one of its stream from being undone.
+
+    It does if it changed or needed what the earlier one changed, or if it changed what the earlier one needed, and what
+    undoes that one would need again.
+    """
+    changed_since = changes(later)
+    touched = changed_since | RULES[type(later)].needs
+    return not (touched.isdisjoint(changes(event)) and changed_since.isdisjoint(RULES[type(event)].needs))
+
+
+def bundles_needed(event: Event[Any]) -> tuple[str, ...]:
+    """The bundles that must be known for a compensating event to hold."""
+    if isinstance(event, bundle.BundleLinked):
+        return event.left, event.right
+    if isinstance(event, session.SessionDelegated | session.SessionHandedOver) and event.receipt.bundle_id is not None:
+        return (event.receipt.bundle_id,)
+    return ()
 
 
 def _witness_ids(event: Event[Any]) -> set[int]:

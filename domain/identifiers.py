@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints
 from .errors import InvalidArgument, InvalidIdentifier
 
 MAX_IDENTIFIER_LENGTH = 200
+MAX_PART_LENGTH = 190
 MAX_TEXT_LENGTH = 2_000
 MAX_NUMBER = 2**63 - 1
 MAX_NAMES = 1_000
@@ -23,6 +24,9 @@ _identifier = re.compile(_IDENTIFIER.removesuffix("$") + r"\Z")
 
 Identifier = Annotated[str, StringConstraints(pattern=_IDENTIFIER)]
 """A session id, an owner label, a fragment key: 1 to 200 characters, none of them a control character."""
+
+PartIdentifier = Annotated[str, StringConstraints(pattern=_IDENTIFIER, max_length=MAX_PART_LENGTH)]
+"""A bundle's or protocol's id: 190 characters, so that its fragment's key, which has it in it, is an identifier too."""
 
 Text = Annotated[str, StringConstraints(pattern=rf"^[^\x00]{{0,{MAX_TEXT_LENGTH}}}$")]
 """Free text that is kept but never compared with a name: at most 2 000 characters, none of them NUL."""
@@ -69,6 +73,8 @@ def names(argument: str, values: Iterable[str]) -> frozenset[str]:
     """
     if isinstance(values, str):
         raise InvalidArgument(argument, f"must be a set of names, not the single string {values!r}")
+    if not isinstance(values, Iterable):
+        raise InvalidArgument(argument, f"must be a set of names, not {type(values).__name__}")
     checked = frozenset(identifier(argument, value) for value in values)
     if len(checked) > MAX_NAMES:
         raise InvalidArgument(argument, f"has {len(checked)} names; at most {MAX_NAMES} are allowed")

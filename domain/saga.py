@@ -6,6 +6,7 @@ A saga is a record of work, not a fact about sessions; nothing undoes it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -19,9 +20,16 @@ class SagaStatus(StrEnum):
 
     UNBEGUN = "unbegun"
     RUNNING = "running"
+    COMPENSATING = "compensating"
     IN_DOUBT = "in_doubt"
     COMPLETED = "completed"
     COMPENSATED = "compensated"
+    RESOLVED = "resolved"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether everything in it was done, undone, or put right otherwise."""
+        return self in (SagaStatus.COMPLETED, SagaStatus.COMPENSATED, SagaStatus.RESOLVED)
 
 
 @event_type("saga.begun")
@@ -63,6 +71,14 @@ class SagaCompleted(Fact):
     name: Identifier
 
 
+@event_type("saga.compensation_begun")
+class SagaCompensationBegun(Fact):
+    """The saga is being undone from here on, and nothing more is appended in it."""
+
+    saga_id: Identifier
+    name: Identifier
+
+
 @event_type("saga.compensated")
 class SagaCompensated(Fact):
     """Everything that was appended in the saga was undone, in the same append as this.
@@ -95,6 +111,36 @@ class SagaCompensationFailed(Fact):
     reason: Text
 
 
+@event_type("saga.resolved")
+class SagaResolved(Fact):
+    """Somebody put right by hand what could not be undone.
+
+    Attributes:
+        saga_id: the saga.
+        name: what it is called.
+        reason: how.
+        left: the steps outside the journal that were not undone from here, newest first.
+    """
+
+    saga_id: Identifier
+    name: Identifier
+    reason: Text
+    left: tuple[Identifier, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SagaStanding:
+    """Where a saga stands.
+
+    Attributes:
+        status: where it stands.
+        steps: the steps outside the journal that were taken and not undone, oldest first, with their details.
+    """
+
+    status: SagaStatus
+    steps: tuple[tuple[str, str], ...]
+
+
 class SagaState:
     """One saga, folded from its events.
 
@@ -121,25 +167,35 @@ class SagaState:
         if handler is not None:
             handler(self, event)
 
+    def standing(self) -> SagaStanding:
+        """Where it stands now."""
+        return SagaStanding(self.status, tuple(self.steps))
+
     @property
     def is_open(self) -> bool:
-        """Whether it began and has not ended."""
-        return self.status in (SagaStatus.RUNNING, SagaStatus.IN_DOUBT)
+        """Whether it is at work, so that something may be appended in it."""
+        return self.status is SagaStatus.RUNNING
 
     def require_open(self) -> None:
-        """Make sure that it began and has not ended.
+        """Make sure that it is at work.
+
+        Raises:
+            SagaNotFound, SagaEnded
+        """
+        self.require_unfinished()
+        if not self.is_open:
+            raise SagaEnded(self.saga_id, self.status)
+
+    def require_unfinished(self) -> None:
+        """Make sure that it began, and that there is something left to do.
 
         Raises:
             SagaNotFound, SagaEnded
         """
         if self.status is SagaStatus.UNBEGUN:
             raise SagaNotFound(self.saga_id)
-        if not self.is_open:
+        if self.status.is_finished:
             raise SagaEnded(self.saga_id, self.status)
-
-    def standing(self) -> dict[str, Any]:
-        """What holds now, apart from records of the past."""
-        return {"status": self.status, "steps": tuple(self.steps)}
 
     def _on_begun(self, event: SagaBegun) -> None:
         self.name, self.status = event.name, SagaStatus.RUNNING
@@ -156,6 +212,12 @@ class SagaState:
     def _on_completed(self, event: SagaCompleted) -> None:
         self.status = SagaStatus.COMPLETED
 
+    def _on_compensation_begun(self, event: SagaCompensationBegun) -> None:
+        self.status = SagaStatus.COMPENSATING
+
+    def _on_resolved(self, event: SagaResolved) -> None:
+        self.status = SagaStatus.RESOLVED
+
     def _on_compensated(self, event: SagaCompensated) -> None:
         self.status = SagaStatus.COMPENSATED
 
@@ -168,13 +230,21 @@ _HANDLERS: dict[type[Event[Any]], Callable[[SagaState, Any], None]] = {
     SagaStepTaken: SagaState._on_step_taken,
     SagaStepUndone: SagaState._on_step_undone,
     SagaCompleted: SagaState._on_completed,
+    SagaCompensationBegun: SagaState._on_compensation_begun,
     SagaCompensated: SagaState._on_compensated,
     SagaCompensationFailed: SagaState._on_failed,
+    SagaResolved: SagaState._on_resolved,
 }
 
 
 def begin(state: SagaState, name: str) -> Decision[None]:
-    """Begin a saga under a new id."""
+    """Begin a saga under a new id.
+
+    Raises:
+        SagaEnded: it began before.
+    """
+    if state.status is not SagaStatus.UNBEGUN:
+        raise SagaEnded(state.saga_id, state.status)
     return accept(SagaBegun(state.saga_id, name))
 
 
@@ -188,16 +258,6 @@ def take_step(state: SagaState, step: str, details: str) -> Decision[None]:
     return accept(SagaStepTaken(state.saga_id, step, details))
 
 
-def undo_step(state: SagaState, step: str) -> Decision[None]:
-    """Record that a step was undone outside the journal.
-
-    Raises:
-        SagaNotFound, SagaEnded
-    """
-    state.require_open()
-    return accept(SagaStepUndone(state.saga_id, step))
-
-
 def complete(state: SagaState) -> Decision[None]:
     """End a saga in good order.
 
@@ -208,13 +268,44 @@ def complete(state: SagaState) -> Decision[None]:
     return accept(SagaCompleted(state.saga_id, state.name))
 
 
+def begin_compensation(state: SagaState) -> Decision[None]:
+    """Let nothing more be appended in a saga, so that all of it can be undone; tried again, it stays so.
+
+    Raises:
+        SagaNotFound, SagaEnded
+    """
+    state.require_unfinished()
+    return accept(SagaCompensationBegun(state.saga_id, state.name)) if state.is_open else Accepted(None)
+
+
+def undo_step(state: SagaState, step: str) -> Decision[None]:
+    """Record that a step was undone outside the journal.
+
+    Raises:
+        SagaNotFound, SagaEnded
+    """
+    state.require_unfinished()
+    return accept(SagaStepUndone(state.saga_id, step))
+
+
 def fail_compensation(state: SagaState, reason: str) -> Decision[None]:
     """Record that a saga could not be undone; the same reason again is recorded once.
 
     Raises:
         SagaNotFound, SagaEnded
     """
-    state.require_open()
+    state.require_unfinished()
     if state.status is SagaStatus.IN_DOUBT and state.reason == reason:
         return Accepted(None)
     return accept(SagaCompensationFailed(state.saga_id, state.name, reason))
+
+
+def resolve(state: SagaState, reason: str) -> Decision[None]:
+    """Record that somebody put a saga right by hand.
+
+    Raises:
+        SagaNotFound, SagaEnded
+    """
+    state.require_unfinished()
+    left = tuple(step for step, _ in reversed(state.steps))
+    return accept(SagaResolved(state.saga_id, state.name, reason, left))

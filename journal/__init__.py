@@ -2,7 +2,7 @@
 
 from .async_bundles import AsyncBundles
 from .async_journal import AsyncJournal
-from .async_saga import AsyncSaga
+from .async_saga import AsyncSaga, AsyncSagas
 from .async_sessions import AsyncSessions
 from .bundles import BundleCommands, Bundles
 from .execution import Clock
@@ -20,6 +20,7 @@ __all__ = [
     "AsyncBundles",
     "AsyncJournal",
     "AsyncSaga",
+    "AsyncSagas",
     "AsyncSessions",
     "BundleCommands",
     "Bundles",

@@ -31,7 +31,7 @@ class AsyncBundles(AsyncCommands):
     async def register_manifests(self, *manifests: CompositionManifest) -> tuple[ComposedBundle, ...]:
         """See ``BundleCommands.register_manifests``."""
         streams, made = bundles_to_register(manifests)
-        await self._execute(streams, bundle.register_all, *made)
+        await self._execute(streams, bundle.register_all, made)
         return made
 
     async def link(self, left: str, right: str, linked: str) -> ComposedBundle:
@@ -58,6 +58,6 @@ class AsyncBundles(AsyncCommands):
         """See ``BundleCommands.commit_upgrade``."""
         return await self.give(self._checked.commit_upgrade, bundle_id, upgrade_id)
 
-    async def roll_back_upgrade(self, bundle_id: str, upgrade_id: str, reason: str) -> RuntimeUpgradeArtifact:
-        """See ``BundleCommands.roll_back_upgrade``."""
-        return await self.give(self._checked.roll_back_upgrade, bundle_id, upgrade_id, reason)
+    async def rollback_upgrade(self, bundle_id: str, upgrade_id: str, reason: str) -> RuntimeUpgradeArtifact:
+        """See ``BundleCommands.rollback_upgrade``."""
+        return await self.give(self._checked.rollback_upgrade, bundle_id, upgrade_id, reason)

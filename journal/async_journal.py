@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack
 from functools import partial
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from ..domain import Decision, JournalClosed, Policy, RecordedEvent, Surfaces
 from .async_bundles import AsyncBundles
-from .async_saga import AsyncSaga
+from .async_saga import AsyncSaga, AsyncSagas
 from .async_sessions import AsyncSessions
 from .execution import Append, Steps
 from .group_commit import MAX_EVENTS, Request, write_together
@@ -35,6 +35,7 @@ class AsyncJournal:
     Attributes:
         sessions: the commands on sessions, awaited.
         bundles: the commands on bundles, awaited.
+        sagas: the sagas, and how to finish one whose process died, awaited.
     """
 
     def __init__(self, journal: Journal, policy: Policy, surfaces: Surfaces) -> None:
@@ -47,6 +48,7 @@ class AsyncJournal:
         self._idle.set()
         self.sessions = AsyncSessions(self.execute, policy, surfaces)
         self.bundles = AsyncBundles(self.execute, surfaces)
+        self.sagas = AsyncSagas(journal.sagas, self._call)
 
     @classmethod
     async def open(
@@ -79,13 +81,16 @@ class AsyncJournal:
         self, stream: str | tuple[str, ...], command: Callable[..., Decision[ResultT]], *arguments: object
     ) -> ResultT:
         """Decide a command on the state of a stream, and append what it comes to; see ``Journal.execute``."""
-        with self._busy():
+        self._begin()
+        try:
             planner = self._journal.planner
             known = [self._streams.get(name) for name in planner.names(stream)]
             async with AsyncExitStack() as stack:
                 for each in in_lock_order(known):
                     await stack.enter_async_context(each.lock)
                 return await self._drive(known, planner.steps(known, command, arguments))
+        finally:
+            self._finish()
 
     async def revert(self, event: str | int, *, dry_run: bool = False) -> UndoPlan:
         """Undo one event; see ``Journal.revert``."""
@@ -98,7 +103,7 @@ class AsyncJournal:
     def saga(self, name: str) -> AsyncSaga:
         """Do work with steps outside the journal, in an ``async with`` block; see ``Journal.saga``.
 
-        What undoes a step is a plain function, and is called in a thread.
+        What undoes a step may be async. A plain function is called in a thread.
         """
         return AsyncSaga(self._journal.saga(name), self._call)
 
@@ -129,22 +134,26 @@ class AsyncJournal:
 
     async def _call(self, function: Callable[[], ResultT]) -> ResultT:
         """Have the blocking journal do what is rare, in a thread. What is known of its streams here is then behind."""
-        with self._busy():
-            return await asyncio.to_thread(function)
+        self._begin()
+        future = asyncio.ensure_future(asyncio.to_thread(function))
+        # The thread goes on if the caller is cancelled, and the journal is not closed under it.
+        future.add_done_callback(lambda done: self._finish(done))
+        return await asyncio.shield(future)
 
-    @contextmanager
-    def _busy(self) -> Iterator[None]:
-        """Keep the journal from being closed meanwhile."""
+    def _begin(self) -> None:
+        """Keep the journal from being closed."""
         if self._is_closed:
             raise JournalClosed(self._journal.url)
         self._commands += 1
         self._idle.clear()
-        try:
-            yield
-        finally:
-            self._commands -= 1
-            if not self._commands:
-                self._idle.set()
+
+    def _finish(self, done: asyncio.Future[Any] | None = None) -> None:
+        if done is not None and not done.cancelled():
+            # Looked at, lest an error that nobody waits for any more is complained about.
+            done.exception()
+        self._commands -= 1
+        if not self._commands:
+            self._idle.set()
 
     async def _drive(self, streams: Sequence[Stream[asyncio.Lock]], steps: Steps[ResultT]) -> ResultT:
         try:
@@ -184,7 +193,7 @@ class _Writer:
         """Queue an append; the future is done when they are durable, or could not be appended."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Sequence[int] | None] = loop.create_future()
-        self._pending.append((Request(step.events, step.unchanged), future))
+        self._pending.append((Request(step.events, step.conditions), future))
         if not self._is_writing:
             self._is_writing = True
             self._idle.clear()

@@ -1,14 +1,21 @@
-"""``journal.saga`` of an ``AsyncJournal``."""
+"""``journal.saga`` and ``journal.sagas`` of an ``AsyncJournal``."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import ExitStack, suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
-from .sagas import Saga, UndoStepOutside
+from ..projections import SagaRow
+from .planning import UndoPlan
+from .sagas import Saga, Sagas
+
+Call: TypeAlias = Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]
+"""Has something done in a thread."""
 
 
 class AsyncSaga:
@@ -23,25 +30,91 @@ class AsyncSaga:
         name: what it is called.
     """
 
-    def __init__(self, saga: Saga, call: Callable[[Callable[[], Any]], Awaitable[Any]]) -> None:
+    def __init__(self, saga: Saga, call: Call) -> None:
         self.id = saga.id
         self.name = saga.name
         self._saga = saga
         self._call = call
         self._block = ExitStack()
 
-    async def register_undo(self, step: str, undo: UndoStepOutside, details: str = "") -> None:
-        """Say how a step outside the journal is undone; see ``Saga.register_undo``."""
+    async def register_undo(self, step: str, undo: Callable[[str], object], details: str = "") -> None:
+        """Say how a step outside the journal is undone; see ``Saga.register_undo``. The function may be async."""
+        undo = waited_for(undo, asyncio.get_running_loop())
         await self._call(partial(self._saga.register_undo, step, undo, details))
 
     async def __aenter__(self) -> Self:
-        await self._call(self._saga.begin)
+        begun = asyncio.ensure_future(self._call(self._saga._begin))
+        try:
+            await asyncio.shield(begun)
+        except asyncio.CancelledError as error:
+            # Its block is never entered, so nobody else ends it.
+            await asyncio.wait([begun])
+            if begun.exception() is None:
+                await self._call(partial(self._saga._end, error))
+            raise
         # In this task, and not in the thread that recorded it.
-        self._block.enter_context(self._saga.context())
+        self._block.enter_context(self._saga._in_saga())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._block.close()
-        await self._call(partial(self._saga.end, error))
+        with suppress(ValueError):
+            self._block.close()
+        await self._call(partial(self._saga._end, error))
+
+
+class AsyncSagas:
+    """What ``journal.sagas`` does, to be awaited. Functions that undo steps may be async."""
+
+    def __init__(self, sagas: Sagas, call: Call) -> None:
+        self._sagas = sagas
+        self._call = call
+
+    async def unfinished(self) -> dict[str, SagaRow]:
+        """See ``SagasView.unfinished``."""
+        found: dict[str, SagaRow] = await self._call(self._sagas.unfinished)
+        return found
+
+    async def steps(self, saga_id: str) -> tuple[tuple[str, str], ...]:
+        """See ``Sagas.steps``."""
+        found: tuple[tuple[str, str], ...] = await self._call(partial(self._sagas.steps, saga_id))
+        return found
+
+    async def compensate(
+        self,
+        saga_id: str,
+        undo: Mapping[str, Callable[[str], object]] | None = None,
+        *,
+        leave: Iterable[str] = (),
+        reason: str = "compensated by hand",
+        dry_run: bool = False,
+    ) -> UndoPlan:
+        """See ``Sagas.compensate``."""
+        loop = asyncio.get_running_loop()
+        functions = {step: waited_for(function, loop) for step, function in (undo or {}).items()}
+        compensate = partial(self._sagas.compensate, saga_id, functions, leave=leave, reason=reason, dry_run=dry_run)
+        plan: UndoPlan = await self._call(compensate)
+        return plan
+
+    async def resolve(self, saga_id: str, reason: str) -> None:
+        """See ``Sagas.resolve``."""
+        await self._call(partial(self._sagas.resolve, saga_id, reason))
+
+
+def waited_for(undo: Callable[[str], object], loop: asyncio.AbstractEventLoop) -> Callable[[str], object]:
+    """A plain function that calls one which may be async, from another thread, and waits for it."""
+    if not callable(undo):
+        return undo
+
+    def call(details: str) -> object:
+        answer = undo(details)
+        if not inspect.isawaitable(answer):
+            return answer
+
+        async def wait() -> object:
+            return await answer
+
+        return asyncio.run_coroutine_threadsafe(wait(), loop).result()
+
+    return call

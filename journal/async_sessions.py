@@ -116,6 +116,7 @@ class AsyncSessions(AsyncCommands):
         self,
         capability: OwnershipCapability,
         to_owner: str,
+        *,
         from_authority: str,
         to_authority: str,
         bundle_id: str | None = None,
@@ -124,8 +125,17 @@ class AsyncSessions(AsyncCommands):
         upgrade: RuntimeUpgradeRequest | None = None,
     ) -> DelegationOutcome:
         """See ``Sessions.hand_over``."""
-        parties = (capability, to_owner, from_authority, to_authority)
-        return await self.give(self._checked.hand_over, *parties, bundle_id, boundary, context_id, upgrade)
+        return await self.give(
+            self._checked.hand_over,
+            capability,
+            to_owner,
+            from_authority=from_authority,
+            to_authority=to_authority,
+            bundle_id=bundle_id,
+            boundary=boundary,
+            context_id=context_id,
+            upgrade=upgrade,
+        )
 
     async def claim_fragments(
         self, capability: OwnershipCapability, manifest: CompositionManifest

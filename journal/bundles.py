@@ -14,6 +14,7 @@ from ..domain import (
     RuntimeUpgradeRequest,
     Surfaces,
     bundle,
+    bundle_stream,
     bundles_from_manifests,
     identifier,
     names,
@@ -56,7 +57,7 @@ class BundleCommands:
             DuplicateBundle: one is known already.
         """
         streams, made = bundles_to_register(manifests)
-        self._journal.execute(streams, bundle.register_all, *made)
+        self._journal.execute(streams, bundle.register_all, made)
         return made
 
     def link(self, left: str, right: str, linked: str) -> ComposedBundle:
@@ -73,7 +74,7 @@ class BundleCommands:
         """
         self._surfaces.require("bundle linking")
         ids = [identifier(name, value) for name, value in (("linked", linked), ("left", left), ("right", right))]
-        return self._journal.execute(tuple(f"bundle-{each}" for each in ids), bundle.link)
+        return self._journal.execute(tuple(bundle_stream(each) for each in ids), bundle.link)
 
     def seed_members(self, bundle_id: str, members: Iterable[str]) -> None:
         """Say who runs a bundle; its upgrades stay on record, and its epoch goes on (aura 2.30).
@@ -120,7 +121,7 @@ class BundleCommands:
         """
         return self._run_upgrade(bundle.commit, bundle_id, identifier("upgrade_id", upgrade_id))
 
-    def roll_back_upgrade(self, bundle_id: str, upgrade_id: str, reason: str) -> RuntimeUpgradeArtifact:
+    def rollback_upgrade(self, bundle_id: str, upgrade_id: str, reason: str) -> RuntimeUpgradeArtifact:
         """Give up an upgrade that has not taken effect (telltale 7.3).
 
         Args:
@@ -138,7 +139,7 @@ class BundleCommands:
         return self._run(command, bundle_id, argument)
 
     def _run(self, command: Callable[..., Decision[ResultT]], bundle_id: str, *arguments: object) -> ResultT:
-        return self._journal.execute(f"bundle-{identifier('bundle_id', bundle_id)}", command, *arguments)
+        return self._journal.execute(bundle_stream(identifier("bundle_id", bundle_id)), command, *arguments)
 
 
 def bundles_to_register(
@@ -153,7 +154,7 @@ def bundles_to_register(
     made = bundles_from_manifests(checked(manifest, CompositionManifest) for manifest in manifests)
     if not made:
         raise InvalidArgument("manifests", "must name at least one")
-    return tuple(f"bundle-{each.bundle_id}" for each in made), made
+    return tuple(bundle_stream(each.bundle_id) for each in made), made
 
 
 class Bundles(BundleCommands, BundlesView):

@@ -85,6 +85,15 @@ class ContextHolder:
         finally:
             self._current.reset(token)
 
+    @contextmanager
+    def cleared(self) -> Iterator[None]:
+        """Run a block in no saga, and under no idempotency key."""
+        token = self._current.set(replace(self.current, saga=None, idempotency_key=None))
+        try:
+            yield
+        finally:
+            self._current.reset(token)
+
 
 _EMPTY: Final = Context()
 
@@ -92,6 +101,12 @@ _EMPTY: Final = Context()
 def command_digest(name: str, arguments: tuple[object, ...]) -> str:
     """What an idempotency key is filed under: a command's name and a digest of its arguments."""
     # A set has another order in every process, and the digest must be the same in all of them.
-    plain = [scope_to_json(each) if isinstance(each, FullSession | Fragments) else each for each in arguments]
+    plain = list(map(_in_order, arguments))
     digest = hashlib.sha256(to_json(plain)).hexdigest()
     return f"{name}:{digest[:32]}"
+
+
+def _in_order(argument: object) -> object:
+    if isinstance(argument, FullSession | Fragments):
+        return scope_to_json(argument)
+    return sorted(argument) if isinstance(argument, frozenset) else argument

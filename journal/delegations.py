@@ -10,15 +10,16 @@ from ..domain import (
     CompositionManifest,
     Decision,
     DelegationOutcome,
-    InvalidArgument,
     LinkBoundary,
     OwnershipCapability,
     RuntimeUpgradeRequest,
     SelfDelegation,
     SessionFragment,
+    bundle_stream,
     identifier,
     names,
     session,
+    session_stream,
 )
 from .commands import SessionCommands, checked, checked_or_none
 
@@ -29,7 +30,7 @@ class DelegationCommands(SessionCommands):
     """Hosts, delegates and hands over sessions, and their fragments."""
 
     def host(self, session_id: str, authority: str) -> None:
-        """Have an authority host the session; asked again by the same one, nothing changes (aura 2.25; law 7).
+        """Have an authority host the session; asked for again, nothing changes (aura 2.25; law 7).
 
         Raises:
             AlreadyHosted: an authority holds it.
@@ -47,7 +48,7 @@ class DelegationCommands(SessionCommands):
     ) -> DelegationOutcome:
         """Give the session, which nobody owns, to another authority (aura 2.27 to 2.29; law 7).
 
-        The last delegation given again is answered again, and nothing is appended.
+        Repeating the latest delegation answers what it answered, and appends nothing.
 
         Args:
             session_id: the session.
@@ -64,17 +65,18 @@ class DelegationCommands(SessionCommands):
             MissingSurface: the runtime cannot hand anything over.
             SelfDelegation: both authorities are the same.
             BundleNotFound, BoundaryBundleMismatch, BoundaryScopeMismatch: what it is made through does not hold.
-            NotActiveHolder: the one does not hold the session; this is recorded.
+            NotActiveHolder: ``from_authority`` does not hold the session; this is recorded.
             HandOverRequired: the session has an owner, which would be left behind.
         """
         self._surfaces.require("session delegation")
         request = _request(session_id, from_authority, to_authority, bundle_id, boundary, context_id)
-        return self._run_with_bundle(session.delegate, session_id, request)
+        return self._run_with_bundle(session.delegate, session_id, bundle_id, request)
 
     def hand_over(
         self,
         capability: OwnershipCapability,
         to_owner: str,
+        *,
         from_authority: str,
         to_authority: str,
         bundle_id: str | None = None,
@@ -91,7 +93,8 @@ class DelegationCommands(SessionCommands):
             to_authority: the authority that is to hold it.
             bundle_id: the bundle that it is made through.
             boundary: the boundary, whose scope the new owner holds; None for the bundle's own, or without a bundle for
-                the live scope.
+                the live scope. A bundle's own gives the bundle's fragment only, and an owner of fragments cannot close
+                the session: ``LinkBoundary(bundle_id, scope=FULL_SESSION)`` keeps all of it.
             context_id: the context that it belongs to.
             upgrade: an upgrade of the bundle that is committed with it.
 
@@ -100,7 +103,7 @@ class DelegationCommands(SessionCommands):
 
         Raises:
             MissingSurface, SelfDelegation, BundleNotFound, BoundaryBundleMismatch, BoundaryScopeMismatch
-            NotActiveHolder: the one authority does not hold the session; this is recorded.
+            NotActiveHolder: ``from_authority`` does not hold the session; this is recorded.
             TransferPending: a transfer is staged.
             BoundaryRejected, ScopeViolation: the boundary reaches further than the capability.
             InvalidArgument: there is an upgrade, and no bundle.
@@ -109,8 +112,6 @@ class DelegationCommands(SessionCommands):
         self._surfaces.require("session delegation")
         if upgrade is not None:
             self._surfaces.require("runtime upgrade")
-            if bundle_id is None:
-                raise InvalidArgument("upgrade", "is of a bundle, so bundle_id must name one")
         presented = checked(capability, OwnershipCapability)
         request = _request(presented.session_id, from_authority, to_authority, bundle_id, boundary, context_id)
         arguments = (
@@ -120,7 +121,7 @@ class DelegationCommands(SessionCommands):
             checked_or_none(upgrade, RuntimeUpgradeRequest),
         )
         hand_over = partial(session.hand_over, policy=self._policy)
-        return self._run_with_bundle(hand_over, presented.session_id, *arguments)
+        return self._run_with_bundle(hand_over, presented.session_id, bundle_id, *arguments)
 
     def claim_fragments(
         self, capability: OwnershipCapability, manifest: CompositionManifest
@@ -173,14 +174,12 @@ class DelegationCommands(SessionCommands):
         return self._present(session.check_boundary, checked(capability, OwnershipCapability), presented)
 
     def _run_with_bundle(
-        self, command: Callable[..., Decision[ResultT]], session_id: str, *arguments: object
+        self, command: Callable[..., Decision[ResultT]], session_id: str, bundle_id: str | None, *arguments: object
     ) -> ResultT:
-        """Carry a command out that also looks at the bundle which its request names, if it names one."""
-        bundle_id = next(each.bundle_id for each in arguments if isinstance(each, session.DelegationRequest))
+        """Carry a command out that also looks at a bundle, if there is one."""
         if bundle_id is None:
             return self._run(command, session_id, None, *arguments)
-        streams = (f"session-{session_id}", f"bundle-{bundle_id}")
-        return self._journal.execute(streams, command, *arguments)
+        return self._journal.execute((session_stream(session_id), bundle_stream(bundle_id)), command, *arguments)
 
 
 def _request(

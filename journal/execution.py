@@ -31,7 +31,7 @@ from ..domain import (
 from ..projections import IdempotencyProjection, IdempotencyView
 from .context import Context, ContextHolder, command_digest
 from .group_commit import GroupCommit
-from .recording import Unchanged
+from .recording import Condition, Unchanged
 from .storage import JournalApplication
 from .streams import Stream, StreamCache, in_lock_order
 
@@ -58,11 +58,11 @@ class Append:
 
     Attributes:
         events: what to append.
-        unchanged: streams that must still end with the versions given, though nothing is appended to them.
+        conditions: what must hold then, beside the versions of the events.
     """
 
     events: Sequence[StoredEvent]
-    unchanged: Sequence[Unchanged] = ()
+    conditions: Sequence[Condition] = ()
 
 
 Steps: TypeAlias = Generator[Read | Append, Any, ResultT]
@@ -125,7 +125,8 @@ class Planner:
         in_saga = context.saga is not None and own.name != f"saga-{context.saga}"
         decided = streams[:-1] if in_saga else streams
         digest = None
-        if context.idempotency_key is not None:
+        if context.idempotency_key is not None and not own.name.startswith("saga-"):
+            # A saga's own records are made on the side of the command that the key is for.
             name = getattr(command, "func", command).__name__
             names = [stream.name for stream in decided]
             digest = command_digest(f"{own.name.partition('-')[0]}.{name}", (*names, *arguments))
@@ -148,7 +149,7 @@ class Planner:
                 records = self._records(streams, decision, context, digest)
                 stored = [self._application.mapper.to_stored_event(record) for record in records]
                 try:
-                    yield Append(stored, _unchanged(streams, records))
+                    yield Append(stored, _conditions(streams, records))
                 except IntegrityError:
                     yield Read(partial(self.refresh, streams))
                     continue
@@ -232,12 +233,12 @@ def _accepted(
     return decision if isinstance(decision, Accepted) and (decision.events or decision.placed) else None
 
 
-def _unchanged(streams: Sequence[Stream[Any]], records: Sequence[RecordedEvent]) -> list[Unchanged]:
+def _conditions(streams: Sequence[Stream[Any]], records: Sequence[RecordedEvent]) -> list[Condition]:
     """What the decision stands on beside the streams that it appends to."""
     if len(streams) == 1:
         return []
     appended = {record.stream for record in records}
-    return sorted({(stream.name, stream.version) for stream in streams if stream.name not in appended})
+    return [Unchanged(stream.name, stream.version) for stream in set(streams) if stream.name not in appended]
 
 
 def _advance(streams: Sequence[Stream[Any]], records: Sequence[RecordedEvent]) -> None:
@@ -284,7 +285,7 @@ class Executor:
             while True:
                 try:
                     if isinstance(step, Append):
-                        answer = self._writer.insert_events(step.events, step.unchanged)
+                        answer = self._writer.insert_events(step.events, step.conditions)
                     else:
                         answer = step.function()
                 except Exception as error:

@@ -11,7 +11,7 @@ from typing import Final
 
 from eventsourcing.persistence import AggregateRecorder, IntegrityError, OperationalError, StoredEvent
 
-from .recording import Unchanged
+from .recording import Condition
 
 MAX_EVENTS: Final = 1_000
 """How many events one transaction takes; more wait for the next."""
@@ -24,11 +24,11 @@ MAX_GATHER_S: Final = 0.05
 class Request:
     """What one caller wants appended, and what became of it."""
 
-    __slots__ = ("error", "events", "positions", "unchanged")
+    __slots__ = ("conditions", "error", "events", "positions")
 
-    def __init__(self, events: Sequence[StoredEvent], unchanged: Sequence[Unchanged] = ()) -> None:
+    def __init__(self, events: Sequence[StoredEvent], conditions: Sequence[Condition] = ()) -> None:
         self.events = events
-        self.unchanged = unchanged
+        self.conditions = conditions
         self.positions: Sequence[int] | None = None
         self.error: BaseException | None = None
 
@@ -38,8 +38,8 @@ class _Waiting(Request):
 
     __slots__ = ("answered", "leads")
 
-    def __init__(self, events: Sequence[StoredEvent], unchanged: Sequence[Unchanged]) -> None:
-        super().__init__(events, unchanged)
+    def __init__(self, events: Sequence[StoredEvent], conditions: Sequence[Condition]) -> None:
+        super().__init__(events, conditions)
         self.leads = False
         # Released once, when the request is answered or its caller is to lead. A bare lock is the cheapest to wait on.
         self.answered = threading.Lock()
@@ -56,18 +56,18 @@ def write_together(recorder: AggregateRecorder, batch: Sequence[Request]) -> Non
 
     One that stands on other streams has a transaction of its own, since what others append there would be in its way.
     """
-    if len(batch) > 1 and any(request.unchanged for request in batch):
-        write_together(recorder, [request for request in batch if not request.unchanged])
+    if len(batch) > 1 and any(request.conditions for request in batch):
+        write_together(recorder, [request for request in batch if not request.conditions])
         for request in batch:
-            if request.unchanged:
+            if request.conditions:
                 write_together(recorder, [request])
         return
     events = [event for request in batch for event in request.events]
     if not events:
         return
     try:
-        unchanged = batch[0].unchanged
-        positions = recorder.insert_events(events, unchanged=unchanged) if unchanged else recorder.insert_events(events)
+        stated = {"conditions": batch[0].conditions} if batch[0].conditions else {}
+        positions = recorder.insert_events(events, **stated)
     except IntegrityError as conflict:
         # One caller's conflict undid the transaction for all; the halves tell whose it was.
         if len(batch) == 1:
@@ -116,23 +116,23 @@ class GroupCommit:
         self._gathered.acquire()
 
     def insert_events(
-        self, stored_events: Sequence[StoredEvent], unchanged: Sequence[Unchanged] = ()
+        self, stored_events: Sequence[StoredEvent], conditions: Sequence[Condition] = ()
     ) -> Sequence[int] | None:
         """Append events, all of them or none.
 
         Args:
             stored_events: what to append.
-            unchanged: streams that must still end with the versions given.
+            conditions: what must still hold when they are appended.
 
         Returns:
             What the recorder returns: their positions.
 
         Raises:
-            IntegrityError: another event stands where one of these was to stand, or a stream has moved on. Others in
-                the transaction are not affected.
+            IntegrityError: another event stands where one of these was to stand, or a condition does not hold.
+                Others in the transaction are not affected.
             OperationalError: the storage failed; nothing was appended.
         """
-        request = _Waiting(stored_events, unchanged)
+        request = _Waiting(stored_events, conditions)
         try:
             with self._mutex:
                 if self._is_busy:

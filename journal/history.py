@@ -1,4 +1,4 @@
-"""One stream's past: what was undone in it, what stands on what, and how it stood before any event."""
+"""One stream's past: what was undone and done again in it, what stands on what, and how it stood before any event."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from collections.abc import Collection
 from typing import Any
 
 from ..domain import RecordedEvent
-from ..domain.compensation import changes, stands_on
+from ..domain.compensation import stands_on
 from .streams import new_state
 
 
 class StreamHistory:
     """A stream's records, and the state that they add up to.
+
+    An event, the event that undid it, the event that undid that one, and so on, are a *chain*. What the first of them
+    did holds while the chain has an odd number of events, and it is the last of them that is undone next.
 
     Args:
         stream: the stream's name.
@@ -21,25 +24,35 @@ class StreamHistory:
         state: the state now; undoing moves it on.
         version: the last version.
         recorded_at: when the last event was recorded, in ms.
-        undone_by: for every event that was undone, and is, the id of the event that undid it.
     """
 
     def __init__(self, stream: str, records: list[RecordedEvent]) -> None:
         self._records = records
+        self._remaining: list[RecordedEvent] = records
         self.stream = stream
         self.version = records[-1].version if records else 0
         self.recorded_at = records[-1].metadata.recorded_at if records else 0
-        self.undone_by: dict[str, str] = {}
-        for record in reversed(records):
-            if record.id not in self.undone_by:
-                self.undone_by.update(dict.fromkeys(record.metadata.compensates or (), record.id))
+        self._chains: dict[str, list[RecordedEvent]] = {}
         self.state: Any = new_state(stream)
         for record in records:
+            undone = (record.metadata.compensates or ("",))[0]
+            chain = self._chains.get(undone, [])
+            chain.append(record)
+            self._chains[record.id] = chain
             self.state.apply(record.event)
 
-    def standing_before(self, versions: Collection[int]) -> dict[int, dict[str, Any]]:
-        """How the stream stood before each of these versions."""
-        found: dict[int, dict[str, Any]] = {}
+    def chain(self, record: RecordedEvent) -> list[RecordedEvent]:
+        """The chain that an event of this stream belongs to, oldest first."""
+        return self._chains[record.id]
+
+    def is_undone(self, record: RecordedEvent) -> bool:
+        """Whether what an event did does not hold any more."""
+        chain = self.chain(record)
+        return (len(chain) - chain.index(record)) % 2 == 0
+
+    def standing_before(self, versions: Collection[int]) -> dict[int, Any]:
+        """Where the stream stood before each of these versions."""
+        found: dict[int, Any] = {}
         state = new_state(self.stream)
         for record in self._records:
             if record.version in versions:
@@ -47,27 +60,22 @@ class StreamHistory:
             state.apply(record.event)
         return found
 
-    def latest_that_stands_on(self, record: RecordedEvent, gone: Collection[str]) -> RecordedEvent | None:
-        """The latest event, of those that hold, that stands on this one.
+    def set_aside(self, ids: Collection[str]) -> None:
+        """Look no more at events that are undone together, or come to nothing together."""
+        self._remaining = [record for record in self._remaining if record.id not in ids]
 
-        Args:
-            record: an event of this stream.
-            gone: ids of events that are about to be undone first.
-        """
-        changed = changes(record.event)
+    def latest_that_stands_on(self, record: RecordedEvent) -> RecordedEvent | None:
+        """The latest event, of those that hold and were not set aside, that stands on one of this stream."""
         later: RecordedEvent
-        for later in reversed(self._records[record.version :]):
-            if later.id in gone or later.id in self.undone_by or self._undoes_only_after(later, record):
-                continue
-            if stands_on(later.event, changed):
+        for later in reversed(self._remaining):
+            if later.version <= record.version:
+                return None
+            if self._made_a_difference(later, record) and stands_on(later.event, record.event):
                 return later
         return None
 
-    def _undoes_only_after(self, later: RecordedEvent, record: RecordedEvent) -> bool:
-        """Whether an event only undid what came after another one, so that the two are as if they had not been."""
-        undone = later.metadata.compensates
-        return undone is not None and all(_version(each) > record.version for each in undone)
-
-
-def _version(event_id: str) -> int:
-    return int(event_id.rpartition("@")[2])
+    def _made_a_difference(self, later: RecordedEvent, record: RecordedEvent) -> bool:
+        """Whether an event's chain is not, since another event, as if nothing of it had been."""
+        chain = self.chain(later)
+        since = sum(each.version > record.version for each in chain)
+        return later is chain[-1] and since % 2 == 1

@@ -217,11 +217,15 @@ class Journal(Upkeep):
     def revert(self, event: str | int, *, dry_run: bool = False) -> UndoPlan:
         """Undo one event by appending what compensates it (law 8). A compensating event can be reverted like any other.
 
-        A hand-over is undone together with the upgrade that was committed with it.
+        A hand-over and the upgrade that was committed with it are undone together. Who owned a session before owns it
+        again, under a new generation: ``journal.sessions.state(session_id).capability``.
 
         Args:
             event: its id, such as ``session-s-42@3``, or its position.
             dry_run: only say what it comes to, and what makes it impossible.
+
+        Returns:
+            What was undone, or would be, and what is different afterwards.
 
         Raises:
             UnknownPosition, UnknownEvent: there is none.
@@ -240,6 +244,9 @@ class Journal(Upkeep):
             to_version: the last version that stays.
             dry_run: only say what it comes to, and what makes it impossible.
 
+        Returns:
+            What was undone, or would be, and what is different afterwards.
+
         Raises:
             UnknownVersion: the stream has no such version.
             NotCompensable: nothing undoes one of the events.
@@ -251,13 +258,18 @@ class Journal(Upkeep):
     def saga(self, name: str) -> Saga:
         """Do work with steps outside the journal, in a ``with`` block.
 
-        If the block raises, the steps whose undo is registered are undone, newest first, then in one append all that
-        was appended in it, and the exception goes on. If the process dies, ``journal.sagas.unfinished()`` lists it.
+        What is appended in the block, by this thread or task, belongs to the saga. If the block raises, the steps
+        outside whose undo is registered are undone, newest first, then in one append all that was appended in it, and
+        the exception goes on. If the process dies, ``journal.sagas.unfinished()`` lists it after reopening, and
+        ``journal.sagas.compensate`` finishes it.
 
         Args:
             name: what it is called.
+
+        Raises:
+            InvalidIdentifier: it may not serve as a name.
         """
-        return self._saga_commands.begin(name)
+        return self._saga_commands.new(name)
 
     def at(self, *, position: int | None = None, time: int | datetime | None = None) -> Projections:
         """The tables as they were.

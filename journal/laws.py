@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..domain import Event, FootprintClass, RecordedEvent, session as events
+from ..domain import FootprintClass, RecordedEvent, session as events
+from ..domain.bundle import UpgradeStaged
 from ..domain.compensation import RULES
+from ..domain.saga import SagaCompensated
 from ..projections import coherence_violations, footprint_changes
 
 
@@ -18,14 +20,15 @@ class Laws:
         self._outstanding: dict[str, set[int]] = {}
         self._witnesses: dict[str, int] = {}
         self._footprints: dict[str, dict[str, FootprintClass]] = {}
-        # For every event that was undone, the event that undid it; and the other way round.
-        self._undone_by: dict[str, str] = {}
-        self._undid: dict[str, tuple[str, ...]] = {}
-        self._cannot_be_undone: dict[str, str] = {}
+        # Of events that were undone: they, what undid them, what undid that, and so on, oldest first.
+        self._chains: dict[str, list[str]] = {}
+        self._final: dict[str, str] = {}
+        self._sagas: dict[str, list[str]] = {}
 
     def broken_by(self, record: RecordedEvent) -> Iterator[str]:
         """Say which laws an event breaks; every event is shown once, in order."""
         yield from self._undo(record)
+        yield from self._saga(record)
         if not record.stream.startswith("session-"):
             return
         yield from self._generation(record)
@@ -77,30 +80,34 @@ class Laws:
             yield f"law 7: {violation.kind} of {session_id!r}: {', '.join(violation.authorities)}"
 
     def _undo(self, record: RecordedEvent) -> Iterator[str]:
-        if _has_reason(record.event):
-            self._cannot_be_undone[record.id] = record.type
-        undone = record.metadata.compensates
-        if undone is None:
-            return
-        for event_id in undone:
+        if RULES[type(record.event)].reason:
+            self._final[record.id] = record.type
+        for event_id in record.metadata.compensates or ():
             stream, _, version = event_id.rpartition("@")
+            chain = self._chains.get(event_id, [event_id])
             if stream != record.stream or not version.isdecimal() or not 0 < int(version) < record.version:
                 yield f"law 8: {record.id} claims to undo {event_id}, which is no earlier event of its stream"
-            elif event_id in self._cannot_be_undone:
-                type_name = self._cannot_be_undone[event_id]
-                yield f"law 8: {record.id} claims to undo {event_id}, and nothing undoes {type_name}"
-            elif event_id in self._undone_by:
-                yield f"law 8: {record.id} undoes {event_id}, which {self._undone_by[event_id]} undid already"
-            # Who undoes an undoing has what was undone again.
-            for again in self._undid.pop(event_id, ()):
-                self._undone_by.pop(again, None)
-            self._undone_by[event_id] = record.id
-        self._undid[record.id] = undone
+            elif event_id in self._final:
+                yield f"law 8: {record.id} claims to undo {event_id}, and nothing undoes {self._final[event_id]}"
+            elif chain[-1] != event_id:
+                yield f"law 8: {record.id} undoes {event_id}, which {chain[-1]} did already"
+            chain.append(record.id)
+            self._chains[event_id] = self._chains[record.id] = chain
+
+    def _saga(self, record: RecordedEvent) -> Iterator[str]:
+        """What was appended in a compensated saga is undone."""
+        event, saga_id = record.event, record.metadata.saga
+        if isinstance(event, SagaCompensated):
+            for event_id in self._sagas.pop(event.saga_id, ()):
+                chain = self._chains.get(event_id, [event_id])
+                if (len(chain) - chain.index(event_id)) % 2 == 1:
+                    yield f"law 8: saga {event.saga_id} is compensated, and {event_id} is not undone"
+        elif saga_id is not None and not RULES[type(event)].reason and not isinstance(event, _MAY_END):
+            self._sagas.setdefault(saga_id, []).append(record.id)
 
 
-def _has_reason(event: Event[Any]) -> bool:
-    return bool(RULES[type(event)].reason)
-
+_MAY_END: Final = (events.ReadinessWitnessIssued, events.TransferBegun, UpgradeStaged)
+"""What may have ended by itself, so that nothing undoes it."""
 
 _GENERATION_GIVERS: Final = (
     events.OwnershipClaimed,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..domain import (
@@ -15,15 +15,24 @@ from ..domain import (
     NotCompensable,
     Placed,
     RecordedEvent,
+    RuntimeUpgradeArtifact,
+    UpgradePhase,
+    bundle_stream,
+    saga_stream,
 )
-from ..domain.bundle import BundleLinked, BundleRegistered
-from ..domain.compensation import RULES
+from ..domain.bundle import BundleLinked, BundleRegistered, UpgradeFailed, UpgradeStaged
+from ..domain.compensation import RULES, bundles_needed
+from ..domain.session import SessionDelegated, SessionHandedOver
 from .context import Context
 from .history import StreamHistory
-from .recording import Unchanged
+from .recording import Condition, NoneSince, Unchanged
 
 if TYPE_CHECKING:
     from .rollback import Rollback
+
+
+_NEED_BUNDLES: Final = tuple(each.type for each in (BundleLinked, SessionDelegated, SessionHandedOver))
+"""The types of events that stand on bundles from other streams."""
 
 
 class UndoStep(NamedTuple):
@@ -63,10 +72,11 @@ class UndoPlan:
     """What undoing comes to.
 
     Attributes:
-        steps: what is undone, and by what, in the order in which it is appended: newest first.
+        steps: what is undone, and by what, in the order in which it is appended: newest first. None if there are
+            obstacles.
         changes: what is different afterwards.
         obstacles: what makes it impossible; if there are any, nothing is appended.
-        positions: where the compensating events stand; none if nothing was appended.
+        positions: where the compensating events of the steps stand; none if nothing was appended.
     """
 
     steps: tuple[UndoStep, ...] = ()
@@ -84,7 +94,8 @@ class Undoing:
         arguments: what it was given.
         find: finds the events to undo.
         is_bulk: whether records that changed nothing, and events that are undone, are passed over in silence.
-        ending: what is appended to the same end once everything is undone: the end of a saga, or nothing.
+        ending: makes what is appended last in the same append, the end of a saga; None for nothing.
+        ending_stream: the stream that this goes to.
     """
 
     name: str
@@ -103,26 +114,33 @@ class Planning:
         self._histories: dict[str, StreamHistory] = {}
         self._steps: list[UndoStep] = []
         self._obstacles: list[CommandRefused] = []
-        self._unchanged: list[Unchanged] = []
+        self._conditions: list[Condition] = []
         self.placed: list[Placed] = []
         # Before anything is looked up, so that whatever comes later is told from it.
         self._head = rollback.head()
-        targets = self._targets(undoing)
+        found = self._with_companions(undoing.find())
+        targets = self._standing(found) if undoing.is_bulk else self._targets(found)
         before = {stream: history.state.standing() for stream, history in self._histories.items()}
-        self._undo(targets)
-        changes = tuple(
+        self._gone = {record.id for record in (*found, *targets)}
+        for history in self._histories.values():
+            history.set_aside(self._gone)
+        self._undo(targets, is_bulk=undoing.is_bulk)
+        if self._obstacles:
+            self.plan = UndoPlan(obstacles=tuple(self._obstacles))
+            return
+        changes = (
             change
-            for stream, standing in before.items()
-            for change in differences(stream, standing, self._histories[stream].state.standing())
+            for stream in dict.fromkeys(step.stream for step in self._steps)
+            for change in differences(stream, before[stream], self._histories[stream].state.standing())
         )
-        self.plan = UndoPlan(tuple(self._steps), () if self._obstacles else changes, tuple(self._obstacles))
+        self.plan = UndoPlan(tuple(self._steps), tuple(changes))
         self._end(undoing)
 
     @property
-    def unchanged(self) -> list[Unchanged]:
+    def conditions(self) -> list[Condition]:
         """What the plan stands on beside the streams that it appends to."""
         appended = {each.stream for each in self.placed}
-        return [each for each in self._unchanged if each[0] not in appended]
+        return [each for each in self._conditions if not isinstance(each, Unchanged) or each.stream not in appended]
 
     def records(self, context: Context, digest: str | None, now: int) -> list[RecordedEvent]:
         """The compensating events as they are to be stored."""
@@ -136,70 +154,98 @@ class Planning:
             records.append(RecordedEvent(UNRECORDED, each.stream, versions[each.stream], each.event, metadata))
         return records
 
-    def _targets(self, undoing: Undoing) -> list[RecordedEvent]:
-        """The events that have to be undone, newest first."""
-        found = {record.id: record for record in undoing.find()}
-        for record in list(found.values()):
-            for companion in self._rollback.companions(record):
-                if companion.id not in self._history(companion.stream).undone_by:
-                    found[companion.id] = companion
-        targets = sorted(found.values(), key=lambda record: record.position, reverse=True)
-        for record in targets:
-            self._history(record.stream)
-        if not undoing.is_bulk:
-            return targets
-        return [record for record in targets if self._has_effect(record, found)]
+    def _with_companions(self, found: list[RecordedEvent]) -> list[RecordedEvent]:
+        """The events, and those that are one act with them, newest first."""
+        records = {record.id: record for record in found}
+        for record in found:
+            chain = self._history(record.stream).chain(record)
+            for companion in self._rollback.act(chain[0]):
+                # What is one act is done, undone and done again together.
+                others = self._history(companion.stream).chain(companion)
+                other = others[min(chain.index(record), len(others) - 1)]
+                records[other.id] = other
+        return sorted(records.values(), key=lambda record: record.position, reverse=True)
 
-    def _has_effect(self, record: RecordedEvent, targets: dict[str, RecordedEvent]) -> bool:
-        """Whether it is no mere record, is not undone already, and does more than undo what is undone here."""
-        if RULES[type(record.event)].is_mere_record or record.id in self._history(record.stream).undone_by:
-            return False
-        undone = record.metadata.compensates
-        return undone is None or not all(each in targets for each in undone)
+    def _targets(self, found: list[RecordedEvent]) -> list[RecordedEvent]:
+        """What has to be undone to undo these: what did them again, where they were undone and done again."""
+        targets: list[RecordedEvent] = []
+        for record in found:
+            history = self._history(record.stream)
+            targets.append(record if history.is_undone(record) else history.chain(record)[-1])
+        return _newest_first(targets)
 
-    def _undo(self, targets: Sequence[RecordedEvent]) -> None:
+    def _standing(self, found: list[RecordedEvent]) -> list[RecordedEvent]:
+        """What has to be undone to have everything as it was before the oldest of these."""
+        oldest: dict[int, tuple[RecordedEvent, list[RecordedEvent]]] = {}
+        for record in found:
+            chain = self._history(record.stream).chain(record)
+            oldest[id(chain)] = (record, chain)
+        staged = {record.event.artifact for record in found if isinstance(record.event, UpgradeStaged)}
+        return _newest_first(
+            chain[-1]
+            for record, chain in oldest.values()
+            if (len(chain) - chain.index(record)) % 2 == 1
+            and not RULES[type(record.event)].is_mere_record
+            # An upgrade that was staged and has failed within these is as if it had not been.
+            and not (isinstance(record.event, UpgradeFailed) and _as_staged(record.event.artifact) in staged)
+        )
+
+    def _undo(self, targets: Sequence[RecordedEvent], *, is_bulk: bool) -> None:
         befores = {
             stream: history.standing_before({record.version for record in targets if record.stream == stream})
             for stream, history in self._histories.items()
         }
-        gone: set[str] = set()
         for record in targets:
-            obstacle = self._obstacle(record, gone)
-            gone.add(record.id)
-            compensate = RULES[type(record.event)].compensate
-            if obstacle is not None:
+            history = self._histories[record.stream]
+            event: Event[Any] | None = None
+            try:
+                self._require_undoable(record)
+                compensate = RULES[type(record.event)].compensate
+                if compensate is not None:
+                    event = compensate(record.event, befores[record.stream][record.version], history.state)
+                if event is not None:
+                    self._require_bundles(event)
+                elif not is_bulk:
+                    raise NotCompensable(record.id, record.type, "what it did has ended by itself since")
+            except CommandRefused as obstacle:
                 self._obstacles.append(obstacle)
-            elif compensate is not None and not self._obstacles:
-                history = self._histories[record.stream]
-                event = compensate(record.event, befores[record.stream][record.version], history.state)
+            if event is not None and not self._obstacles:
                 history.state.apply(event)
                 self._steps.append(UndoStep(record.id, record.stream, record.event, event))
                 self.placed.append(Placed(record.stream, event, record.id))
 
-    def _obstacle(self, record: RecordedEvent, gone: set[str]) -> CommandRefused | None:
+    def _require_undoable(self, record: RecordedEvent) -> None:
         history = self._histories[record.stream]
         rule = RULES[type(record.event)]
         if rule.compensate is None:
-            return NotCompensable(record.id, record.type, rule.reason)
-        if record.id in history.undone_by:
-            return AlreadyCompensated(record.id, history.undone_by[record.id])
-        later = history.latest_that_stands_on(record, gone)
+            raise NotCompensable(record.id, record.type, rule.reason)
+        if history.is_undone(record):
+            raise AlreadyCompensated(record.id, history.chain(record)[-1].id)
+        later = history.latest_that_stands_on(record)
         if isinstance(record.event, BundleRegistered | BundleLinked):
             # What stands on a bundle may be in any stream, and may be appended at this very moment.
-            self._unchanged.append((None, self._head))
-            others = (each for each in self._rollback.dependents(record.event) if each.id not in gone)
+            self._conditions.append(NoneSince(_NEED_BUNDLES, self._head))
+            others = (each for each in self._rollback.dependents(record.event) if each.id not in self._gone)
             later = later or next(others, None)
-        return None if later is None else LaterEventDepends(record.id, later.id, later.type)
+        if later is not None:
+            raise LaterEventDepends(record.id, later.id, later.type)
+
+    def _require_bundles(self, event: Event[Any]) -> None:
+        """What is done again through a bundle takes that the bundle is known."""
+        for bundle_id in bundles_needed(event):
+            history = self._history(bundle_stream(bundle_id))
+            history.state.known()
+            self._conditions.append(Unchanged(history.stream, history.version))
 
     def _end(self, undoing: Undoing) -> None:
         """Append the saga's end, if this undoes one; and stand on the saga's going on, if this is done in one."""
-        if undoing.ending is not None and not self._obstacles:
+        if undoing.ending is not None:
             history = self._history(undoing.ending_stream)
             self.placed.append(Placed(undoing.ending_stream, undoing.ending(history)))
         elif self._rollback.saga is not None:
-            history = self._history(f"saga-{self._rollback.saga}")
+            history = self._history(saga_stream(self._rollback.saga))
             history.state.require_open()
-            self._unchanged.append((history.stream, history.version))
+            self._conditions.append(Unchanged(history.stream, history.version))
 
     def _history(self, stream: str) -> StreamHistory:
         if stream not in self._histories:
@@ -207,11 +253,19 @@ class Planning:
         return self._histories[stream]
 
 
-_ABSENT: Final = object()
+def _as_staged(artifact: RuntimeUpgradeArtifact) -> RuntimeUpgradeArtifact:
+    members = artifact.request.plan.steps[-1].next_members
+    return replace(artifact, phase=UpgradePhase.STAGED, next_members=members, reason=None)
 
 
-def differences(stream: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[StateChange]:
-    """The parts of a stream's state that are not what they were."""
-    for name, value in before.items():
-        if after.get(name, _ABSENT) != value:
-            yield StateChange(stream, name, value, after.get(name))
+def _newest_first(records: Iterable[RecordedEvent]) -> list[RecordedEvent]:
+    """Each record once, newest first."""
+    return sorted({each.id: each for each in records}.values(), key=lambda each: each.position, reverse=True)
+
+
+def differences(stream: str, before: Any, after: Any) -> Iterator[StateChange]:
+    """The parts of where a stream stands that are not what they were."""
+    for field in fields(before):
+        was, now = getattr(before, field.name), getattr(after, field.name)
+        if was != now:
+            yield StateChange(stream, field.name, was, now)

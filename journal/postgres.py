@@ -65,12 +65,12 @@ class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicatio
         """Append events, all of them or none, and wake those who subscribed."""
         if not stored_events:
             return []
-        if unchanged := kwargs.pop("unchanged", ()):
+        if conditions := kwargs.pop("conditions", ()):
             with self.datastore.transaction(commit=True) as cursor:
                 # Under the lock that every append takes, what is found stays so until the commit.
                 statement, key = self.append_lock()
                 cursor.execute(statement.encode(), [key])
-                self.require_unchanged(partial(_value, cursor), unchanged)
+                self.require(partial(_value, cursor), conditions)
                 positions = self.append(cursor, stored_events)
         else:
             with self.datastore.get_connection() as connection, connection.cursor() as cursor:

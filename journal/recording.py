@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from eventsourcing.persistence import (
@@ -17,11 +17,36 @@ from eventsourcing.persistence import (
 
 from .changes import Changes
 
-Unchanged: TypeAlias = tuple[str | None, int]
-"""A stream and its last version; or None, for the whole journal, and its last position."""
-
 PAGE_SIZE: Final = 1_000
 """How many rows are read at once."""
+
+
+class Unchanged(NamedTuple):
+    """Nothing was appended to a stream since.
+
+    Attributes:
+        stream: the stream.
+        version: its last version as it was known.
+    """
+
+    stream: str
+    version: int
+
+
+class NoneSince(NamedTuple):
+    """No event of these types was appended to any stream since.
+
+    Attributes:
+        types: the types.
+        position: the journal's last position as it was known.
+    """
+
+    types: tuple[str, ...]
+    position: int
+
+
+Condition: TypeAlias = Unchanged | NoneSince
+"""What must hold when events are appended that were decided on more than their own streams."""
 
 
 class PositionedRecorder(ApplicationRecorder):
@@ -58,24 +83,26 @@ class PositionedRecorder(ApplicationRecorder):
     def fetch(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
         """Read rows, by a statement with ``?`` for its parameters."""
 
-    def require_unchanged(self, run: Callable[[str, Sequence[Any]], Any], unchanged: Iterable[Unchanged]) -> None:
-        """Make sure, inside the transaction that appends, that nothing was appended where a decision looked.
+    def require(self, run: Callable[[str, Sequence[Any]], Any], conditions: Iterable[Condition]) -> None:
+        """Make sure, inside the transaction that appends, that what was decided on still holds.
 
         Args:
             run: runs a statement with ``?`` for its parameters; returns the one value it finds.
-            unchanged: streams and their last versions.
+            conditions: what must hold.
 
         Raises:
-            IntegrityError: something was.
+            IntegrityError: it does not.
         """
-        for stream, last in unchanged:
-            if stream is None:
-                found = run(f"SELECT MAX({self._position}) FROM {self._table}", [])
-            else:
+        for condition in conditions:
+            if isinstance(condition, Unchanged):
                 statement = f"SELECT MAX(originator_version) FROM {self._table} WHERE originator_id=?"
-                found = run(statement, [self._to_column(stream)])
-            if (found or 0) != last:
-                raise IntegrityError(f"{stream or 'the journal'} has moved on from {last} to {found}")
+                holds = (run(statement, [self._to_column(condition.stream)]) or 0) == condition.version
+            else:
+                marks = ",".join("?" * len(condition.types))
+                statement = f"SELECT COUNT(*) FROM {self._table} WHERE {self._position}>? AND topic IN ({marks})"
+                holds = run(statement, [condition.position, *condition.types]) == 0
+            if not holds:
+                raise IntegrityError(f"another writer was faster: {condition} does not hold any more")
 
     def select_events(
         self,

@@ -17,11 +17,13 @@ from ..domain import (
     UnknownEvent,
     UnknownPosition,
     UnknownVersion,
+    bundle_stream,
     natural_number,
+    session_stream,
     text,
 )
-from ..domain.bundle import BundleLinked, BundleRegistered, UpgradeEvent
-from ..domain.session import SessionHandedOver
+from ..domain.bundle import BundleLinked, BundleRegistered, RuntimeUpgradeArtifact, UpgradeEvent
+from ..domain.session import SessionHandedOver, SessionStatus
 from .context import command_digest
 from .execution import MAX_ATTEMPTS, Append, Planner, Read, Steps
 from .history import StreamHistory
@@ -97,12 +99,14 @@ class Rollback:
         digest = None
         if context.idempotency_key is not None:
             digest = command_digest(f"journal.{undoing.name}", undoing.arguments)
-            first = yield Read(partial(self._planner.first_use, context, digest))
-            if first is not None:
-                return (yield Read(partial(self._recall, first)))  # type: ignore[no-any-return]
         for _ in range(MAX_ATTEMPTS):
             planning: Planning = yield Read(partial(Planning, self, undoing))
             plan = planning.plan
+            if digest is not None:
+                # Asked after planning: if the same was done at the same moment, that is no obstacle, but the answer.
+                first = yield Read(partial(self._planner.first_use, context, digest))
+                if first is not None:
+                    return (yield Read(partial(self._recall, first)))  # type: ignore[no-any-return]
             if plan.obstacles:
                 raise plan.obstacles[0]
             if not planning.placed:
@@ -110,13 +114,13 @@ class Rollback:
             records = planning.records(context, digest, self._planner.now())
             stored = [self._application.mapper.to_stored_event(record) for record in records]
             try:
-                positions = yield Append(stored, planning.unchanged)
+                positions = yield Append(stored, planning.conditions)
             except IntegrityError:
                 # What was planned may not be possible any more, or something else may have to be undone first.
                 continue
             except OperationalError as error:
                 raise JournalUnavailable(self._place, str(error)) from error
-            return replace(plan, positions=tuple(positions or ()))
+            return replace(plan, positions=tuple(positions or ())[: len(plan.steps)])
         raise ConcurrencyConflict(planning.placed[0].stream, MAX_ATTEMPTS)
 
     def history(self, stream: str, through: int | None = None) -> StreamHistory:
@@ -124,26 +128,44 @@ class Rollback:
         return StreamHistory(stream, list(self._read(stream, through=through)))
 
     def dependents(self, event: Event[Any]) -> Iterator[RecordedEvent]:
-        """The events of other streams that stand on a bundle's being known."""
+        """The events of other streams that stand on a bundle's being known: links, and delegations of live sessions."""
         if not isinstance(event, BundleRegistered | BundleLinked):
             return
         bundle_id = event.bundle.bundle_id
-        delegations = self._tables.delegations.through_bundle(bundle_id).values()
-        positions = [row.since for row in delegations if row.status == "committed"]
-        positions += [row.since for row in self._tables.bundles.linked_from(bundle_id).values()]
-        for position in sorted(positions, reverse=True):
-            yield self._at(position)
+        for linked in self._tables.bundles.linked_from(bundle_id).values():
+            yield self._at(linked.since)
+        for (session_id, delegation_id), row in self._tables.delegations.through_bundle(bundle_id).items():
+            if row.status == "committed" and self._holds(session_id, delegation_id):
+                yield self._at(row.since)
 
-    def companions(self, record: RecordedEvent) -> list[RecordedEvent]:
-        """The events of a bundle's upgrade that was committed with a hand-over, and is one with it."""
-        event = record.event
-        if not isinstance(event, SessionHandedOver) or event.upgrade is None:
+    def _holds(self, session_id: str, delegation_id: int) -> bool:
+        """Whether a delegation is of a session's present incarnation, which has not finished."""
+        state = self.history(session_stream(session_id)).state
+        return state.status is SessionStatus.ACTIVE and delegation_id in state.outcomes
+
+    def act(self, record: RecordedEvent) -> list[RecordedEvent]:
+        """A hand-over and the upgrade that was committed with it, if this is a part of them; otherwise nothing."""
+        if isinstance(record.event, UpgradeEvent) and record.metadata.compensates is None:
+            upgrade = self._upgrade(record.event.artifact, None)
+            # They were appended together, the hand-over right behind the upgrade.
+            handed_over = self._at(upgrade[-1].position + 1) if upgrade[-1].position < self.head() else None
+        else:
+            handed_over, upgrade = record, []
+        if handed_over is None or not isinstance(handed_over.event, SessionHandedOver):
             return []
-        bundle_id, upgrade_id = event.upgrade.bundle_id, event.upgrade.upgrade_id
+        committed = handed_over.event.upgrade
+        if committed is None or (upgrade and getattr(upgrade[-1].event, "artifact", None) != committed):
+            return []
+        return [*self._upgrade(committed, handed_over.position), handed_over]
+
+    def _upgrade(self, artifact: RuntimeUpgradeArtifact, through: int | None) -> list[RecordedEvent]:
+        """The phases of an upgrade, as they were reached the first time."""
         return [
             each
-            for each in self._read(f"bundle-{bundle_id}", through=record.position)
-            if isinstance(each.event, UpgradeEvent) and each.event.artifact.upgrade_id == upgrade_id
+            for each in self._read(bundle_stream(artifact.bundle_id), through=through)
+            if isinstance(each.event, UpgradeEvent)
+            and each.event.artifact.upgrade_id == artifact.upgrade_id
+            and each.metadata.compensates is None
         ]
 
     def head(self) -> int:

@@ -6,13 +6,26 @@ appended meanwhile names the saga in its metadata, and is appended only while th
 
 from __future__ import annotations
 
+import inspect
 import secrets
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
-from ..domain import InvalidArgument, MunimentError, SagaEnded, UndoMissing, identifier, saga, text
+from ..domain import (
+    MAX_TEXT_LENGTH,
+    InvalidArgument,
+    MunimentError,
+    SagaEnded,
+    SagaNotFound,
+    UndoMissing,
+    identifier,
+    names,
+    saga,
+    saga_stream,
+    text,
+)
 from ..projections import Projector, SagasView, TemporalStore
 from .commands import Executes
 from .context import ContextHolder
@@ -20,7 +33,7 @@ from .history import StreamHistory
 from .planning import Undoing, UndoPlan
 from .rollback import Rollback
 
-UndoStepOutside: TypeAlias = Callable[[str], object]
+UndoOutside: TypeAlias = Callable[[str], object]
 """Undoes a step outside the journal; it is given the details that were recorded with the step."""
 
 
@@ -42,8 +55,12 @@ class Sagas(SagasView):
         self._carry_out = carry_out
         self._context = context
 
-    def begin(self, name: str) -> Saga:
-        """Make a saga, to be used in a ``with`` block; see ``Journal.saga``."""
+    def new(self, name: str) -> Saga:
+        """Make a saga, to be used in a ``with`` block once; see ``Journal.saga``.
+
+        Raises:
+            InvalidIdentifier
+        """
         return Saga(self, self._journal, self._context, identifier("name", name))
 
     def steps(self, saga_id: str) -> tuple[tuple[str, str], ...]:
@@ -52,21 +69,25 @@ class Sagas(SagasView):
         Raises:
             SagaNotFound: there is no such saga.
         """
-        return self._journal.read_state(_stream(saga_id), _steps)
+        status, steps = self._journal.read_state(saga_stream(identifier("saga_id", saga_id)), _status_and_steps)
+        if status is saga.SagaStatus.UNBEGUN:
+            raise SagaNotFound(saga_id)
+        return () if status.is_finished else steps
 
     def compensate(
         self,
         saga_id: str,
-        undo: Mapping[str, UndoStepOutside] | None = None,
+        undo: Mapping[str, UndoOutside] | None = None,
         *,
-        leave: Collection[str] = (),
+        leave: Iterable[str] = (),
         reason: str = "compensated by hand",
         dry_run: bool = False,
     ) -> UndoPlan:
         """Undo a saga: its steps outside the journal, newest first, then in one append all that was appended in it.
 
-        If anything is in the way, nothing is appended but that, the saga is in doubt, and this may be tried again;
-        steps that were undone outside are not undone twice. A saga that is running elsewhere is ended by this.
+        From then on nothing more is appended in the saga, also where it is at work. If anything is in the way, the
+        journal's part stays as it is, the saga is in doubt, and this may be tried again. A step outside is undone at
+        least once: again, if this process dies before that is on record.
 
         Args:
             saga_id: the saga.
@@ -83,41 +104,60 @@ class Sagas(SagasView):
             UndoMissing: a step is neither to be undone nor to be left.
             NotCompensable, LaterEventDepends: what was appended cannot be undone, or something stands on it.
         """
-        functions = dict(undo or {})
+        if undo is not None and not isinstance(undo, Mapping):
+            raise InvalidArgument("undo", f"must map names of steps to functions, not {type(undo).__name__}")
+        functions, stream = dict(undo or {}), saga_stream(identifier("saga_id", saga_id))
         text("reason", reason)
-        steps = self.steps(saga_id)
+        steps, left = self.steps(saga_id), names("leave", leave)
         undoing = self._undoing(saga_id, reason, tuple(step for step, _ in steps if step not in functions))
         if dry_run:
             return self._rollback.plan(undoing)
-        missing = tuple(step for step, _ in steps if step not in functions and step not in leave)
+        missing = tuple(step for step, _ in steps if step not in functions and step not in left)
         if missing:
             raise UndoMissing(saga_id, missing)
-        try:
-            # What cannot be done in the journal is found out before anything is touched outside.
-            if obstacles := self._rollback.plan(undoing).obstacles:
-                raise obstacles[0]
-            for step, details in steps:
-                if step in functions:
-                    functions[step](details)
-                    self._journal.execute(_stream(saga_id), saga.undo_step, step)
-            return self._carry_out(undoing)
-        except SagaEnded:
-            raise
-        except BaseException as error:
-            with suppress(MunimentError):
-                problem = f"{type(error).__name__}: {error}"[:2_000].replace("\0", "")
-                self._journal.execute(_stream(saga_id), saga.fail_compensation, problem)
-            raise
+        # On its own behalf: in no other saga, which would undo the undoing, and under no key of another command.
+        with self._context.cleared():
+            self._journal.execute(stream, saga.begin_compensation)
+            try:
+                return self._compensate(saga_id, undoing, functions)
+            except SagaEnded:
+                raise
+            except BaseException as error:
+                with suppress(MunimentError):
+                    self._journal.execute(stream, saga.fail_compensation, _describe(error))
+                raise
+
+    def _compensate(self, saga_id: str, undoing: Undoing, functions: Mapping[str, UndoOutside]) -> UndoPlan:
+        # What cannot be done in the journal is found out before anything is touched outside.
+        if obstacles := self._rollback.plan(undoing).obstacles:
+            raise obstacles[0]
+        for step, details in self.steps(saga_id):
+            if step in functions:
+                _call(step, functions[step], details)
+                self._journal.execute(saga_stream(saga_id), saga.undo_step, step)
+        return self._carry_out(undoing)
+
+    def resolve(self, saga_id: str, reason: str) -> None:
+        """Say that somebody has put right by hand what could not be undone; the saga is finished with that.
+
+        Args:
+            saga_id: the saga.
+            reason: how, in at most 2 000 characters.
+
+        Raises:
+            SagaNotFound, SagaEnded: there is no such saga, or nothing left to do.
+        """
+        self._journal.execute(saga_stream(identifier("saga_id", saga_id)), saga.resolve, text("reason", reason))
 
     def _undoing(self, saga_id: str, reason: str, left: tuple[str, ...]) -> Undoing:
         def ending(history: StreamHistory) -> saga.SagaCompensated:
-            history.state.require_open()
+            history.state.require_unfinished()
             return saga.SagaCompensated(saga_id, history.state.name, reason, left)
 
         def found() -> Iterable[tuple[str, int]]:
             return [(stream, version) for _, stream, version in self.events(saga_id)]
 
-        return self._rollback.of_events(found, _stream(saga_id), ending)
+        return self._rollback.of_events(found, saga_stream(saga_id), ending)
 
 
 class Saga:
@@ -134,14 +174,15 @@ class Saga:
         self._sagas = sagas
         self._journal = journal
         self._context = context
-        self._undo: dict[str, UndoStepOutside] = {}
+        self._undo: dict[str, UndoOutside] = {}
         self._block = ExitStack()
 
-    def register_undo(self, step: str, undo: UndoStepOutside, details: str = "") -> None:
-        """Say how a step outside the journal is undone, in case the saga fails; best right after the step is taken.
+    def register_undo(self, step: str, undo: UndoOutside, details: str = "") -> None:
+        """Say how a step outside the journal is undone, should the saga fail; do so before the step is taken.
 
-        The function lives as long as this process. The step's name and details are recorded, so that whoever finishes
-        the saga after a crash knows what there is to undo.
+        The step's name and details are recorded, so that whoever finishes the saga after a crash knows what there may
+        be to undo. So ``undo`` has to bear that the step was never taken, and that it is called again. The function
+        itself lives as long as this process.
 
         Args:
             step: what the step is called; each has another name.
@@ -149,59 +190,74 @@ class Saga:
             details: what it needs to know, in at most 2 000 characters.
 
         Raises:
-            InvalidArgument: there was a step of this name.
+            InvalidArgument: there was a step of this name, or ``undo`` is no plain function.
             SagaEnded: the saga was ended elsewhere.
         """
+        if not callable(undo) or inspect.iscoroutinefunction(undo):
+            raise InvalidArgument("undo", f"must be a function that is not async, not {undo!r}")
         if identifier("step", step) in self._undo:
             raise InvalidArgument("step", f"{step!r} was registered before; name each step once")
-        self._journal.execute(_stream(self.id), saga.take_step, step, text("details", details))
+        self._journal.execute(saga_stream(self.id), saga.take_step, step, text("details", details))
         self._undo[step] = undo
 
     def __enter__(self) -> Self:
-        self.begin()
-        self._block.enter_context(self.context())
+        self._begin()
+        self._block.enter_context(self._in_saga())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._block.close()
-        self.end(error)
+        try:
+            # In another context than it began in, as a generator may be closed, there is nothing to go back to.
+            with suppress(ValueError):
+                self._block.close()
+        finally:
+            self._end(error)
 
-    def context(self) -> AbstractContextManager[None]:
+    def _in_saga(self) -> AbstractContextManager[None]:
         """The context of what is appended in the saga."""
         return self._context.changed(saga=self.id)
 
-    def begin(self) -> None:
-        """Record that it begins.
-
-        Raises:
-            InvalidArgument: another one is under way here.
-        """
+    def _begin(self) -> None:
+        """Record that it begins."""
         current = self._context.current.saga
         if current is not None:
             raise InvalidArgument("saga", f"is begun inside another one, {current!r}, which would not undo it")
-        self._journal.execute(_stream(self.id), saga.begin, self.name)
+        self._journal.execute(saga_stream(self.id), saga.begin, self.name)
 
-    def end(self, error: BaseException | None) -> None:
+    def _end(self, error: BaseException | None) -> None:
         """Complete it, or undo it if something was raised."""
         if error is None:
-            self._journal.execute(_stream(self.id), saga.complete)
+            self._journal.execute(saga_stream(self.id), saga.complete)
             return
-        reason = f"{type(error).__name__}: {error}"[:2_000].replace("\0", "")
         try:
-            self._sagas.compensate(self.id, self._undo, reason=reason)
+            self._sagas.compensate(self.id, self._undo, reason=_describe(error))
         except SagaEnded:
             # Somebody else has undone it, which is most likely what was raised here.
             pass
         except Exception as failure:
-            error.add_note(f"saga {self.id!r} ({self.name}) is in doubt, and was not undone: {failure}")
+            error.add_note(f"saga {self.id!r} ({self.name}) is in doubt, and was not undone: {_describe(failure)}")
 
 
-def _stream(saga_id: str) -> str:
-    return f"saga-{identifier('saga_id', saga_id)}"
+def _call(step: str, undo: UndoOutside, details: str) -> None:
+    answer = undo(details)
+    if inspect.isawaitable(answer):
+        if inspect.iscoroutine(answer):
+            answer.close()
+        raise InvalidArgument("undo", f"of step {step!r} must not be async here: it would not be waited for")
 
 
-def _steps(state: Any) -> tuple[tuple[str, str], ...]:
-    state.require_open()
-    return tuple(reversed(state.steps))
+def _describe(error: BaseException) -> str:
+    """An error as a record has room for it."""
+    try:
+        described = f"{type(error).__name__}: {error}"
+    except Exception:
+        # Whatever it is that cannot even say what it is must not keep anything from being undone.
+        described = type(error).__name__
+    described = described.replace("\0", "")[:MAX_TEXT_LENGTH]
+    return described.encode(errors="replace").decode()
+
+
+def _status_and_steps(state: Any) -> tuple[saga.SagaStatus, tuple[tuple[str, str], ...]]:
+    return state.status, tuple(reversed(state.steps))

@@ -75,10 +75,10 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Append events, all of them or none, and wake those who subscribed."""
-        unchanged = kwargs.pop("unchanged", ())
+        conditions = kwargs.pop("conditions", ())
         with self.datastore.transaction(commit=True) as c:
-            if unchanged:
-                self.require_unchanged(partial(_value, c), unchanged)
+            if conditions:
+                self.require(partial(_value, c), conditions)
             positions = self._insert_events(c, stored_events, **kwargs)
         self.changes.announce()
         return positions

@@ -122,7 +122,10 @@ class BundlesView(MappingView[str, BundleRow]):
     projection = BundlesProjection.name
 
     def __getitem__(self, bundle_id: str) -> BundleRow:
-        return self._find({"bundle_id": bundle_id})[bundle_id] if isinstance(bundle_id, str) else {}[bundle_id]
+        found = self._find({"bundle_id": bundle_id})
+        if not found:
+            raise KeyError(bundle_id)
+        return found[bundle_id]
 
     def linked_from(self, bundle_id: str) -> dict[str, BundleRow]:
         """The bundles that one was put into by linking."""

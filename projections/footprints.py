@@ -79,7 +79,7 @@ class FootprintsView(MappingView[str, Footprint]):
     projection = FootprintsProjection.name
 
     def __getitem__(self, authority: str) -> Footprint:
-        rows = self._select({"authority": authority}) if isinstance(authority, str) else []
+        rows = self._select({"authority": authority})
         if not rows:
             raise KeyError(authority)
         return self._footprints(rows)[authority]

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..domain import RecordedEvent
-from ..domain.saga import SagaBegun, SagaCompensated, SagaCompensationFailed, SagaCompleted, SagaStatus
+from ..domain.saga import (
+    SagaBegun,
+    SagaCompensated,
+    SagaCompensationBegun,
+    SagaCompensationFailed,
+    SagaCompleted,
+    SagaResolved,
+    SagaStatus,
+)
 from .projection import Projection
 from .temporal import Change, Row, Set, TemporalTable, Value
 from .views import TableMapping
@@ -36,8 +44,8 @@ class SagaRow(NamedTuple):
 
     @property
     def is_finished(self) -> bool:
-        """Whether everything in it was done, or undone."""
-        return self.status in (SagaStatus.COMPLETED, SagaStatus.COMPENSATED)
+        """Whether everything in it was done, undone, or put right otherwise."""
+        return self.status.is_finished
 
 
 class SagasProjection(Projection):
@@ -65,6 +73,8 @@ SagasProjection.handlers = {
     SagaBegun: lambda event: _row(event.saga_id, event.name, SagaStatus.RUNNING),
     SagaCompleted: lambda event: _row(event.saga_id, event.name, SagaStatus.COMPLETED),
     SagaCompensated: lambda event: _row(event.saga_id, event.name, SagaStatus.COMPENSATED, event.reason),
+    SagaCompensationBegun: lambda event: _row(event.saga_id, event.name, SagaStatus.COMPENSATING),
+    SagaResolved: lambda event: _row(event.saga_id, event.name, SagaStatus.RESOLVED, event.reason),
     SagaCompensationFailed: lambda event: _row(event.saga_id, event.name, SagaStatus.IN_DOUBT, event.reason),
 }
 
@@ -85,7 +95,7 @@ class SagasView(TableMapping[str, SagaRow]):
         return saga_id, SagaRow(name, SagaStatus(status), reason, since)
 
     def unfinished(self) -> dict[str, SagaRow]:
-        """The sagas that have neither completed nor been compensated.
+        """The sagas that have neither completed nor been compensated or resolved.
 
         One whose process is at work looks the same as one whose process died.
         """

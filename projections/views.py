@@ -48,12 +48,15 @@ class TableReader:
         """Read rows, caught up; or as of a position that was caught up to before, also of another table."""
         if position is None:
             self._catch_up()
-        if not all(map(_is_storable, (*(where or {}).values(), after))):
+        wanted = table or self.table
+        if not all(_may_be_in(wanted, column, value) for column, value in (where or {}).items()):
+            return []
+        if not _is_storable(after):
             return []
         if limit is not None and not _is_storable(limit):
             limit = None
         as_of = self._position if position is None else position
-        return self._store.select(table or self.table, as_of, where, after=after, limit=limit)
+        return self._store.select(wanted, as_of, where, after=after, limit=limit)
 
     def _get(self, key: tuple[Value, ...]) -> Row | None:
         self._catch_up()
@@ -65,6 +68,12 @@ class TableReader:
 
     def _catch_up(self) -> int:
         return self._projector.catch_up(self.projection, self._position)
+
+
+def _may_be_in(table: TemporalTable, column: str, value: object) -> bool:
+    """Whether a column of a table can hold a value."""
+    expected = table.key.get(column) or table.columns[column]
+    return isinstance(value, expected) and not isinstance(value, bool) and _is_storable(value)
 
 
 def _is_storable(value: Value) -> bool:

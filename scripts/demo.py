@@ -19,6 +19,7 @@ from muniment.domain import (
 )
 from muniment.journal import Journal
 from muniment.projections import OwnersView
+from muniment.scripts.demo_hand_over import fail_hand_over
 from muniment.scripts.output import describe, envelope, progress_bar, record_to_plain, short_kind, show, table, to_plain
 from muniment.scripts.traces import Json, Translation, give, open_sessions, read_cases
 
@@ -45,6 +46,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
         answers = _feed(journal)
         session_id, stale, error = _refused_stale_capability(journal)
         followed = _followed(journal, session_id)
+        failed = fail_hand_over(journal)
         head = journal.head()
         then = journal.at(position=head // 2)
         chosen = _changed_sessions(journal.owners, then.owners, session_id)
@@ -61,6 +63,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
                 "audit": [to_plain(record) for record in trail],
                 "refused": {"presented": to_plain(stale), "code": error.code, "message": str(error)},
                 "followed": record_to_plain(followed),
+                "hand_over": failed.to_json(),
                 "findings": [finding._asdict() for finding in findings],
                 "try": _next_commands(url, session_id, then.position),
             }
@@ -82,6 +85,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
         show(f"A capability from before is refused, and that is on the record:\n  {type(error).__name__}: {error}\n")
         what = f"{followed.position}  {followed.id}  {followed.type}"
         show(f"Whoever follows the journal is told as it is committed:\n  {what}\n")
+        failed.show()
         show(f"Verified from the first event to the last, tables included: {len(findings)} findings.\n")
     show("\n  ".join(["Try next:", *_next_commands(url, session_id, then.position)]))
 
@@ -160,6 +164,8 @@ def _next_commands(url: str, session_id: str, position: int | None) -> list[str]
     return [
         f"muniment log {session_id} --journal {url}",
         f"muniment owners --at {position} --journal {url}",
+        f"muniment delegations --journal {url}",
+        f"muniment sagas --journal {url}",
         f"muniment tail --journal {url}",
         f"muniment verify --journal {url}",
         f"muniment replay --journal {url}",

@@ -79,7 +79,9 @@ class UndoGiver(Giver):
             case "hand_over":
                 upgrade = self._upgrade(command) if bundle_id and command.pick == 0 else None
                 held = self._capability(session_id)
-                return journal.sessions.hand_over(held, "carol", giver, taker, bundle_id, upgrade=upgrade)
+                return journal.sessions.hand_over(
+                    held, "carol", from_authority=giver, to_authority=taker, bundle_id=bundle_id, upgrade=upgrade
+                )
             case "claim_fragments":
                 return journal.sessions.claim_fragments(self._capability(session_id), MANIFEST)
             case "move_fragments":

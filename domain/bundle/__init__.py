@@ -21,7 +21,6 @@ from .upgrade import admit, commit, roll_back, seed_members, stage, upgrade
 from .values import (
     ComposedBundle,
     CompositionManifest,
-    Footprint,
     LinkSpec,
     RuntimeUpgradeArtifact,
     RuntimeUpgradeRequest,
@@ -41,7 +40,6 @@ __all__ = [
     "BundleWithdrawn",
     "ComposedBundle",
     "CompositionManifest",
-    "Footprint",
     "LinkSpec",
     "MembersRestored",
     "MembersSeeded",

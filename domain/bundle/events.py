@@ -38,15 +38,9 @@ class BundleLinked(Event[ComposedBundle]):
 
 @event_type("bundle.withdrawn")
 class BundleWithdrawn(Fact):
-    """The registration, or the linking, was undone; the bundle is known no more (law 8).
-
-    Attributes:
-        bundle: what was known.
-        members: who ran it.
-    """
+    """The registration, or the linking, was undone; the bundle is known no more (law 8)."""
 
     bundle: ComposedBundle
-    members: Names = frozenset()
 
 
 @event_type("bundle.link_rejected")

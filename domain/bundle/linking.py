@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..artifacts import Footprint
 from ..errors import CommandRefused, DuplicateBundle, IncompatibleInterfaces, OverlappingSessions
 from ..event import Accepted, Decision, Placed, Refused, accept
+from ..identifiers import names
+from ..stream_names import bundle_stream
 from .events import BundleLinked, BundleLinkRejected, BundleRegistered
 from .state import BundleState
-from .values import ComposedBundle, Footprint
+from .values import ComposedBundle
 
 MAX_RECORDED_REFUSALS = 256
 """How many refused links are recorded of one left bundle. Those beyond are refused all the same."""
@@ -22,17 +27,16 @@ def register(state: BundleState, bundle: ComposedBundle) -> Decision[None]:
     return accept(BundleRegistered(bundle))
 
 
-def register_all(*states_and_bundles: object) -> Decision[None]:
-    """Make several bundles known, all or none: first their states, then the bundles, in the same order.
+def register_all(*states_and_bundles: Any) -> Decision[None]:
+    """Make several bundles known, all or none: their states, and last a tuple of the bundles.
 
     Raises:
         DuplicateBundle
     """
-    for state in states_and_bundles:
-        if isinstance(state, BundleState):
-            _require_unknown(state)
-    bundles = tuple(each for each in states_and_bundles if isinstance(each, ComposedBundle))
-    placed = tuple(Placed(f"bundle-{bundle.bundle_id}", BundleRegistered(bundle)) for bundle in bundles)
+    *states, bundles = states_and_bundles
+    for state in states:
+        _require_unknown(state)
+    placed = tuple(Placed(bundle_stream(each.bundle_id), BundleRegistered(each)) for each in bundles)
     return Accepted(None, placed=placed)
 
 
@@ -41,6 +45,7 @@ def link(linked: BundleState, left: BundleState, right: BundleState) -> Decision
 
     Raises:
         BundleNotFound, DuplicateBundle
+        InvalidArgument: together they have more names of a kind than one bundle may.
     """
     first, second = left.known(), right.known()
     if refusal := _problem_with(first, second):
@@ -49,8 +54,8 @@ def link(linked: BundleState, left: BundleState, right: BundleState) -> Decision
     made = ComposedBundle(
         bundle_id=linked.bundle_id,
         protocol_ids=tuple(dict.fromkeys(first.protocol_ids + second.protocol_ids)),
-        exports=first.exports | second.exports,
-        imports=first.imports | second.imports,
+        exports=names("exports", first.exports | second.exports),
+        imports=names("imports", first.imports | second.imports),
         footprint=_united(first.footprint, second.footprint),
     )
     return accept(BundleLinked(made, left.bundle_id, right.bundle_id))
@@ -74,9 +79,9 @@ def _problem_with(left: ComposedBundle, right: ComposedBundle) -> CommandRefused
 def _united(left: Footprint, right: Footprint) -> Footprint:
     # The two have no session in common, so no class of one contradicts a class of the other.
     return Footprint(
-        left.native | right.native,
-        left.delegated_in | right.delegated_in,
-        left.delegated_out | right.delegated_out,
+        names("native", left.native | right.native),
+        names("delegated_in", left.delegated_in | right.delegated_in),
+        names("delegated_out", left.delegated_out | right.delegated_out),
     )
 
 
@@ -86,4 +91,4 @@ def _refuse(left: BundleState, right: str, linked: str, error: CommandRefused) -
         return Refused(error)
     last = left.refusals + 1 == MAX_RECORDED_REFUSALS
     rejected = BundleLinkRejected(left.bundle_id, right, linked, error.code, last)
-    return Refused(error, placed=(Placed(f"bundle-{left.bundle_id}", rejected),))
+    return Refused(error, placed=(Placed(bundle_stream(left.bundle_id), rejected),))

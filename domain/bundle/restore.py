@@ -15,34 +15,33 @@ from .events import (
     UpgradeRolledBack,
     UpgradeStaged,
 )
-from .state import BundleState
+from .state import BundleStanding, BundleState
 from .values import UpgradePhase
 
-Standing = dict[str, Any]
 
-
-def withdraw(event: BundleRegistered | BundleLinked, before: Standing, now: BundleState) -> Event[Any]:
+def withdraw(event: BundleRegistered | BundleLinked, before: BundleStanding, now: BundleState) -> Event[Any]:
     """Undo a registration, or a linking."""
-    return BundleWithdrawn(event.bundle, now.members)
+    return BundleWithdrawn(event.bundle)
 
 
-def make_known_again(event: BundleWithdrawn, before: Standing, now: BundleState) -> Event[Any]:
+def make_known_again(event: BundleWithdrawn, before: BundleStanding, now: BundleState) -> Event[Any]:
     """Undo that a registration was undone."""
-    if before["sources"]:
-        return BundleLinked(event.bundle, *before["sources"])
+    if before.sources:
+        left, right = before.sources
+        return BundleLinked(event.bundle, left, right)
     return BundleRegistered(event.bundle)
 
 
-def restore_members(event: Event[Any], before: Standing, now: BundleState) -> Event[Any]:
+def restore_members(event: Event[Any], before: BundleStanding, now: BundleState) -> Event[Any]:
     """Give back the members, and the upgrade that was under way."""
     if isinstance(event, MembersRestored):
         previous, upgrade = event.upgrade, event.previous_upgrade
     else:
         previous = event.artifact if isinstance(event, UpgradeEvent) else None
-        upgrade = before["pending"]
+        upgrade = before.pending
     return MembersRestored(
         bundle_id=now.bundle_id,
-        members=before["members"],
+        members=before.members,
         epoch=now.epoch + 1,
         previous=now.members,
         previous_upgrade=previous,
@@ -50,9 +49,11 @@ def restore_members(event: Event[Any], before: Standing, now: BundleState) -> Ev
     )
 
 
-def roll_upgrade_back(event: UpgradeStaged, before: Standing, now: BundleState) -> Event[Any]:
-    """Undo the staging of an upgrade."""
+def roll_upgrade_back(event: UpgradeStaged, before: BundleStanding, now: BundleState) -> Event[Any] | None:
+    """Undo the staging of an upgrade, if it is under way; one that failed has its end on record."""
     artifact = event.artifact
+    if now.pending is None or now.pending.upgrade_id != artifact.upgrade_id:
+        return None
     return UpgradeRolledBack(
         replace(artifact, phase=UpgradePhase.ROLLED_BACK, next_members=artifact.previous_members, reason="reverted")
     )

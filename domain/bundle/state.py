@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BundleNotFound
 from ..event import Event
 from . import events
 from .values import ComposedBundle, RuntimeUpgradeArtifact
+
+
+@dataclass(frozen=True, slots=True)
+class BundleStanding:
+    """Where a bundle stands: everything that is not a counter or a record of the past.
+
+    Attributes:
+        bundle: what is known of it, or None.
+        sources: the two bundles that it was linked from; empty if it was registered.
+        members: who runs it.
+        pending: the upgrade under way, or None.
+    """
+
+    bundle: ComposedBundle | None
+    sources: tuple[str, ...]
+    members: frozenset[str]
+    pending: RuntimeUpgradeArtifact | None
 
 
 class BundleState:
@@ -67,14 +85,9 @@ class BundleState:
             raise BundleNotFound(self.bundle_id)
         return self.bundle
 
-    def standing(self) -> dict[str, Any]:
-        """What holds now, apart from counters and records of the past."""
-        return {
-            "bundle": self.bundle,
-            "sources": self.sources,
-            "members": self.members,
-            "pending": self.pending,
-        }
+    def standing(self) -> BundleStanding:
+        """Where it stands now."""
+        return BundleStanding(self.bundle, self.sources, self.members, self.pending)
 
     def _on_registered(self, event: events.BundleRegistered) -> None:
         self.bundle, self.sources = event.bundle, ()

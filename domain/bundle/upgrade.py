@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from ..errors import (
     InvalidArgument,
@@ -23,6 +24,9 @@ from .events import (
 )
 from .state import BundleState
 from .values import RuntimeUpgradeArtifact, RuntimeUpgradeRequest, UpgradePhase
+
+_LISTED: Final = 5
+"""How many names of members or publications a reason lists."""
 
 
 def seed_members(state: BundleState, members: frozenset[str]) -> Decision[None]:
@@ -127,24 +131,30 @@ def _broken_rule(state: BundleState, request: RuntimeUpgradeRequest) -> UpgradeR
 
     promised = request.compatibility
     if both := request.carried_publications & request.invalidated_publications:
-        return broken("b", f"publications both carried and invalidated: {', '.join(sorted(both))}")
+        return broken("b", f"publications both carried and invalidated: {_listed(both)}")
     if both := request.carried_obligations & request.invalidated_obligations:
-        return broken("c", f"obligations both carried and invalidated: {', '.join(sorted(both))}")
+        return broken("c", f"obligations both carried and invalidated: {_listed(both)}")
     if promised.ownership_continuity_required:
         members = state.members
         for step in request.plan.steps:
             # The reference asks this of the first step only, so that a longer plan can drop everybody.
             if not members & step.next_members:
-                return broken("d", f"step {step.step_id!r} keeps none of the members {', '.join(sorted(members))}")
+                return broken("d", f"step {step.step_id!r} keeps none of the members {_listed(members)}")
             members = step.next_members
     names_obligations = request.carried_obligations or request.invalidated_obligations
     if promised.pending_effect_treatment == "invalidate_blocked" and not names_obligations:
         return broken("e", "blocked effects are to be invalidated, and no obligation is named")
     preserves = promised.canonical_publication_continuity == "preserve_canonical_truth"
     if preserves and request.invalidated_publications:
-        ended = ", ".join(sorted(request.invalidated_publications))
+        ended = _listed(request.invalidated_publications)
         return broken("f", f"what was published is to stay true, and publications are invalidated: {ended}")
     return None
+
+
+def _listed(names: frozenset[str]) -> str:
+    """Names as a reason has room for them."""
+    some = sorted(names)[:_LISTED]
+    return ", ".join(some) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
 
 
 def _pending(state: BundleState, upgrade_id: str, phase: UpgradePhase | None) -> RuntimeUpgradeArtifact:

@@ -8,9 +8,9 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
-from ..artifacts import VALUE
-from ..errors import ManifestWithoutBundles
-from ..identifiers import Identifier, Names, Text
+from ..artifacts import VALUE, Footprint
+from ..errors import InvalidArgument, ManifestWithoutBundles
+from ..identifiers import Identifier, Names, PartIdentifier, Text, names
 
 
 @dataclass(frozen=True, slots=True, config=VALUE)
@@ -23,7 +23,7 @@ class LinkSpec:
         imports: the interfaces that it needs.
     """
 
-    bundle_id: Identifier
+    bundle_id: PartIdentifier
     exports: Names = frozenset()
     imports: Names = frozenset()
 
@@ -37,33 +37,13 @@ class CompositionManifest:
         link_specs: its parts; a bundle may have several.
     """
 
-    protocol_id: Identifier
+    protocol_id: PartIdentifier
     link_specs: tuple[LinkSpec, ...] = ()
 
     @property
     def bundle_ids(self) -> tuple[str, ...]:
         """The bundles that it names, each once, sorted."""
         return tuple(sorted({spec.bundle_id for spec in self.link_specs}))
-
-
-@dataclass(frozen=True, slots=True, config=VALUE)
-class Footprint:
-    """The sessions of an authority, or of a bundle, by how it has them (aura 1.7, ``SessionFootprint``).
-
-    Attributes:
-        native: sessions that it hosts from the beginning.
-        delegated_in: sessions that were delegated to it.
-        delegated_out: sessions that it delegated away.
-    """
-
-    native: Names = frozenset()
-    delegated_in: Names = frozenset()
-    delegated_out: Names = frozenset()
-
-    @property
-    def sessions(self) -> frozenset[str]:
-        """All of them."""
-        return self.native | self.delegated_in | self.delegated_out
 
 
 @dataclass(frozen=True, slots=True, config=VALUE)
@@ -78,8 +58,8 @@ class ComposedBundle:
         footprint: the sessions that it has.
     """
 
-    bundle_id: Identifier
-    protocol_ids: tuple[Identifier, ...] = ()
+    bundle_id: PartIdentifier
+    protocol_ids: tuple[PartIdentifier, ...] = ()
     exports: Names = frozenset()
     imports: Names = frozenset()
     footprint: Footprint = Footprint()
@@ -90,9 +70,12 @@ def bundles_from_manifests(manifests: Iterable[CompositionManifest]) -> tuple[Co
 
     Raises:
         ManifestWithoutBundles: a manifest has no link specs.
+        InvalidArgument: something is no manifest, or a bundle has more names of a kind than it may.
     """
     parts: dict[str, list[tuple[str, LinkSpec]]] = {}
     for manifest in manifests:
+        if not isinstance(manifest, CompositionManifest):
+            raise InvalidArgument("CompositionManifest", f"is what this takes, not {type(manifest).__name__}")
         if not manifest.link_specs:
             raise ManifestWithoutBundles(manifest.protocol_id)
         for spec in manifest.link_specs:
@@ -101,8 +84,8 @@ def bundles_from_manifests(manifests: Iterable[CompositionManifest]) -> tuple[Co
         ComposedBundle(
             bundle_id=bundle_id,
             protocol_ids=tuple(dict.fromkeys(protocol_id for protocol_id, _ in specs)),
-            exports=frozenset().union(*(spec.exports for _, spec in specs)),
-            imports=frozenset().union(*(spec.imports for _, spec in specs)),
+            exports=names("exports", frozenset[str]().union(*(spec.exports for _, spec in specs))),
+            imports=names("imports", frozenset[str]().union(*(spec.imports for _, spec in specs))),
         )
         for bundle_id, specs in sorted(parts.items())
     )

@@ -35,7 +35,6 @@
     │   ├── NotCompensable
     │   ├── AlreadyCompensated
     │   ├── LaterEventDepends
-    │   ├── UnknownVersion
     │   ├── SagaNotFound
     │   ├── SagaEnded
     │   └── UndoMissing
@@ -46,7 +45,8 @@
     │   ├── UnknownPosition
     │   ├── SelfDelegation
     │   ├── ManifestWithoutBundles
-    │   └── UnknownEvent
+    │   ├── UnknownEvent
+    │   └── UnknownVersion
     ├── ConcurrencyConflict       other writers were always faster
     ├── IdempotencyConflict       a key used again for something else
     └── JournalError              the journal itself cannot be used as asked
@@ -105,6 +105,7 @@ from .input import (
     SelfDelegation,
     UnknownEvent,
     UnknownPosition,
+    UnknownVersion,
 )
 from .session import (
     AlreadyClaimed,
@@ -141,7 +142,6 @@ from .undo import (
     SagaEnded,
     SagaNotFound,
     UndoMissing,
-    UnknownVersion,
 )
 
 __all__ = [

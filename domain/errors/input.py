@@ -100,3 +100,22 @@ class UnknownEvent(InvalidInput):
 
     def __str__(self) -> str:
         return f"there is no event {self.event_id!r}; an id is a stream and a version, such as session-s-42@3"
+
+
+@dataclass(eq=False)
+class UnknownVersion(InvalidInput):
+    """The stream has no such version to roll back to.
+
+    Attributes:
+        version: the version asked for.
+        last: the stream's last version; 0 when it holds no event.
+    """
+
+    stream: str
+    version: int
+    last: int
+
+    def __str__(self) -> str:
+        if not self.last:
+            return f"the stream {self.stream!r} holds no event"
+        return f"stream {self.stream!r} has no version {self.version}; its last is {self.last}"

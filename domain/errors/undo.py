@@ -27,7 +27,7 @@ class NotCompensable(CommandRefused):
 
 @dataclass(eq=False)
 class AlreadyCompensated(CommandRefused):
-    """The event was undone before, and that holds; undo that to have it again.
+    """The event is undone already; revert what undid it to have it again.
 
     Attributes:
         event_id: the event that was to be undone.
@@ -63,25 +63,6 @@ class LaterEventDepends(CommandRefused):
 
 
 @dataclass(eq=False)
-class UnknownVersion(CommandRefused):
-    """The stream has no such version to roll back to.
-
-    Attributes:
-        version: the version asked for.
-        last: the stream's last version; 0 when it holds no event.
-    """
-
-    stream: str
-    version: int
-    last: int
-
-    def __str__(self) -> str:
-        if not self.last:
-            return f"the stream {self.stream!r} holds no event"
-        return f"stream {self.stream!r} has no version {self.version}; its last is {self.last}"
-
-
-@dataclass(eq=False)
 class SagaNotFound(CommandRefused):
     """No saga began under this id."""
 
@@ -93,10 +74,10 @@ class SagaNotFound(CommandRefused):
 
 @dataclass(eq=False)
 class SagaEnded(CommandRefused):
-    """The saga has ended, here or elsewhere; nothing more is appended in it.
+    """The saga has ended, or is being undone, here or elsewhere; nothing more is appended in it.
 
     Attributes:
-        status: ``completed`` or ``compensated``.
+        status: where it stands, such as ``completed`` or ``compensating``.
     """
 
     saga_id: str

@@ -14,6 +14,7 @@ from ..errors import (
     BoundaryBundleMismatch,
     BoundaryScopeMismatch,
     HandOverRequired,
+    InvalidArgument,
     MunimentError,
     NotActiveHolder,
     SelfDelegation,
@@ -22,6 +23,7 @@ from ..event import Accepted, Decision, Placed, Refused, accept
 from ..identifiers import Identifier
 from ..policy import Policy
 from ..scope import Fragments
+from ..stream_names import bundle_stream
 from .delegation_events import DelegationRejected, SessionDelegated, SessionHandedOver, SessionHosted
 from .fragments import fragments_to_move, require_boundary
 from .guards import refuse_once, refuse_unless_live, require_active, require_narrower, require_nothing_staged
@@ -48,7 +50,7 @@ class DelegationRequest:
 
 
 def host(state: SessionState, authority: str) -> Decision[None]:
-    """Have an authority host a session that none holds; asked again by the same one, nothing changes (aura 2.25).
+    """Have an authority host a session that none holds; asked for again, nothing changes (aura 2.25).
 
     Raises:
         SessionNotFound, SessionTerminal, AlreadyHosted
@@ -64,7 +66,7 @@ def host(state: SessionState, authority: str) -> Decision[None]:
 def delegate(
     state: SessionState, bundle: BundleState | None, request: DelegationRequest
 ) -> Decision[DelegationOutcome]:
-    """Give a session without an owner to another authority (aura 2.27, 2.29). The last delegation is answered again.
+    """Give a session without an owner to another authority (aura 2.27, 2.29). The latest one is answered again.
 
     Args:
         state: the session.
@@ -124,9 +126,11 @@ def hand_over(
         scope = boundary.scope
     placed: tuple[Placed, ...] = ()
     upgraded: RuntimeUpgradeArtifact | None = None
-    if upgrade is not None and bundle is not None:
+    if upgrade is not None:
+        if bundle is None:
+            raise InvalidArgument("upgrade", "is of a bundle, so bundle_id must name one")
         decision = decide_upgrade(bundle, upgrade)
-        placed = tuple(Placed(f"bundle-{bundle.bundle_id}", event) for event in decision.events)
+        placed = tuple(Placed(bundle_stream(bundle.bundle_id), event) for event in decision.events)
         if isinstance(decision, Refused):
             rejected = _rejected(state, request, f"upgrade rejected: {decision.error.code}", decision.error)
             return Refused(decision.error, rejected.events, placed)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ..artifacts import DelegationReceipt, OwnershipCapability, ReadinessWitness
 from ..bundle.values import RuntimeUpgradeArtifact
-from ..delegation import DelegationOutcome, DelegationWitness, SessionFragment
+from ..delegation import DelegationOutcome, DelegationWitness
 from ..event import Event, Fact, event_type
+from ..fragment import SessionFragment
 from ..identifiers import Identifier, Text
 from .events import Rejection
 

@@ -12,8 +12,8 @@ from ..artifacts import (
     ReadinessWitness,
     TerminalReason,
 )
-from ..delegation import SessionFragment
 from ..event import Event, Fact, event_type
+from ..fragment import SessionFragment
 from ..identifiers import Identifier, Text
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from ..artifacts import OwnershipCapability
 from ..boundary import LinkBoundary, bundle_fragment, protocol_fragment
 from ..bundle.values import CompositionManifest
-from ..delegation import SessionFragment
 from ..errors import BoundaryRejected, FragmentConflict, FragmentNotHeld
 from ..event import Accepted, Decision, accept
+from ..fragment import SessionFragment
 from ..scope import FULL_SESSION, Fragments
 from .delegation_events import FragmentsClaimed, FragmentsMoved, FragmentsReleased
 from .guards import refuse_unless_live, require_narrower

@@ -13,8 +13,9 @@ from ..artifacts import (
     ReadinessWitness,
     TerminalReason,
 )
-from ..delegation import DelegationWitness, SessionFragment
+from ..delegation import DelegationWitness
 from ..event import Fact, event_type
+from ..fragment import SessionFragment
 from ..identifiers import Identifier
 from .events import SessionStatus
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..artifacts import OwnershipCapability, OwnershipReceipt, ReadinessWitness
-from ..delegation import DelegationWitness, SessionFragment
 from ..errors import Unclaimed
 from ..event import Event
+from ..fragment import SessionFragment
 from .delegation_events import SessionDelegated, SessionHandedOver, SessionHosted
 from .events import ReadinessWitnessIssued, SessionOpened, TransferBegun, TransferRolledBack
 from .restoration_events import (
@@ -25,34 +25,33 @@ from .restoration_events import (
     OwnershipRestored,
     ReadinessWitnessWithdrawn,
 )
+from .standing import SessionStanding
 from .state import SessionState
 
-Standing = dict[str, Any]
 
-
-def withdraw_opening(event: SessionOpened, before: Standing, now: SessionState) -> Event[Any]:
+def withdraw_opening(event: SessionOpened, before: SessionStanding, now: SessionState) -> Event[Any]:
     """Undo an opening."""
     return OpeningWithdrawn(
         session_id=now.session_id,
         incarnation=now.incarnation,
-        status=before["status"],
-        roles=before["roles"],
-        reason=before["terminal_reason"],
-        footprint=_footprint(now, before, before["footprint"]),
+        status=before.status,
+        roles=before.roles,
+        reason=before.terminal_reason,
+        footprint=_footprint(now, before, before.footprint),
     )
 
 
-def open_again(event: OpeningWithdrawn, before: Standing, now: SessionState) -> Event[Any]:
+def open_again(event: OpeningWithdrawn, before: SessionStanding, now: SessionState) -> Event[Any]:
     """Undo that an opening was undone; the incarnation is a new one."""
-    return SessionOpened(now.session_id, now.incarnation + 1, before["roles"], tuple(sorted(now.footprint)))
+    return SessionOpened(now.session_id, now.incarnation + 1, before.roles, tuple(sorted(now.footprint)))
 
 
-def restore_ownership(event: Event[Any], before: Standing, now: SessionState) -> Event[Any]:
+def restore_ownership(event: Event[Any], before: SessionStanding, now: SessionState) -> Event[Any]:
     """Give back owner, scope, staged transfer, and the fragments that the event moved."""
     generation = now.generation + 1
-    held: OwnershipCapability | None = before["capability"]
+    held = before.capability
     capability = None if held is None else replace(held, generation=generation)
-    pending: OwnershipReceipt | None = before["pending_receipt"]
+    pending = before.pending_receipt
     staged = None if pending is None else _staged_again(pending, now, generation)
     return OwnershipRestored(
         session_id=now.session_id,
@@ -65,22 +64,24 @@ def restore_ownership(event: Event[Any], before: Standing, now: SessionState) ->
     )
 
 
-def withdraw_transfer(event: TransferBegun, before: Standing, now: SessionState) -> Event[Any]:
-    """Undo the staging of a transfer."""
-    return TransferRolledBack(_pending(now, event.receipt))
+def withdraw_transfer(event: TransferBegun, before: SessionStanding, now: SessionState) -> Event[Any] | None:
+    """Undo the staging of a transfer, if it is still staged."""
+    return None if now.pending is None else TransferRolledBack(now.pending)
 
 
-def stage_again(event: TransferRolledBack, before: Standing, now: SessionState) -> Event[Any]:
+def stage_again(event: TransferRolledBack, before: SessionStanding, now: SessionState) -> Event[Any]:
     """Undo that a staged transfer was withdrawn; the receipt is a new one."""
     return TransferBegun(_staged_again(event.receipt, now, now.generation))
 
 
-def withdraw_witness(event: ReadinessWitnessIssued, before: Standing, now: SessionState) -> Event[Any]:
-    """Undo the issue of a readiness witness that was not spent."""
+def withdraw_witness(event: ReadinessWitnessIssued, before: SessionStanding, now: SessionState) -> Event[Any] | None:
+    """Undo the issue of a readiness witness, if it did not end by itself."""
+    if event.witness.witness_id not in now.outstanding:
+        return None
     return ReadinessWitnessWithdrawn(event.witness)
 
 
-def issue_again(event: ReadinessWitnessWithdrawn, before: Standing, now: SessionState) -> Event[Any]:
+def issue_again(event: ReadinessWitnessWithdrawn, before: SessionStanding, now: SessionState) -> Event[Any]:
     """Undo that a readiness witness was taken back; the witness is a new one, for whoever owns the session now."""
     witness: ReadinessWitness = replace(event.witness, witness_id=now.witnesses + 1)
     if now.live is not None:
@@ -88,29 +89,29 @@ def issue_again(event: ReadinessWitnessWithdrawn, before: Standing, now: Session
     return ReadinessWitnessIssued(witness)
 
 
-def withdraw_hosting(event: SessionHosted, before: Standing, now: SessionState) -> Event[Any]:
+def withdraw_hosting(event: SessionHosted, before: SessionStanding, now: SessionState) -> Event[Any]:
     """Undo that an authority hosts the session."""
     return HostingWithdrawn(now.session_id, event.authority)
 
 
-def host_again(event: HostingWithdrawn, before: Standing, now: SessionState) -> Event[Any]:
+def host_again(event: HostingWithdrawn, before: SessionStanding, now: SessionState) -> Event[Any]:
     """Undo that a hosting was undone."""
     return SessionHosted(now.session_id, event.authority)
 
 
-def revert_delegation(event: SessionDelegated, before: Standing, now: SessionState) -> Event[Any]:
+def revert_delegation(event: SessionDelegated, before: SessionStanding, now: SessionState) -> Event[Any]:
     """Undo a delegation."""
     return DelegationReverted(event.receipt, event.witness, _footprint(now, before, _parties(event)))
 
 
-def delegate_again(event: DelegationReverted, before: Standing, now: SessionState) -> Event[Any]:
+def delegate_again(event: DelegationReverted, before: SessionStanding, now: SessionState) -> Event[Any]:
     """Undo that a delegation was undone; it is a new delegation."""
     number = now.delegations + 1
     witness = replace(event.witness, delegation_id=number)
     return SessionDelegated(replace(event.receipt, delegation_id=number), witness)
 
 
-def revert_hand_over(event: SessionHandedOver, before: Standing, now: SessionState) -> Event[Any]:
+def revert_hand_over(event: SessionHandedOver, before: SessionStanding, now: SessionState) -> Event[Any]:
     """Undo a hand-over: owner and scope are those of the capability that was handed over."""
     return HandOverReverted(
         previous=_owned(now),
@@ -123,10 +124,9 @@ def revert_hand_over(event: SessionHandedOver, before: Standing, now: SessionSta
     )
 
 
-def hand_over_again(event: HandOverReverted, before: Standing, now: SessionState) -> Event[Any]:
-    """Undo that a hand-over was undone; it is a new hand-over, and leaves the bundle's members alone."""
-    owned = _owned(now)
-    held: OwnershipCapability = before["capability"]
+def hand_over_again(event: HandOverReverted, before: SessionStanding, now: SessionState) -> Event[Any]:
+    """Undo that a hand-over was undone; it is a new hand-over."""
+    owned, held = _owned(now), before.capability or event.previous
     capability = replace(held, generation=now.generation + 1)
     number = now.delegations + 1
     receipt = OwnershipReceipt(
@@ -138,18 +138,17 @@ def hand_over_again(event: HandOverReverted, before: Standing, now: SessionState
         to_generation=capability.generation,
         scope=capability.scope,
     )
-    witness: DelegationWitness = replace(event.witness, delegation_id=number, ownership_receipt=receipt, upgrade=None)
     return SessionHandedOver(
         previous=owned,
         capability=capability,
         receipt=replace(event.receipt, delegation_id=number),
-        witness=witness,
+        witness=replace(event.witness, delegation_id=number, ownership_receipt=receipt),
         voided=now.outstanding_witnesses(),
         moved_fragments=_given_back(event, before),
     )
 
 
-def restore_fragments(event: Event[Any], before: Standing, now: SessionState) -> Event[Any]:
+def restore_fragments(event: Event[Any], before: SessionStanding, now: SessionState) -> Event[Any]:
     """Give back the fragments that the event claimed, moved or released; exactly those."""
     held = _given_back(event, before)
     keys = fragment_keys(event) - {fragment.key for fragment in held}
@@ -166,10 +165,9 @@ def fragment_keys(event: Event[Any]) -> set[str]:
     }
 
 
-def _given_back(event: Event[Any], before: Standing) -> tuple[SessionFragment, ...]:
+def _given_back(event: Event[Any], before: SessionStanding) -> tuple[SessionFragment, ...]:
     """The fragments that the event touched, as they were held before it."""
-    fragments: dict[str, SessionFragment] = before["fragments"]
-    return tuple(fragments[key] for key in sorted(fragment_keys(event)) if key in fragments)
+    return tuple(before.fragments[key] for key in sorted(fragment_keys(event)) if key in before.fragments)
 
 
 def _owned(now: SessionState) -> OwnershipCapability:
@@ -184,15 +182,10 @@ def _parties(event: SessionDelegated | SessionHandedOver) -> tuple[str, ...]:
     return receipt.from_authority, receipt.to_authority, *receipt.cleared
 
 
-def _footprint(now: SessionState, before: Standing, authorities: Any) -> tuple[FootprintEntry, ...]:
+def _footprint(now: SessionState, before: SessionStanding, authorities: Any) -> tuple[FootprintEntry, ...]:
     """How each of these, and whoever has the session now, had it before."""
-    return tuple((each, before["footprint"].get(each)) for each in sorted({*authorities, *now.footprint}))
+    return tuple((each, before.footprint.get(each)) for each in sorted({*authorities, *now.footprint}))
 
 
 def _staged_again(receipt: OwnershipReceipt, now: SessionState, generation: int) -> OwnershipReceipt:
     return replace(receipt, claim_id=now.claims + 1, from_generation=generation, to_generation=generation + 1)
-
-
-def _pending(now: SessionState, begun: OwnershipReceipt) -> OwnershipReceipt:
-    # What was staged may have been withdrawn and staged again since, under another receipt.
-    return now.pending or begun

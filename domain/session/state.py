@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..artifacts import FootprintClass, OwnershipCapability, OwnershipReceipt, ReadinessWitness, TerminalReason
-from ..delegation import DelegationOutcome, SessionFragment
+from ..delegation import DelegationOutcome
 from ..event import Event
+from ..fragment import SessionFragment
 from . import delegation_events, events, restoration_events
 from .events import SessionStatus
+from .standing import SessionStanding
 
 
 class SessionState:
@@ -31,7 +33,7 @@ class SessionState:
         consumed: ids of the readiness witnesses that were spent.
         footprint: how each authority has the session (aura 1.7).
         delegations: how many delegations there ever were; the last delegation id.
-        last_delegation: what the last delegation answered; None if it was undone.
+        outcomes: what each delegation of this incarnation that was not undone answered, by number.
         fragments: the fragments that are held, by key.
         refusals: how many refusals this incarnation has on record.
         refused: what was refused, and why, since the last command that was accepted.
@@ -46,8 +48,8 @@ class SessionState:
         "generation",
         "incarnation",
         "issued",
-        "last_delegation",
         "live",
+        "outcomes",
         "outstanding",
         "pending",
         "refusals",
@@ -75,7 +77,7 @@ class SessionState:
         self.consumed: set[int] = set()
         self.footprint: dict[str, FootprintClass] = {}
         self.delegations = 0
-        self.last_delegation: DelegationOutcome | None = None
+        self.outcomes: dict[int, DelegationOutcome] = {}
         self.fragments: dict[str, SessionFragment] = {}
         self.refusals = 0
         self.refused: set[tuple[object, str]] = set()
@@ -102,18 +104,23 @@ class SessionState:
                 return authority
         return None
 
-    def standing(self) -> dict[str, Any]:
-        """What holds now, apart from counters and records of the past."""
-        return {
-            "status": self.status,
-            "terminal_reason": self.terminal_reason,
-            "roles": self.roles,
-            "capability": self.live,
-            "pending_receipt": self.pending,
-            "outstanding_witnesses": self.outstanding_witnesses(),
-            "footprint": dict(self.footprint),
-            "fragments": dict(self.fragments),
-        }
+    @property
+    def last_delegation(self) -> DelegationOutcome | None:
+        """What the last delegation that was not undone answered; None if there is none."""
+        return next(reversed(self.outcomes.values()), None)
+
+    def standing(self) -> SessionStanding:
+        """Where it stands now."""
+        return SessionStanding(
+            status=self.status,
+            terminal_reason=self.terminal_reason,
+            roles=self.roles,
+            capability=self.live,
+            pending_receipt=self.pending,
+            outstanding_witnesses=self.outstanding_witnesses(),
+            footprint=dict(self.footprint),
+            fragments=dict(self.fragments),
+        )
 
     def _on_opened(self, event: events.SessionOpened) -> None:
         self.incarnation = event.incarnation
@@ -122,7 +129,7 @@ class SessionState:
         self.terminal_reason = None
         self.refusals = 0
         self.footprint.clear()
-        self.last_delegation = None
+        self.outcomes.clear()
 
     def _on_claimed(self, event: events.OwnershipClaimed) -> None:
         self._hold(event.capability)
@@ -157,13 +164,13 @@ class SessionState:
         self.footprint[receipt.from_authority] = receipt.from_after
         self.footprint[receipt.to_authority] = receipt.to_after
         self.delegations = receipt.delegation_id
-        self.last_delegation = event.outcome
+        self.outcomes[receipt.delegation_id] = event.outcome
 
     def _on_delegation_reverted(
         self, event: restoration_events.DelegationReverted | restoration_events.HandOverReverted
     ) -> None:
         self._set_footprint(event.footprint)
-        self.last_delegation = None
+        self.outcomes.pop(event.receipt.delegation_id, None)
 
     def _on_hand_over_reverted(self, event: restoration_events.HandOverReverted) -> None:
         self._end_ownership()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..artifacts import FootprintClass, OwnershipCapability, OwnershipReceipt, ReadinessWitness, TerminalReason
-from ..delegation import SessionFragment
+from ..fragment import SessionFragment
 from .events import SessionStatus
 from .state import SessionState
 

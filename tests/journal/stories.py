@@ -40,7 +40,9 @@ def pending(journal: Journal) -> OwnershipReceipt:
 
 
 def hand_over(journal: Journal) -> None:
-    journal.sessions.hand_over(live(journal), "bob", "A", "B", "chat", upgrade=upgrade_to("y", "z"))
+    journal.sessions.hand_over(
+        live(journal), "bob", from_authority="A", to_authority="B", bundle_id="chat", upgrade=upgrade_to("y", "z")
+    )
 
 
 Act = Callable[[Journal], Any]
@@ -160,7 +162,7 @@ UNDOABLE: dict[str, tuple[Act, tuple[Act, ...], str]] = {
         "bundle-chat",
     ),
     "bundle.upgrade_rolled_back": (
-        lambda journal: journal.bundles.roll_back_upgrade("chat", "u-1", "no time"),
+        lambda journal: journal.bundles.rollback_upgrade("chat", "u-1", "no time"),
         (register, seed, stage, admit),
         "bundle-chat",
     ),

@@ -170,7 +170,7 @@ def test_an_upgrade_step_by_step(journal: Journal) -> None:
     assert bundles.admit_upgrade("chat", "u-1").phase == "admitted"
     assert bundles.commit_upgrade("chat", "u-1").phase == "committed_cutover"
     bundles.stage_upgrade("chat", upgrade_to("z", upgrade_id="u-2"))
-    assert bundles.roll_back_upgrade("chat", "u-2", "not now").phase == "rolled_back"
+    assert bundles.rollback_upgrade("chat", "u-2", "not now").phase == "rolled_back"
     bundles.stage_upgrade("chat", upgrade_to("w", upgrade_id="u-3"))
     with pytest.raises(UpgradeRejected):
         bundles.admit_upgrade("chat", "u-3")
@@ -252,11 +252,13 @@ BAD: dict[str, tuple[Callable[[Journal], Any], type[MunimentError]]] = {
     ),
     "a bundle that is a string": (lambda journal: journal.bundles.register("chat"), InvalidArgument),  # type: ignore[arg-type]
     "an upgrade without a bundle": (
-        lambda journal: journal.sessions.hand_over(live(journal), "b", "A", "B", upgrade=upgrade_to("x")),
+        lambda journal: journal.sessions.hand_over(
+            live(journal), "b", from_authority="A", to_authority="B", upgrade=upgrade_to("x")
+        ),
         InvalidArgument,
     ),
     "a capability that is a string": (
-        lambda journal: journal.sessions.hand_over("s-1", "b", "A", "B"),  # type: ignore[arg-type]
+        lambda journal: journal.sessions.hand_over("s-1", "b", from_authority="A", to_authority="B"),  # type: ignore[arg-type]
         InvalidArgument,
     ),
     "fragments in one string": (
@@ -359,11 +361,20 @@ def test_idempotency_keys_of_commands_on_several_streams(journal: Journal) -> No
     held = live(journal)
     request = upgrade_to("y", "z")
     with journal.context(idempotency_key="k-1"):
-        outcome = journal.sessions.hand_over(held, "bob", "A", "B", "chat", upgrade=request)
+        outcome = journal.sessions.hand_over(
+            held, "bob", from_authority="A", to_authority="B", bundle_id="chat", upgrade=request
+        )
         head = journal.head()
-        assert journal.sessions.hand_over(held, "bob", "A", "B", "chat", upgrade=request) == outcome
+        assert (
+            journal.sessions.hand_over(
+                held, "bob", from_authority="A", to_authority="B", bundle_id="chat", upgrade=request
+            )
+            == outcome
+        )
         with pytest.raises(IdempotencyConflict):
-            journal.sessions.hand_over(held, "carol", "A", "B", "chat", upgrade=request)
+            journal.sessions.hand_over(
+                held, "carol", from_authority="A", to_authority="B", bundle_id="chat", upgrade=request
+            )
     with journal.context(idempotency_key="k-2"):
         made = journal.bundles.register_manifests(CompositionManifest("q", (LinkSpec("v"), LinkSpec("w"))))
         assert journal.bundles.register_manifests(CompositionManifest("q", (LinkSpec("w"), LinkSpec("v")))) == made
@@ -395,7 +406,7 @@ def test_every_command_of_tasks(url: str) -> None:
             await bundles.admit_upgrade("chat", "u-1")
             await bundles.commit_upgrade("chat", "u-1")
             await bundles.stage_upgrade("chat", upgrade_to("x", upgrade_id="u-2"))
-            await bundles.roll_back_upgrade("chat", "u-2", "no")
+            await bundles.rollback_upgrade("chat", "u-2", "no")
             await bundles.upgrade("chat", upgrade_to("x", "y", upgrade_id="u-3"))
             await sessions.open("s-1")
             await sessions.host("s-1", "A")
@@ -406,7 +417,9 @@ def test_every_command_of_tasks(url: str) -> None:
             await sessions.move_fragments(held, [claimed[0].key], "bob")
             await sessions.release_fragments(held, [claimed[1].key])
             request = upgrade_to("x", upgrade_id="u-4")
-            outcome = await sessions.hand_over(held, "bob", "B", "A", "chat", upgrade=request)
+            outcome = await sessions.hand_over(
+                held, "bob", from_authority="B", to_authority="A", bundle_id="chat", upgrade=request
+            )
             assert outcome.capability is not None
             await sessions.check(outcome.capability)
             with pytest.raises(NotActiveHolder):

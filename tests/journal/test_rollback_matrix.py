@@ -142,7 +142,9 @@ def test_r7_a_hand_over_whose_upgrade_fails_keeps_the_evidence_and_moves_nothing
     head, held = journal.head(), live(journal)
     before = (dict(journal.footprints.items()), journal.sessions.state("s-1"), journal.bundles["chat"])
     with pytest.raises(UpgradeRejected):
-        journal.sessions.hand_over(held, "bob", "A", "B", "chat", upgrade=upgrade_to("z"))
+        journal.sessions.hand_over(
+            held, "bob", from_authority="A", to_authority="B", bundle_id="chat", upgrade=upgrade_to("z")
+        )
     assert types(journal, head) == ["bundle.upgrade_staged", "bundle.upgrade_failed", "session.delegation_rejected"]
     assert (dict(journal.footprints.items()), journal.sessions.state("s-1"), journal.bundles["chat"]) == before
     assert journal.upgrades["chat", "u-1"].phase == "failed"
@@ -198,7 +200,7 @@ def test_r9_a_hand_over_that_is_undone_gives_back_the_original_scope_under_a_new
 def test_r10_an_undo_that_fails_leaves_the_saga_in_doubt_with_the_reason(journal: Journal) -> None:
     ready(journal)
     with pytest.raises(FailedOutside) as caught, journal.saga("hand over") as saga:
-        journal.sessions.hand_over(live(journal), "bob", "A", "B")
+        journal.sessions.hand_over(live(journal), "bob", from_authority="A", to_authority="B")
         elsewhere(lambda: journal.sessions.transfer(live(journal), "carol"))
         raise FailedOutside
     assert "in doubt" in caught.value.__notes__[0]
@@ -258,7 +260,7 @@ def test_what_a_runtime_lacks_is_found_out_before_anything_moves(url: str) -> No
         ready(journal)
         head, held = journal.head(), live(journal)
         for act in (
-            lambda: journal.sessions.hand_over(held, "bob", "A", "B"),
+            lambda: journal.sessions.hand_over(held, "bob", from_authority="A", to_authority="B"),
             lambda: journal.sessions.delegate("s-1", "A", "B"),
             lambda: journal.bundles.link("chat", "chat", "both"),
             lambda: journal.bundles.upgrade("chat", upgrade_to("y")),

@@ -76,6 +76,7 @@ def test_an_exception_undoes_everything_newest_first_and_goes_on(journal: Journa
     assert not hasattr(caught.value, "__notes__")
     assert (outside.rooms, undone) == ([], ["42", "41"])
     assert types(journal, 6) == [
+        "saga.compensation_begun",
         "saga.step_undone",
         "saga.step_undone",
         "session.hosting_withdrawn",
@@ -227,7 +228,7 @@ def test_what_was_undone_by_hand_in_a_saga_is_passed_over(journal: Journal) -> N
 def test_a_saga_in_a_saga_would_not_be_undone_with_it(journal: Journal) -> None:
     with pytest.raises(InvalidArgument), journal.saga("outer"), journal.saga("inner"):
         raise AssertionError("not reached")
-    assert types(journal) == ["saga.begun", "saga.compensated"]
+    assert types(journal) == ["saga.begun", "saga.compensation_begun", "saga.compensated"]
 
 
 def test_names_and_ids_are_checked(journal: Journal) -> None:

@@ -1,0 +1,36 @@
+"""Where a session stands: everything about it that is not a counter or a record of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..artifacts import FootprintClass, OwnershipCapability, OwnershipReceipt, ReadinessWitness, TerminalReason
+from ..fragment import SessionFragment
+from .events import SessionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStanding:
+    """What undoing gives back, under new generations and numbers (law 8).
+
+    Attributes:
+        status: unopened, active, or how it finished.
+        terminal_reason: why ownership ended for good, or None.
+        roles: the roles of this incarnation.
+        capability: the live capability, or None.
+        pending_receipt: the staged transfer, or None.
+        outstanding_witnesses: the readiness witnesses that can still be consumed, by id. One that ended with its
+            ownership is not given back (law 4).
+        footprint: how each authority has the session.
+        fragments: the fragments that are held, by key.
+    """
+
+    status: SessionStatus
+    terminal_reason: TerminalReason | None
+    roles: tuple[str, ...]
+    capability: OwnershipCapability | None
+    pending_receipt: OwnershipReceipt | None
+    outstanding_witnesses: tuple[ReadinessWitness, ...]
+    footprint: Mapping[str, FootprintClass]
+    fragments: Mapping[str, SessionFragment]

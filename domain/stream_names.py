@@ -1,0 +1,18 @@
+"""What streams are called."""
+
+from __future__ import annotations
+
+
+def session_stream(session_id: str) -> str:
+    """The name of a session's stream."""
+    return f"session-{session_id}"
+
+
+def bundle_stream(bundle_id: str) -> str:
+    """The name of a bundle's stream."""
+    return f"bundle-{bundle_id}"
+
+
+def saga_stream(saga_id: str) -> str:
+    """The name of a saga's stream."""
+    return f"saga-{saga_id}"
