@@ -212,7 +212,7 @@ class Journal(Upkeep):
             stream: the stream's name.
             view: copies out of the state what the caller needs.
         """
-        return self._executor.read_state(stream, view)
+        return self._executor.read_state(text("stream", stream), view)
 
     def revert(self, event: str | int, *, dry_run: bool = False) -> UndoPlan:
         """Undo one event by appending what compensates it (law 8). A compensating event can be reverted like any other.

@@ -23,7 +23,7 @@ class Laws:
         # Of events that were undone: they, what undid them, what undid that, and so on, oldest first.
         self._chains: dict[str, list[str]] = {}
         self._final: dict[str, str] = {}
-        self._sagas: dict[str, list[str]] = {}
+        self._sagas: dict[str, list[tuple[str, bool]]] = {}
 
     def broken_by(self, record: RecordedEvent) -> Iterator[str]:
         """Say which laws an event breaks; every event is shown once, in order."""
@@ -98,12 +98,16 @@ class Laws:
         """What was appended in a compensated saga is undone."""
         event, saga_id = record.event, record.metadata.saga
         if isinstance(event, SagaCompensated):
-            for event_id in self._sagas.pop(event.saga_id, ()):
+            seen: set[str] = set()
+            for event_id, may_end in self._sagas.pop(event.saga_id, ()):
                 chain = self._chains.get(event_id, [event_id])
-                if (len(chain) - chain.index(event_id)) % 2 == 1:
+                # What undid an event in the saga itself needs no undoing.
+                is_first = chain[0] not in seen
+                seen.add(chain[0])
+                if is_first and not may_end and (len(chain) - chain.index(event_id)) % 2 == 1:
                     yield f"law 8: saga {event.saga_id} is compensated, and {event_id} is not undone"
-        elif saga_id is not None and not RULES[type(event)].reason and not isinstance(event, _MAY_END):
-            self._sagas.setdefault(saga_id, []).append(record.id)
+        elif saga_id is not None and not RULES[type(event)].reason:
+            self._sagas.setdefault(saga_id, []).append((record.id, isinstance(event, _MAY_END)))
 
 
 _MAY_END: Final = (events.ReadinessWitnessIssued, events.TransferBegun, UpgradeStaged)

@@ -14,6 +14,7 @@ from muniment.domain import (
     Footprint,
     FootprintClass,
     IncompatibleInterfaces,
+    InvalidInput,
     NotActiveHolder,
     OverlappingSessions,
 )
@@ -76,7 +77,7 @@ class DelegationRun:
         try:
             result = self._commands[step["op"]](step)
             ours = {"ok": self._to_theirs(result, before)}
-        except CommandRefused as error:
+        except (CommandRefused, InvalidInput) as error:
             ours = {"err": _error(error)}
         is_repeat = isinstance(result, DelegationOutcome) and self._journal.head() == before
         law = None
@@ -97,6 +98,8 @@ class DelegationRun:
         if step["op"] == "delegate":
             if is_repeat:
                 return REPEAT if "ok" in step else None
+            if error.get("type") == "self_delegation":
+                return SELF if step["from_authority"] == step["to_authority"] else None
             # That it delegated the session before is why the reference does not simply say that it has no part in it.
             had = self._footprint(self._journal, step["from_authority"])["delegated_out"]
             is_stale = error.get("type") == "session_not_owned" and step["session_id"] in had
@@ -193,7 +196,7 @@ class DelegationRun:
         return dict(_EMPTY) if found is None else _footprint_to_theirs(found)
 
 
-def _error(error: CommandRefused) -> Json:
+def _error(error: CommandRefused | InvalidInput) -> Json:
     """What the reference should have answered where we raised this."""
     match error:
         case NotActiveHolder():

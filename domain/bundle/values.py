@@ -72,6 +72,8 @@ def bundles_from_manifests(manifests: Iterable[CompositionManifest]) -> tuple[Co
         ManifestWithoutBundles: a manifest has no link specs.
         InvalidArgument: something is no manifest, or a bundle has more names of a kind than it may.
     """
+    if not isinstance(manifests, Iterable):
+        raise InvalidArgument("manifests", f"must be several, not {type(manifests).__name__}")
     parts: dict[str, list[tuple[str, LinkSpec]]] = {}
     for manifest in manifests:
         if not isinstance(manifest, CompositionManifest):
