@@ -28,8 +28,8 @@ from muniment.scripts.cli_base import (
     tables_at,
 )
 from muniment.scripts.demo import run_demo
+from muniment.scripts.describe import describe, what_happened
 from muniment.scripts.output import (
-    describe,
     envelope,
     progress_bar,
     record_to_plain,
@@ -74,7 +74,7 @@ def log(session: str | None, limit: int, reverse: bool, url: str, lock_timeout: 
         envelope("log", [record_to_plain(record) for record in records], journal=journal.url)
         return
     rows = [
-        (each.position, utc(each.metadata.recorded_at), each.id, each.type, describe(each.event), each.metadata.actor)
+        (each.position, utc(each.metadata.recorded_at), each.id, each.type, what_happened(each), each.metadata.actor)
         for each in records
     ]
     show(table(journal.url, ["position", "time", "event", "type", "what", "actor"], rows))
@@ -133,7 +133,7 @@ def _print_line(record: RecordedEvent, *, as_json: bool) -> None:
         click.echo(to_json(record_to_plain(record)))
     else:
         when = utc(record.metadata.recorded_at)
-        click.echo(f"{record.position}  {when}  {record.id}  {record.type}  {describe(record.event)}")
+        click.echo(f"{record.position}  {when}  {record.id}  {record.type}  {what_happened(record)}")
 
 
 @cli.command("show")

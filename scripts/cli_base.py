@@ -109,8 +109,8 @@ def tables_at(journal: Journal, at: str | None) -> Projections:
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="muniment")
 def cli() -> None:
-    """Read and replay a Muniment journal: who holds what, by whose leave, and how it came about.
+    """Read, replay and undo in a Muniment journal: who holds what, by whose leave, and how it came about.
 
-    Data goes to stdout, everything else to stderr. Exit codes: 0 fine, 1 a difference was found, 2 wrong usage or
-    input.
+    Data goes to stdout, everything else to stderr. Exit codes: 0 fine, 1 found what it looks for, such as a
+    difference, 2 wrong usage or input.
     """

@@ -8,7 +8,8 @@ import click
 from muniment.domain import InvalidArgument
 from muniment.journal import UndoPlan
 from muniment.scripts.cli_base import LARGEST, cli, journal_options, open_caught_up, open_journal
-from muniment.scripts.output import describe, envelope, show, table, to_plain
+from muniment.scripts.describe import describe
+from muniment.scripts.output import envelope, show, table, to_plain
 
 _dry_run_option = click.option("--dry-run", is_flag=True, help="Only show what it comes to; append nothing.")
 
@@ -53,29 +54,42 @@ def rollback(stream: str, version: int, dry_run: bool, url: str, lock_timeout: f
 @click.option("--unfinished", is_flag=True, help="Only those that neither completed nor were compensated.")
 @click.option("--compensate", "saga_id", metavar="SAGA", help="Undo this one, whose process is gone.")
 @click.option("--leave", "left", multiple=True, metavar="STEP", help="With --compensate: leave this outside step.")
+@click.option("--resolve", "resolved", metavar="SAGA", help="Say that this one was put right by hand.")
+@click.option("--reason", metavar="TEXT", help="With --compensate or --resolve: why, or how.")
 @_dry_run_option
 @journal_options
 def sagas(
     unfinished: bool,
     saga_id: str | None,
     left: tuple[str, ...],
+    resolved: str | None,
+    reason: str | None,
     dry_run: bool,
     url: str,
     lock_timeout: float,
     as_json: bool,
 ) -> None:
-    """List the sagas, with the steps outside the journal that are still to be undone; or undo one.
+    """List the sagas, with the steps outside the journal that are still to be undone; or undo or resolve one.
 
     A saga whose process is at work looks the same as one whose process died; --compensate ends it either way. Steps
-    outside the journal cannot be undone from here: undo them by hand, and name them with --leave.
+    outside the journal cannot be undone from here: undo them by hand, and name them with --leave. What cannot be
+    undone at all is put right by hand, and then said with --resolve.
     """
-    if saga_id is not None:
+    if saga_id is not None and resolved is None:
         with open_journal(url, lock_timeout, read_only=dry_run) as journal:
-            plan = journal.sagas.compensate(saga_id, leave=left, dry_run=dry_run)
+            why = "compensated by hand" if reason is None else reason
+            plan = journal.sagas.compensate(saga_id, leave=left, reason=why, dry_run=dry_run)
             _show_plan("sagas", plan, journal.url, dry_run=dry_run, as_json=as_json)
         return
-    if left or dry_run:
-        raise InvalidArgument("--compensate", "must name the saga that --leave and --dry-run are about")
+    if left or dry_run or (saga_id is not None and resolved is not None):
+        raise InvalidArgument("--compensate", "goes with --leave and --dry-run, and not with --resolve")
+    if resolved is not None:
+        with open_journal(url, lock_timeout) as journal:
+            if reason is None:
+                raise InvalidArgument("--reason", "must say how it was put right")
+            journal.sagas.resolve(resolved, reason)
+    elif reason is not None:
+        raise InvalidArgument("--reason", "goes with --compensate or --resolve")
     with open_caught_up(url, lock_timeout) as journal:
         found = journal.sagas.unfinished() if unfinished else dict(journal.sagas.items())
         steps = {name: () if row.is_finished else journal.sagas.steps(name) for name, row in found.items()}

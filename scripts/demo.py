@@ -20,7 +20,8 @@ from muniment.domain import (
 from muniment.journal import Journal
 from muniment.projections import OwnersView
 from muniment.scripts.demo_hand_over import fail_hand_over
-from muniment.scripts.output import describe, envelope, progress_bar, record_to_plain, short_kind, show, table, to_plain
+from muniment.scripts.describe import describe
+from muniment.scripts.output import envelope, progress_bar, record_to_plain, short_kind, show, table, to_plain
 from muniment.scripts.traces import Json, Translation, give, open_sessions, read_cases
 
 _DEFAULT_NAME = "muniment-demo.db"

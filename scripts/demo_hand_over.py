@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from muniment.domain import ComposedBundle, CompositionManifest, FootprintClass, LinkSpec, RecordedEvent
 from muniment.journal import Journal
-from muniment.scripts.output import describe, record_to_plain, show, table, to_plain
+from muniment.scripts.describe import describe, what_happened
+from muniment.scripts.output import record_to_plain, show, table, to_plain
 
 SESSION: Final = "relocation"
 
 
-class _Unreachable(Exception):
+class Unreachable(Exception):
     """What the demo's outside world answers."""
 
 
@@ -52,13 +53,12 @@ class FailedHandOver:
                 each.position,
                 each.id,
                 each.type,
-                describe(each.event),
-                ", ".join(each.metadata.compensates or ()),
+                what_happened(each),
             )
             for each in self.records
         ]
         title = f"A hand-over of {SESSION} to site-b, which fails outside the journal and is undone by appending"
-        show(table(title, ["position", "event", "type", "what", "undoes"], rows))
+        show(table(title, ["position", "event", "type", "what"], rows))
         marks = [(when, describe(to_plain(held))) for when, held in self._footprints()]
         show(table(f"Which authority has {SESSION}", ["when", "authorities"], marks))
         show(f"What went wrong outside: {self.error}. Undone outside: {', '.join(self.undone)}.\n")
@@ -85,8 +85,8 @@ def fail_hand_over(journal: Journal) -> FailedHandOver:
                 )
                 saga.register_undo("announcement", undone.append, "alice moves to site-b")
                 meanwhile = journal.footprints.of_session(SESSION)
-                raise _Unreachable("site-b does not answer")
-        except _Unreachable as error:
+                raise Unreachable("site-b does not answer")
+        except Unreachable as error:
             problem = str(error)
     records = list(journal.read(start))
     return FailedHandOver(records, before, meanwhile, journal.footprints.of_session(SESSION), problem, undone)

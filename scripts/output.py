@@ -13,18 +13,10 @@ from typing import Any, Final
 import click
 from muniment.domain import (
     ArtifactKind,
-    CancellationWitness,
-    ComposedBundle,
-    DelegationReceipt,
     Fragments,
     FullSession,
     MunimentError,
-    OwnershipCapability,
-    OwnershipReceipt,
-    ReadinessWitness,
     RecordedEvent,
-    RuntimeUpgradeArtifact,
-    SessionFragment,
     scope_to_json,
 )
 from pydantic_core import to_json
@@ -159,40 +151,3 @@ def record_to_plain(record: RecordedEvent) -> dict[str, Any]:
 def short_kind(kind: ArtifactKind) -> str:
     """A kind of artifact as a table has room for it."""
     return kind.removeprefix("ownership_").removesuffix("_witness")
-
-
-def describe(value: Any) -> str:
-    """An artifact or an event in a few words."""
-    match value:
-        case OwnershipCapability():
-            return f"{value.owner}, generation {value.generation}, {value.scope}"
-        case OwnershipReceipt():
-            return f"transfer {value.claim_id}: {value.from_owner} to {value.to_owner}, {value.scope}"
-        case ReadinessWitness():
-            return f"witness {value.witness_id}: {value.predicate}"
-        case CancellationWitness():
-            return f"witness {value.witness_id}: {value.reason}"
-        case DelegationReceipt():
-            through = f" through {value.bundle_id}" if value.bundle_id else ""
-            clears = f", clears {', '.join(value.cleared)}" if value.cleared else ""
-            return f"delegation {value.delegation_id}: {value.from_authority} to {value.to_authority}{through}{clears}"
-        case RuntimeUpgradeArtifact():
-            members = f"{describe(value.previous_members)} to {describe(value.next_members)}"
-            return f"{value.bundle_id}, upgrade {value.upgrade_id} {value.phase}: {members}"
-        case ComposedBundle():
-            return f"{value.bundle_id}: {', '.join(value.protocol_ids)}"
-        case SessionFragment():
-            return f"{value.key} held by {value.owner}"
-        case frozenset():
-            return ", ".join(sorted(value))
-        case dict():
-            return ", ".join(f"{name}: {describe(each)}" for name, each in sorted(value.items()))
-        case None:
-            return ""
-    if is_dataclass(value):
-        parts = {field.name: getattr(value, field.name) for field in fields(value)}
-        # What ended can be seen with --json; what holds now is what a line has room for.
-        for name in ("voided", "previous", "previous_upgrade", "witness" if "receipt" in parts else "voided"):
-            parts.pop(name, None)
-        return "; ".join(describe(part) for part in parts.values() if part not in (None, (), False))
-    return ", ".join(map(describe, value)) if isinstance(value, tuple) else str(value)

@@ -375,10 +375,10 @@ def test_demo_end_to_end(tmp_path: Path) -> None:
     assert (first.returncode, first.stderr) == (0, "")
     assert "6578 recorded commands given" in first.stdout
     assert "StaleCapability: session" in first.stdout
-    assert "3528 events are in" in first.stdout
+    assert "3540 events are in" in first.stdout
     assert "tables included: 0 findings" in first.stdout
     suggestions = [line.split() for line in first.stdout.splitlines() if line.startswith("  muniment ")]
-    assert len(suggestions) == 5
+    assert len(suggestions) == 7
     for suggestion in suggestions:
         followed = run(*suggestion[1:])
         assert followed.returncode == 0, followed.stderr

@@ -13,12 +13,14 @@ import pytest
 from click.testing import CliRunner, Result
 from muniment.scripts.comparison import CaseRun, Tally
 from muniment.scripts.conformance import main
+from muniment.scripts.delegation_comparison import DelegationRun
 from muniment.scripts.traces import TraceError, read_cases
 
 from ..conftest import TRACES
 from .reference_model import Reference, draw_case
 
 TELLTALE = TRACES / "telltale-ownership.jsonl.gz"
+DELEGATION = TRACES / "aura-delegation.jsonl.gz"
 
 
 def run(*arguments: object) -> Result:
@@ -33,6 +35,55 @@ def test_the_recorded_trace_differs_by_law_only() -> None:
     assert commands["matched"] + commands["by_law"] == 6_578
     assert report["otherwise"] == []
     assert report["by_law"] == {"law 1": 0, "law 2": 9, "law 4": 334, "law 6": 909, "aura 2.9": 214}
+
+
+def test_the_recorded_delegations_differ_by_law_only() -> None:
+    result = run(DELEGATION, "--json")
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)["data"][str(DELEGATION)]
+    commands = report["compared"]["commands"]
+    assert commands["matched"] + commands["by_law"] == 6_970
+    assert report["otherwise"] == []
+    assert report["by_law"] == {
+        "law 7, repeat": 65,
+        "law 7, stale delegator": 88,
+        # No authority delegates to itself in the recorded cases.
+        "law 7, self-delegation": 0,
+        "aura 6, O-38": 43,
+    }
+
+
+def delegation_case(*steps: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A case of a session that authority 1 hosts."""
+    native: dict[str, Any] = {"op": "record_native", "authority": 1, "session_id": 0, "ok": None}
+    final = [{"authority": 1, "footprint": {"native": [0], "delegated_in": [], "delegated_out": []}}]
+    return {"case": 0, "steps": [native, *steps], "final": final, "delegations": 0} | changes
+
+
+def test_a_delegation_to_oneself_differs_by_law() -> None:
+    one = {"native": [0], "delegated_in": [], "delegated_out": []}
+    other = {"native": [], "delegated_in": [0], "delegated_out": []}
+    answer = {"from_before": one, "from_after": other, "to_before": one, "to_after": other}
+    parties = {"session_id": 0, "from_authority": 1, "to_authority": 1, "bundle_id": None}
+    tally = Tally()
+    DelegationRun(delegation_case({"op": "delegate", **parties, "ok": answer}), tally).run()
+    assert (tally.by_law["law 7, self-delegation"], tally.otherwise) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        delegation_case({"op": "verify_coherence", "ok": ["session 0"]}),
+        delegation_case({"op": "record_native", "authority": 1, "session_id": 0, "err": {"type": "refused"}}),
+        delegation_case({"op": "link", "left": "a", "right": "b", "linked": "c", "ok": {"protocol_ids": []}}),
+        delegation_case(delegations=1),
+        delegation_case(final=[{"authority": 1, "footprint": None}]),
+    ],
+)
+def test_any_other_difference_in_delegations_is_found(case: dict[str, Any]) -> None:
+    tally = Tally()
+    DelegationRun(case, tally).run()
+    assert len(tally.otherwise) == 1
 
 
 def test_people_get_tables() -> None:

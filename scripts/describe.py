@@ -1,0 +1,122 @@
+"""Artifacts, events and states in a few words, as a table has room for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, Final
+
+from muniment.domain import (
+    CancellationWitness,
+    ComposedBundle,
+    DelegationReceipt,
+    FootprintClass,
+    OwnershipCapability,
+    OwnershipReceipt,
+    ReadinessWitness,
+    RecordedEvent,
+    RuntimeUpgradeArtifact,
+    SessionFragment,
+    bundle,
+    saga,
+    session,
+)
+
+
+def what_happened(record: RecordedEvent) -> str:
+    """A record's event in a few words, and what it undoes, if it undoes anything."""
+    undone = record.metadata.compensates
+    return describe(record.event) + (f"; undoes {', '.join(undone)}" if undone else "")
+
+
+def describe(value: Any) -> str:
+    """An artifact, an event or a part of a state in a few words."""
+    if (of_type := _DESCRIPTIONS.get(type(value))) is not None:
+        return of_type(value)
+    match value:
+        case None:
+            return ""
+        case frozenset():
+            return ", ".join(sorted(value))
+        case tuple():
+            return ", ".join(map(describe, value))
+        case Mapping():
+            return ", ".join(_entry(key, each) for key, each in sorted(value.items()))
+        case _ if is_dataclass(value):
+            return _fields(value)
+    return str(value)
+
+
+def _entry(key: object, value: object) -> str:
+    """An entry of a mapping; a fragment says its key itself."""
+    return describe(value) if isinstance(value, SessionFragment) else f"{key}: {describe(value)}"
+
+
+def _fields(value: Any) -> str:
+    parts = {field.name: getattr(value, field.name) for field in fields(value)}
+    # What ended can be seen with --json; what holds now is what a line has room for. The stream says whose it is.
+    for name in ("voided", "previous", "saga_id"):
+        parts.pop(name, None)
+    return "; ".join(describe(part) for part in parts.values() if part not in (None, (), False, ""))
+
+
+def _capability(value: OwnershipCapability) -> str:
+    return f"{value.owner}, generation {value.generation}, {value.scope}"
+
+
+def _delegation(value: DelegationReceipt) -> str:
+    through = f" through {value.bundle_id}" if value.bundle_id else ""
+    clears = f", clears {', '.join(value.cleared)}" if value.cleared else ""
+    return f"delegation {value.delegation_id}: {value.from_authority} to {value.to_authority}{through}{clears}"
+
+
+def _upgrade(value: RuntimeUpgradeArtifact) -> str:
+    members = f"{describe(value.previous_members)} to {describe(value.next_members)}"
+    reason = f": {value.reason}" if value.reason else ""
+    return f"upgrade {value.upgrade_id} {value.phase}, {members}{reason}"
+
+
+def _footprint(entries: tuple[tuple[str, FootprintClass | None], ...]) -> str:
+    return ", ".join(f"{authority} {held or 'not any more'}" for authority, held in entries)
+
+
+def _joined(*parts: object) -> str:
+    return "; ".join(described for part in parts if (described := describe(part)))
+
+
+def _released(fragments: tuple[SessionFragment, ...]) -> str:
+    return f"released {', '.join(each.key for each in fragments)}" if fragments else ""
+
+
+def _members(event: bundle.MembersRestored) -> str:
+    return _joined(event.upgrade, f"members {describe(event.members) or 'none'}")
+
+
+_DESCRIPTIONS: Final[dict[type[Any], Callable[[Any], str]]] = {
+    OwnershipCapability: _capability,
+    OwnershipReceipt: lambda value: f"transfer {value.claim_id}: {value.from_owner} to {value.to_owner}, {value.scope}",
+    ReadinessWitness: lambda value: f"witness {value.witness_id}: {value.predicate}",
+    CancellationWitness: lambda value: f"witness {value.witness_id}: {value.reason}",
+    DelegationReceipt: _delegation,
+    RuntimeUpgradeArtifact: _upgrade,
+    ComposedBundle: lambda value: f"{value.bundle_id}: {', '.join(value.protocol_ids)}",
+    SessionFragment: lambda value: f"{value.key} held by {value.owner}",
+    session.SessionDelegated: lambda event: describe(event.receipt),
+    session.SessionHandedOver: lambda event: _joined(event.capability, event.receipt),
+    session.DelegationReverted: lambda event: _footprint(event.footprint),
+    session.HandOverReverted: lambda event: f"{describe(event.capability)}; {_footprint(event.footprint)}",
+    session.OwnershipRestored: lambda event: _joined(event.capability or "nobody", event.staged),
+    session.OpeningWithdrawn: lambda event: f"incarnation {event.incarnation} came to nothing, {event.status}",
+    session.FragmentsReleased: lambda event: _joined(event.capability, _released(event.fragments)),
+    session.FragmentsRestored: lambda event: _joined(event.fragments, _released(event.released_fragments)),
+    session.FragmentsMoved: lambda event: _joined(event.capability, event.fragments),
+    bundle.MembersSeeded: lambda event: f"members {describe(event.members)}",
+    bundle.MembersRestored: _members,
+    bundle.UpgradeCommitted: lambda event: describe(event.artifact),
+    saga.SagaCompensated: lambda event: _joined(event.name, event.reason, _left(event.left)),
+    saga.SagaResolved: lambda event: _joined(event.name, event.reason, _left(event.left)),
+}
+
+
+def _left(steps: tuple[str, ...]) -> str:
+    return f"left {', '.join(steps)}" if steps else ""
