@@ -77,7 +77,7 @@ class Upkeep(Projections):
         return self._projector.rebuild(progress)
 
     def verify(self, progress: Progress | None = None) -> VerificationReport:
-        """Check the storage, every record, laws 1 and 4 over the whole past, and the tables; write nothing.
+        """Check the storage, every record, laws 1, 4, 7 and 8 over the whole past, and the tables; write nothing.
 
         Args:
             progress: called with how much is done, and how much there is.

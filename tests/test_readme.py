@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from muniment.domain import CATALOGUE, compensation
 from muniment.scripts.cli import cli
 
 ROOT = Path(__file__).parent.parent
@@ -19,12 +21,13 @@ def block(mark: str) -> str:
     return found.group(1)
 
 
-def test_the_example_prints_what_it_says(tmp_path: Path) -> None:
-    example = block("example")
+@pytest.mark.parametrize("prefix", ["", "undo "])
+def test_the_examples_print_what_they_say(prefix: str, tmp_path: Path) -> None:
+    example = block(f"{prefix}example")
     assert len(example.splitlines()) <= 25
     run = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert run.stderr == ""
-    assert run.stdout == block("output")
+    assert run.stdout == block(f"{prefix}output")
 
 
 def test_the_test_command_is_the_one_that_ci_runs() -> None:
@@ -50,3 +53,11 @@ def test_every_table_is_documented() -> None:
     text = (ROOT / "docs" / "record.md").read_text()
     with Journal.open("memory://") as journal:
         assert [table.name for table in journal._store.tables if f"| `{table.name}` |" not in text] == []
+
+
+def test_every_event_that_nothing_undoes_is_documented() -> None:
+    text = (ROOT / "docs" / "delegation-and-undo.md").read_text()
+    rules = {name.removesuffix(".v1"): compensation.RULES[cls] for name, cls in CATALOGUE.types().items()}
+    final = [name for name, rule in rules.items() if rule.compensate is None and not rule.is_mere_record]
+    assert [name for name in final if f"`{name}`" not in text] == []
+    assert all(rules[name].reason.partition(",")[0] in text for name in final)

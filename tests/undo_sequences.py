@@ -107,9 +107,11 @@ class UndoGiver(Giver):
             case "revert":
                 return journal.revert(max(1, journal.head() - command.pick))
             case "rollback":
-                stream = f"session-{session_id}" if command.owner else "bundle-chat"
-                return journal.rollback(stream, command.pick)
+                return journal.rollback(self.stream_to_roll_back(command), command.pick)
         raise AssertionError(command.op)
+
+    def stream_to_roll_back(self, command: Command) -> str:
+        return f"session-{SESSIONS[command.session]}" if command.owner else "bundle-chat"
 
     def _holder(self, session_id: str) -> str:
         return self.journal.sessions.state(session_id).holder or "A"

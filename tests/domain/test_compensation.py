@@ -47,3 +47,13 @@ def test_what_is_spent_faulted_cancelled_closed_or_refused_stays_so() -> None:
         "session.witness_consumed.v1",
         "session.witness_rejected.v1",
     ]
+
+
+@pytest.mark.parametrize(("name", "event_class"), TYPES, ids=[name for name, _ in TYPES])
+def test_fragments_and_witnesses_stand_in_fields_that_dependencies_are_told_by(
+    name: str, event_class: type[Event[Any]]
+) -> None:
+    fragments = {field for field, kind in event_class.__annotations__.items() if "SessionFragment" in str(kind)}
+    assert fragments <= {"fragments", "moved_fragments", "released_fragments", "restored_fragments", "previous"}
+    witnesses = {field for field, kind in event_class.__annotations__.items() if "ReadinessWitness" in str(kind)}
+    assert witnesses <= {"voided", "witness"}

@@ -22,11 +22,13 @@ from muniment.domain import (
 from muniment.domain.session import MAX_RECORDED_REFUSALS, SessionState
 from muniment.journal import Journal
 from muniment.journal.sqlite_datastore import SQLiteDatastore
+from muniment.journal.streams import new_state
 from muniment.journal.upkeep import all_projections
 from muniment.projections import Projector, Row, SQLiteTemporalStore, TemporalStore
 
 from ..command_sequences import COMMANDS, SESSIONS, Command, Giver
 from ..undo_sequences import UNDO_COMMANDS, UndoGiver
+from .standing import parts
 
 POLICIES = st.sampled_from([Policy(), Policy.reference()])
 
@@ -188,6 +190,7 @@ def test_law_8_undo_appends_and_gives_back_what_was_there(commands: list[Command
     with Journal.open("memory://") as journal:
         giver = UndoGiver(journal)
         ended: set[Any] = set()
+        stood: dict[tuple[str, int], Any] = {}
         for command in commands:
             live_before, highest, head = live_artifacts(journal), generations(journal), journal.head()
             accepted = giver.give_any(command)
@@ -198,8 +201,27 @@ def test_law_8_undo_appends_and_gives_back_what_was_there(commands: list[Command
             assert all(generation >= highest.get(name, 0) for name, generation in generations(journal).items())
             if command.op in ("revert", "rollback"):
                 assert accepted or journal.head() == head
+            # Rolled back to a version, a stream stands as it stood there.
+            if command.op == "rollback" and accepted:
+                stream = giver.stream_to_roll_back(command)
+                assert parts(journal.read_state(stream, standing_of)) == stood[stream, command.pick]
+            for record in journal.read(head):
+                stood.setdefault((record.stream, 0), parts(new_state(record.stream).standing()))
+                stood[record.stream, record.version] = parts(standing_at(journal, record))
         assert journal.verify().findings == ()
         assert journal.replay().differences == {}
+
+
+def standing_at(journal: Journal, record: RecordedEvent) -> Any:
+    """Where a stream stood after one of its events."""
+    state = new_state(record.stream)
+    for each in journal.read_stream(record.stream, through=record.position):
+        state.apply(each.event)
+    return state.standing()
+
+
+def standing_of(state: Any) -> Any:
+    return state.standing()
 
 
 def live_artifacts(journal: Journal) -> set[Any]:

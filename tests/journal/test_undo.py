@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from muniment.journal import Journal, UndoPlan
 from muniment.journal.streams import new_state
 
 from ..conftest import Clock
+from .standing import parts
 from .stories import UNDOABLE, claim, claim_fragments, hand_over, host, live, open_session, register, seed, upgrade_to
 
 
@@ -40,21 +40,6 @@ def state_of(journal: Journal, stream: str) -> Any:
     for record in journal.read_stream(stream):
         state.apply(record.event)
     return state
-
-
-def essence(value: Any) -> Any:
-    """A standing without generations, counters and records of the past."""
-    if isinstance(value, OwnershipCapability):
-        return value.owner, value.scope
-    if isinstance(value, OwnershipReceipt):
-        return value.from_owner, value.to_owner, value.scope
-    return value
-
-
-def parts(standing: Any) -> dict[str, Any]:
-    """What is to be the same again. A witness stands for one generation, and ends with it."""
-    names = {field.name for field in fields(standing)} - {"outstanding_witnesses"}
-    return {name: essence(getattr(standing, name)) for name in names}
 
 
 def standing(journal: Journal, stream: str) -> dict[str, Any]:
