@@ -43,14 +43,11 @@ class AsyncSaga:
         await self._call(partial(self._saga.register_undo, step, undo, details))
 
     async def __aenter__(self) -> Self:
-        begun = asyncio.ensure_future(self._call(self._saga._begin))
         try:
-            await asyncio.shield(begun)
+            await self._finish(self._saga._begin)
         except asyncio.CancelledError as error:
             # Its block is never entered, so nobody else ends it.
-            await asyncio.wait([begun])
-            if begun.exception() is None:
-                await self._call(partial(self._saga._end, error))
+            await self._finish(partial(self._saga._end, error))
             raise
         # In this task, and not in the thread that recorded it.
         self._block.enter_context(self._saga._in_saga())
@@ -61,7 +58,16 @@ class AsyncSaga:
     ) -> None:
         with suppress(ValueError):
             self._block.close()
-        await self._call(partial(self._saga._end, error))
+        await self._finish(partial(self._saga._end, error))
+
+    async def _finish(self, function: Callable[[], None]) -> None:
+        """Have something done to its end, also if this task is cancelled meanwhile; only then is it cancelled."""
+        done = asyncio.ensure_future(self._call(function))
+        try:
+            await asyncio.shield(done)
+        except asyncio.CancelledError:
+            await asyncio.wait([done])
+            raise
 
 
 class AsyncSagas:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ..domain import RecordedEvent
+from ..domain.bundle import UpgradeEvent
 from ..domain.compensation import stands_on
 from .streams import new_state
 
@@ -24,6 +25,7 @@ class StreamHistory:
         state: the state now; undoing moves it on.
         version: the last version.
         recorded_at: when the last event was recorded, in ms.
+        upgrades: of a bundle's stream, the phases of each upgrade as they were reached the first time.
     """
 
     def __init__(self, stream: str, records: list[RecordedEvent]) -> None:
@@ -32,6 +34,7 @@ class StreamHistory:
         self.stream = stream
         self.version = records[-1].version if records else 0
         self.recorded_at = records[-1].metadata.recorded_at if records else 0
+        self.upgrades: dict[str, list[RecordedEvent]] = {}
         self._chains: dict[str, list[RecordedEvent]] = {}
         self.state: Any = new_state(stream)
         for record in records:
@@ -40,6 +43,8 @@ class StreamHistory:
             chain.append(record)
             self._chains[record.id] = chain
             self.state.apply(record.event)
+            if isinstance(record.event, UpgradeEvent) and record.metadata.compensates is None:
+                self.upgrades.setdefault(record.event.artifact.upgrade_id, []).append(record)
 
     def chain(self, record: RecordedEvent) -> list[RecordedEvent]:
         """The chain that an event of this stream belongs to, oldest first."""

@@ -20,7 +20,7 @@ from ..domain import (
     bundle_stream,
     saga_stream,
 )
-from ..domain.bundle import BundleLinked, BundleRegistered, UpgradeFailed, UpgradeStaged
+from ..domain.bundle import BundleLinked, BundleRegistered, UpgradeEvent, UpgradeFailed, UpgradeStaged
 from ..domain.compensation import RULES, bundles_needed
 from ..domain.session import SessionDelegated, SessionHandedOver
 from .context import Context
@@ -115,11 +115,13 @@ class Planning:
         self._steps: list[UndoStep] = []
         self._obstacles: list[CommandRefused] = []
         self._conditions: list[Condition] = []
+        # What stands right behind the last phase of an upgrade.
+        self._handed_over: dict[str, RecordedEvent | None] = {}
         self.placed: list[Placed] = []
         # Before anything is looked up, so that whatever comes later is told from it.
         self._head = rollback.head()
         found = self._with_companions(undoing.find())
-        targets = self._standing(found) if undoing.is_bulk else self._targets(found)
+        targets = self._targets_before_all(found) if undoing.is_bulk else self._targets_of_each(found)
         before = {stream: history.state.standing() for stream, history in self._histories.items()}
         self._gone = {record.id for record in (*found, *targets)}
         for history in self._histories.values():
@@ -159,14 +161,32 @@ class Planning:
         records = {record.id: record for record in found}
         for record in found:
             chain = self._history(record.stream).chain(record)
-            for companion in self._rollback.act(chain[0]):
+            for companion in self._act(chain[0]):
                 # What is one act is done, undone and done again together.
                 others = self._history(companion.stream).chain(companion)
                 other = others[min(chain.index(record), len(others) - 1)]
                 records[other.id] = other
-        return sorted(records.values(), key=lambda record: record.position, reverse=True)
+        return _newest_first(records.values())
 
-    def _targets(self, found: list[RecordedEvent]) -> list[RecordedEvent]:
+    def _act(self, record: RecordedEvent) -> list[RecordedEvent]:
+        """A hand-over and the upgrade that was committed with it, if this is a part of them; otherwise nothing."""
+        event = record.event
+        if isinstance(event, SessionHandedOver) and event.upgrade is not None:
+            upgrades = self._history(bundle_stream(event.upgrade.bundle_id)).upgrades
+            return [*upgrades[event.upgrade.upgrade_id], record]
+        if not isinstance(event, UpgradeEvent):
+            return []
+        phases = self._history(record.stream).upgrades.get(event.artifact.upgrade_id, [record])
+        if phases[-1].id not in self._handed_over:
+            # They were appended together, the hand-over right behind the upgrade.
+            following = phases[-1].position + 1
+            self._handed_over[phases[-1].id] = self._rollback.at(following) if following <= self._head else None
+        behind = self._handed_over[phases[-1].id]
+        if behind is None or not isinstance(behind.event, SessionHandedOver):
+            return []
+        return [*phases, behind] if behind.event.upgrade == phases[-1].event.outcome else []
+
+    def _targets_of_each(self, found: list[RecordedEvent]) -> list[RecordedEvent]:
         """What has to be undone to undo these: what did them again, where they were undone and done again."""
         targets: list[RecordedEvent] = []
         for record in found:
@@ -174,7 +194,7 @@ class Planning:
             targets.append(record if history.is_undone(record) else history.chain(record)[-1])
         return _newest_first(targets)
 
-    def _standing(self, found: list[RecordedEvent]) -> list[RecordedEvent]:
+    def _targets_before_all(self, found: list[RecordedEvent]) -> list[RecordedEvent]:
         """What has to be undone to have everything as it was before the oldest of these."""
         oldest: dict[int, tuple[RecordedEvent, list[RecordedEvent]]] = {}
         for record in found:

@@ -17,13 +17,12 @@ from ..domain import (
     UnknownEvent,
     UnknownPosition,
     UnknownVersion,
-    bundle_stream,
     natural_number,
     session_stream,
     text,
 )
-from ..domain.bundle import BundleLinked, BundleRegistered, RuntimeUpgradeArtifact, UpgradeEvent
-from ..domain.session import SessionHandedOver, SessionStatus
+from ..domain.bundle import BundleLinked, BundleRegistered
+from ..domain.session import SessionStatus
 from .context import command_digest
 from .execution import MAX_ATTEMPTS, Append, Planner, Read, Steps
 from .history import StreamHistory
@@ -133,40 +132,15 @@ class Rollback:
             return
         bundle_id = event.bundle.bundle_id
         for linked in self._tables.bundles.linked_from(bundle_id).values():
-            yield self._at(linked.since)
+            yield self.at(linked.since)
         for (session_id, delegation_id), row in self._tables.delegations.through_bundle(bundle_id).items():
             if row.status == "committed" and self._holds(session_id, delegation_id):
-                yield self._at(row.since)
+                yield self.at(row.since)
 
     def _holds(self, session_id: str, delegation_id: int) -> bool:
         """Whether a delegation is of a session's present incarnation, which has not finished."""
         state = self.history(session_stream(session_id)).state
         return state.status is SessionStatus.ACTIVE and delegation_id in state.outcomes
-
-    def act(self, record: RecordedEvent) -> list[RecordedEvent]:
-        """A hand-over and the upgrade that was committed with it, if this is a part of them; otherwise nothing."""
-        if isinstance(record.event, UpgradeEvent) and record.metadata.compensates is None:
-            upgrade = self._upgrade(record.event.artifact, None)
-            # They were appended together, the hand-over right behind the upgrade.
-            handed_over = self._at(upgrade[-1].position + 1) if upgrade[-1].position < self.head() else None
-        else:
-            handed_over, upgrade = record, []
-        if handed_over is None or not isinstance(handed_over.event, SessionHandedOver):
-            return []
-        committed = handed_over.event.upgrade
-        if committed is None or (upgrade and getattr(upgrade[-1].event, "artifact", None) != committed):
-            return []
-        return [*self._upgrade(committed, handed_over.position), handed_over]
-
-    def _upgrade(self, artifact: RuntimeUpgradeArtifact, through: int | None) -> list[RecordedEvent]:
-        """The phases of an upgrade, as they were reached the first time."""
-        return [
-            each
-            for each in self._read(bundle_stream(artifact.bundle_id), through=through)
-            if isinstance(each.event, UpgradeEvent)
-            and each.event.artifact.upgrade_id == artifact.upgrade_id
-            and each.metadata.compensates is None
-        ]
 
     def head(self) -> int:
         """The journal's last position."""
@@ -185,7 +159,7 @@ class Rollback:
             return [self._record(stream, int(version))]
         if not 1 <= event <= self.head():
             raise UnknownPosition(event, self.head())
-        return [self._at(event)]
+        return [self.at(event)]
 
     def _find_after(self, stream: str, version: int) -> list[RecordedEvent]:
         records = list(self._read(stream))
@@ -199,7 +173,12 @@ class Rollback:
             return self._application.mapper.to_domain_event(stored)
         raise UnknownEvent(f"{stream}@{version}")
 
-    def _at(self, position: int) -> RecordedEvent:
+    def at(self, position: int) -> RecordedEvent:
+        """The record at a position.
+
+        Raises:
+            UnknownPosition: there is none.
+        """
         for stored in self._application.recorder.select_notifications(position, 1):
             return self._application.mapper.to_domain_event(stored)
         raise UnknownPosition(position, self.head())
@@ -212,7 +191,7 @@ class Rollback:
         """What undoing came to under an idempotency key: everything that was appended together up to this record."""
         records = [first]
         while records[0].position > 1:
-            before = self._at(records[0].position - 1)
+            before = self.at(records[0].position - 1)
             if before.metadata.idempotency_key != first.metadata.idempotency_key:
                 break
             records.insert(0, before)

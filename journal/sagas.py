@@ -233,8 +233,8 @@ class Saga:
             return
         try:
             self._sagas.compensate(self.id, self._undo, reason=_describe(error))
-        except SagaEnded:
-            # Somebody else has undone it, which is most likely what was raised here.
+        except (SagaEnded, SagaNotFound):
+            # Somebody else has undone it, which is most likely what was raised here; or it never began.
             pass
         except Exception as failure:
             error.add_note(f"saga {self.id!r} ({self.name}) is in doubt, and was not undone: {_describe(failure)}")
