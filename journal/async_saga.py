@@ -12,7 +12,7 @@ from typing import Any, Self, TypeAlias
 
 from ..projections import SagaRow
 from .planning import UndoPlan
-from .sagas import Saga, Sagas
+from .sagas import Saga, Sagas, UndoOutside
 
 Call: TypeAlias = Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]
 """Has something done in a thread."""
@@ -37,7 +37,7 @@ class AsyncSaga:
         self._call = call
         self._block = ExitStack()
 
-    async def register_undo(self, step: str, undo: Callable[[str], object], details: str = "") -> None:
+    async def register_undo(self, step: str, undo: UndoOutside, details: str = "") -> None:
         """Say how a step outside the journal is undone; see ``Saga.register_undo``. The function may be async."""
         undo = waited_for(undo, asyncio.get_running_loop())
         await self._call(partial(self._saga.register_undo, step, undo, details))
@@ -90,7 +90,7 @@ class AsyncSagas:
     async def compensate(
         self,
         saga_id: str,
-        undo: Mapping[str, Callable[[str], object]] | None = None,
+        undo: Mapping[str, UndoOutside] | None = None,
         *,
         leave: Iterable[str] = (),
         reason: str = "compensated by hand",
@@ -108,7 +108,7 @@ class AsyncSagas:
         await self._call(partial(self._sagas.resolve, saga_id, reason))
 
 
-def waited_for(undo: Callable[[str], object], loop: asyncio.AbstractEventLoop) -> Callable[[str], object]:
+def waited_for(undo: UndoOutside, loop: asyncio.AbstractEventLoop) -> UndoOutside:
     """A plain function that calls one which may be async, from another thread, and waits for it."""
     if not callable(undo):
         return undo
