@@ -85,6 +85,9 @@ class AsyncJournal:
         try:
             planner = self._journal.planner
             known = [self._streams.get(name) for name in planner.names(stream)]
+            if len(known) == 1:
+                async with known[0].lock:
+                    return await self._drive(known, planner.steps(known, command, arguments))
             async with AsyncExitStack() as stack:
                 for each in in_lock_order(known):
                     await stack.enter_async_context(each.lock)
