@@ -14,7 +14,7 @@ from ..domain import Decision, JournalClosed, Policy, RecordedEvent, Surfaces
 from .async_bundles import AsyncBundles
 from .async_saga import AsyncSaga, AsyncSagas
 from .async_sessions import AsyncSessions
-from .execution import Append, Steps
+from .execution import Append, Read, Steps
 from .group_commit import MAX_EVENTS, Request, write_together
 from .journal import Journal
 from .planning import UndoPlan
@@ -165,8 +165,10 @@ class AsyncJournal:
                 try:
                     if isinstance(step, Append):
                         answer = await self._writer.append(step)
-                    else:
+                    elif isinstance(step, Read):
                         answer = await asyncio.to_thread(step.function)
+                    else:
+                        raise TypeError(f"a task holds its streams already: {step}")
                 except Exception as error:
                     step = steps.throw(error)
                 else:

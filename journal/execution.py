@@ -7,7 +7,7 @@ caller's thread, the one of ``AsyncJournal`` without blocking its event loop.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -65,7 +65,17 @@ class Append:
     conditions: Sequence[Condition] = ()
 
 
-Steps: TypeAlias = Generator[Read | Append, Any, ResultT]
+@dataclass(slots=True)
+class Hold:
+    """A step that keeps this process's other threads from these streams until the steps end, or the next such step.
+
+    Whoever has to read long before it appends would otherwise always be too late.
+    """
+
+    streams: Iterable[str]
+
+
+Steps: TypeAlias = Generator[Read | Append | Hold, Any, ResultT]
 
 
 class Planner:
@@ -265,11 +275,10 @@ class Executor:
         known = [self._streams.get(name) for name in names]
         if len(known) == 1:
             with known[0].lock:
-                return self.drive(self._planner.steps(known, command, arguments))
-        with ExitStack() as stack:
-            for stream in in_lock_order(known):
-                stack.enter_context(stream.lock)
-            return self.drive(self._planner.steps(known, command, arguments))
+                return self._drive(self._planner.steps(known, command, arguments), None)
+        with ExitStack() as held:
+            self._hold(names, held)
+            return self._drive(self._planner.steps(known, command, arguments), held)
 
     def read_state(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
         """Look at a state that is brought up to date; see ``Journal.read_state``."""
@@ -280,14 +289,23 @@ class Executor:
 
     def drive(self, steps: Steps[ResultT]) -> ResultT:
         """Read and append what the steps say."""
+        with ExitStack() as held:
+            return self._drive(steps, held)
+
+    def _drive(self, steps: Steps[ResultT], held: ExitStack | None) -> ResultT:
         try:
             step = next(steps)
             while True:
                 try:
                     if isinstance(step, Append):
                         answer = self._writer.insert_events(step.events, step.conditions)
-                    else:
+                    elif isinstance(step, Read):
                         answer = step.function()
+                    else:
+                        answer = None
+                        if held is not None:
+                            held.close()
+                            self._hold(step.streams, held)
                 except Exception as error:
                     step = steps.throw(error)
                 else:
@@ -295,3 +313,7 @@ class Executor:
         except StopIteration as end:
             result: ResultT = end.value
             return result
+
+    def _hold(self, streams: Iterable[str], held: ExitStack) -> None:
+        for stream in in_lock_order(map(self._streams.get, streams)):
+            held.enter_context(stream.lock)

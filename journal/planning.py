@@ -139,6 +139,11 @@ class Planning:
         self._end(undoing)
 
     @property
+    def streams(self) -> tuple[str, ...]:
+        """The streams that were looked at."""
+        return tuple(self._histories)
+
+    @property
     def conditions(self) -> list[Condition]:
         """What the plan stands on beside the streams that it appends to."""
         appended = {each.stream for each in self.placed}

@@ -24,7 +24,7 @@ from ..domain import (
 from ..domain.bundle import BundleLinked, BundleRegistered
 from ..domain.session import SessionStatus
 from .context import command_digest
-from .execution import MAX_ATTEMPTS, Append, Planner, Read, Steps
+from .execution import MAX_ATTEMPTS, Append, Hold, Planner, Read, Steps
 from .history import StreamHistory
 from .planning import Planning, Undoing, UndoPlan, UndoStep, differences
 from .storage import JournalApplication
@@ -116,6 +116,7 @@ class Rollback:
                 positions = yield Append(stored, planning.conditions)
             except IntegrityError:
                 # What was planned may not be possible any more, or something else may have to be undone first.
+                yield Hold(planning.streams)
                 continue
             except OperationalError as error:
                 raise JournalUnavailable(self._place, str(error)) from error

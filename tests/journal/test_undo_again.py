@@ -304,3 +304,30 @@ def test_the_same_key_at_the_same_moment_gets_the_same_answer(shared_url: str) -
                 plans = [each.result() for each in [pool.submit(undo) for _ in range(4)]]
             assert all(plan == plans[0] for plan in plans)
         assert journal.head() == 20
+
+
+def test_a_stream_that_others_write_at_full_speed_can_be_undone_in(shared_url: str) -> None:
+    stop = threading.Event()
+    with Journal.open(shared_url) as journal:
+        for act in (open_session, host, claim):
+            act(journal)
+        held = live(journal)
+
+        def write() -> int:
+            count = 0
+            while not stop.is_set():
+                count += 1
+                journal.sessions.issue_witness(held, "ready")
+            return count
+
+        with ThreadPoolExecutor(2) as pool:
+            writing = [pool.submit(write) for _ in range(2)]
+            try:
+                event_id = "session-s-1@2"
+                for _ in range(4):
+                    event_id = journal.record(journal.revert(event_id).positions[0]).id
+            finally:
+                stop.set()
+            assert all(each.result() for each in writing)
+        assert journal.footprints.of_session("s-1") == {"A": "native"}
+        assert journal.verify().findings == ()
