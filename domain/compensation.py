@@ -146,7 +146,7 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     bundle.UpgradeRolledBack: _members_changed(bundles.restore_members),
     bundle.UpgradeFailed: _final(_UPGRADE_FAILED, Part.MEMBERS),
     saga.SagaBegun: _record_only(_SAGA),
-    saga.SagaStepTaken: _record_only(_SAGA),
+    saga.SagaUndoRegistered: _record_only(_SAGA),
     saga.SagaStepUndone: _record_only(_SAGA),
     saga.SagaCompleted: _record_only(_SAGA),
     saga.SagaCompensationBegun: _record_only(_SAGA),

@@ -40,9 +40,9 @@ class SagaBegun(Fact):
     name: Identifier
 
 
-@event_type("saga.step_taken")
-class SagaStepTaken(Fact):
-    """A step outside the journal was taken, which has to be undone there if the saga fails.
+@event_type("saga.undo_registered")
+class SagaUndoRegistered(Fact):
+    """A step outside the journal is about to be taken, which has to be undone there if the saga fails.
 
     Attributes:
         saga_id: the saga.
@@ -134,7 +134,7 @@ class SagaStanding:
 
     Attributes:
         status: where it stands.
-        steps: the steps outside the journal that were taken and not undone, oldest first, with their details.
+        steps: the steps outside the journal that may have to be undone, oldest first, with their details.
     """
 
     status: SagaStatus
@@ -149,7 +149,7 @@ class SagaState:
         name: what it is called.
         status: where it stands.
         reason: what was in the way of undoing it, the last time; empty if nothing was.
-        steps: the steps outside the journal that were taken and not undone, oldest first, with their details.
+        steps: the steps outside the journal that may have to be undone, oldest first, with their details.
     """
 
     __slots__ = ("name", "reason", "saga_id", "status", "steps")
@@ -200,7 +200,7 @@ class SagaState:
     def _on_begun(self, event: SagaBegun) -> None:
         self.name, self.status = event.name, SagaStatus.RUNNING
 
-    def _on_step_taken(self, event: SagaStepTaken) -> None:
+    def _on_undo_registered(self, event: SagaUndoRegistered) -> None:
         self.steps.append((event.step, event.details))
 
     def _on_step_undone(self, event: SagaStepUndone) -> None:
@@ -227,7 +227,7 @@ class SagaState:
 
 _HANDLERS: dict[type[Event[Any]], Callable[[SagaState, Any], None]] = {
     SagaBegun: SagaState._on_begun,
-    SagaStepTaken: SagaState._on_step_taken,
+    SagaUndoRegistered: SagaState._on_undo_registered,
     SagaStepUndone: SagaState._on_step_undone,
     SagaCompleted: SagaState._on_completed,
     SagaCompensationBegun: SagaState._on_compensation_begun,
@@ -248,14 +248,14 @@ def begin(state: SagaState, name: str) -> Decision[None]:
     return accept(SagaBegun(state.saga_id, name))
 
 
-def take_step(state: SagaState, step: str, details: str) -> Decision[None]:
-    """Record a step outside the journal.
+def register_undo(state: SagaState, step: str, details: str) -> Decision[None]:
+    """Record that a step outside the journal has to be undone if the saga fails.
 
     Raises:
         SagaNotFound, SagaEnded
     """
     state.require_open()
-    return accept(SagaStepTaken(state.saga_id, step, details))
+    return accept(SagaUndoRegistered(state.saga_id, step, details))
 
 
 def complete(state: SagaState) -> Decision[None]:

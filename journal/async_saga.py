@@ -93,7 +93,7 @@ class AsyncSagas:
         undo: Mapping[str, UndoOutside] | None = None,
         *,
         leave: Iterable[str] = (),
-        reason: str = "compensated by hand",
+        reason: str = "its process is gone",
         dry_run: bool = False,
     ) -> UndoPlan:
         """See ``Sagas.compensate``."""

@@ -72,11 +72,11 @@ class UndoPlan:
     """What undoing comes to.
 
     Attributes:
-        steps: what is undone, and by what, in the order in which it is appended: newest first. None if there are
+        steps: what is undone, and by what, in the order in which it is appended: newest first. Empty if there are
             obstacles.
         changes: what is different afterwards.
         obstacles: what makes it impossible; if there are any, nothing is appended.
-        positions: where the compensating events of the steps stand; none if nothing was appended.
+        positions: where the compensating events of the steps stand; empty if nothing was appended.
     """
 
     steps: tuple[UndoStep, ...] = ()

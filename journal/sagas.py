@@ -80,14 +80,15 @@ class Sagas(SagasView):
         undo: Mapping[str, UndoOutside] | None = None,
         *,
         leave: Iterable[str] = (),
-        reason: str = "compensated by hand",
+        reason: str = "its process is gone",
         dry_run: bool = False,
     ) -> UndoPlan:
         """Undo a saga: its steps outside the journal, newest first, then in one append all that was appended in it.
 
-        From then on nothing more is appended in the saga, also where it is at work. If anything is in the way, the
-        journal's part stays as it is, the saga is in doubt, and this may be tried again. A step outside is undone at
-        least once: again, if this process dies before that is on record.
+        From then on nothing more is appended in the saga, also where it is at work. First it is made sure that the
+        journal's part can be undone. If a step outside cannot be undone, those before it stay undone, on record, the
+        others and the journal's part stay as they are, the saga is in doubt, and this may be tried again. A step
+        outside is undone at least once: again, if this process dies before that is on record.
 
         Args:
             saga_id: the saga.
@@ -102,17 +103,22 @@ class Sagas(SagasView):
         Raises:
             SagaNotFound, SagaEnded: there is no such saga, or nothing left to do.
             UndoMissing: a step is neither to be undone nor to be left.
+            InvalidArgument: a step is to be left that is none.
             NotCompensable, LaterEventDepends: what was appended cannot be undone, or something stands on it.
         """
         if undo is not None and not isinstance(undo, Mapping):
             raise InvalidArgument("undo", f"must map names of steps to functions, not {type(undo).__name__}")
         functions, stream = dict(undo or {}), saga_stream(identifier("saga_id", saga_id))
         text("reason", reason)
-        steps, left = self.steps(saga_id), names("leave", leave)
+        steps, left = self._journal.read_state(stream, _steps_left), names("leave", leave)
         undoing = self._undoing(saga_id, reason, tuple(step for step, _ in steps if step not in functions))
-        if dry_run:
-            return self._rollback.plan(undoing)
+        unknown = left - {step for step, _ in steps}
+        if unknown:
+            raise InvalidArgument("leave", f"names what is no step to be undone: {', '.join(sorted(unknown))}")
         missing = tuple(step for step, _ in steps if step not in functions and step not in left)
+        if dry_run:
+            plan = self._rollback.plan(undoing)
+            return UndoPlan(obstacles=(UndoMissing(saga_id, missing), *plan.obstacles)) if missing else plan
         if missing:
             raise UndoMissing(saga_id, missing)
         # On its own behalf: in no other saga, which would undo the undoing, and under no key of another command.
@@ -197,7 +203,7 @@ class Saga:
             raise InvalidArgument("undo", f"must be a function that is not async, not {undo!r}")
         if identifier("step", step) in self._undo:
             raise InvalidArgument("step", f"{step!r} was registered before; name each step once")
-        self._journal.execute(saga_stream(self.id), saga.take_step, step, text("details", details))
+        self._journal.execute(saga_stream(self.id), saga.register_undo, step, text("details", details))
         self._undo[step] = undo
 
     def __enter__(self) -> Self:
@@ -237,7 +243,7 @@ class Saga:
             # Somebody else has undone it, which is most likely what was raised here; or it never began.
             pass
         except Exception as failure:
-            error.add_note(f"saga {self.id!r} ({self.name}) is in doubt, and was not undone: {_describe(failure)}")
+            error.add_note(f"saga {self.id!r} ({self.name}) is in doubt; undoing it came to {_describe(failure)}")
 
 
 def _call(step: str, undo: UndoOutside, details: str) -> None:
@@ -257,6 +263,11 @@ def _describe(error: BaseException) -> str:
         described = type(error).__name__
     described = described.replace("\0", "")[:MAX_TEXT_LENGTH]
     return described.encode(errors="replace").decode()
+
+
+def _steps_left(state: Any) -> tuple[tuple[str, str], ...]:
+    state.require_unfinished()
+    return tuple(reversed(state.steps))
 
 
 def _status_and_steps(state: Any) -> tuple[saga.SagaStatus, tuple[tuple[str, str], ...]]:

@@ -43,7 +43,7 @@ class BundleRow(NamedTuple):
         bundle: what was registered, or came of linking.
         linked_from: the two bundles that it was linked from; empty if it was registered.
         members: who runs it, sorted.
-        epoch: how often its members were set.
+        epoch: how often its members were changed.
         since: the position of the event from which on it is known like this.
     """
 

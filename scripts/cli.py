@@ -10,10 +10,13 @@ from typing import BinaryIO
 import click
 from muniment.domain import (
     CATALOGUE,
+    InvalidArgument,
     JournalDamaged,
     RecordedEvent,
     SessionNotFound,
+    UnknownVersion,
     identifier,
+    session_stream,
 )
 from muniment.journal import Finding, Journal, VerificationReport
 from muniment.scripts import cli_authorities as cli_authorities, cli_undo as cli_undo  # they add their commands
@@ -25,12 +28,14 @@ from muniment.scripts.cli_base import (
     json_option,
     open_caught_up,
     open_journal,
+    require_session,
     tables_at,
 )
 from muniment.scripts.demo import run_demo
 from muniment.scripts.describe import describe, what_happened
 from muniment.scripts.output import (
     envelope,
+    flattened,
     progress_bar,
     record_to_plain,
     say,
@@ -49,7 +54,8 @@ from pydantic_core import to_json
 def demo(file: Path | None, as_json: bool) -> None:
     """Make a journal from a recorded trace, and look around in it.
 
-    FILE is where the journal is made; it must not exist. The default is muniment-demo.db in the current folder.
+    FILE is where the journal is made; it must not exist. Without it, muniment-demo.db is made in the current folder, or
+    the next free muniment-demo-N.db.
     """
     run_demo(file, as_json=as_json)
 
@@ -64,12 +70,17 @@ def demo(file: Path | None, as_json: bool) -> None:
     show_default=True,
     help="At most so many; 0: all.",
 )
+@click.option("--stream", metavar="STREAM", help="Only this stream, such as bundle-chat or saga-0123456789abcdef.")
 @click.option("--reverse", is_flag=True, help="Oldest first.")
 @journal_options
-def log(session: str | None, limit: int, reverse: bool, url: str, lock_timeout: float, as_json: bool) -> None:
+def log(
+    session: str | None, stream: str | None, limit: int, reverse: bool, url: str, lock_timeout: float, as_json: bool
+) -> None:
     """List what happened, newest first; with SESSION, to that session."""
+    if session is not None and stream is not None:
+        raise InvalidArgument("--stream", "does not go with SESSION")
     with open_journal(url, lock_timeout, read_only=True) as journal:
-        records = _log_of(journal, session, limit, oldest_first=reverse)
+        records = _log_of(journal, session, stream, limit, oldest_first=reverse)
     if as_json:
         envelope("log", [record_to_plain(record) for record in records], journal=journal.url)
         return
@@ -82,12 +93,14 @@ def log(session: str | None, limit: int, reverse: bool, url: str, lock_timeout: 
         say(f"at most {limit} events are listed; --limit 0 lists all")
 
 
-def _log_of(journal: Journal, session: str | None, limit: int, *, oldest_first: bool) -> list[RecordedEvent]:
-    if session is not None:
-        stream = f"session-{identifier('SESSION', session)}"
-        records = list(journal.read_stream(stream, newest_first=not oldest_first, limit=limit or None))
+def _log_of(
+    journal: Journal, session: str | None, stream: str | None, limit: int, *, oldest_first: bool
+) -> list[RecordedEvent]:
+    name = stream if session is None else session_stream(identifier("SESSION", session))
+    if name is not None:
+        records = list(journal.read_stream(name, newest_first=not oldest_first, limit=limit or None))
         if not records:
-            raise SessionNotFound(session)
+            raise UnknownVersion(name, 0, 0) if session is None else SessionNotFound(session)
         return records
     if oldest_first:
         return list(journal.read(limit=limit or None))
@@ -147,8 +160,8 @@ def show_record(position: int, url: str, lock_timeout: float, as_json: bool) -> 
         envelope("show", plain, journal=journal.url)
         return
     rows = [(name, value) for name, value in plain.items() if name not in ("data", "metadata")]
-    rows += [(f"data.{name}", value) for name, value in plain["data"].items()]
-    rows += [(f"metadata.{name}", value) for name, value in plain["metadata"].items()]
+    rows += flattened("data", plain["data"])
+    rows += flattened("metadata", plain["metadata"])
     show(table(f"{journal.url}, position {position}", ["field", "value"], rows))
 
 
@@ -177,8 +190,8 @@ def audit(session: str | None, at: str | None, url: str, lock_timeout: float, as
     """Show what became of every artifact; with SESSION, of that session's."""
     with open_caught_up(url, lock_timeout) as journal:
         as_of = tables_at(journal, at)
-        if session is not None and identifier("SESSION", session) not in as_of.owners:
-            raise SessionNotFound(session)
+        if session is not None:
+            require_session(as_of, session)
         records = as_of.audit.records(session)
     if as_json:
         envelope("audit", [to_plain(record) for record in records], journal=journal.url, position=as_of.position)

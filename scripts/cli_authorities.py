@@ -6,7 +6,7 @@ import sys
 
 import click
 from muniment.domain import BundleNotFound, FootprintClass, identifier
-from muniment.scripts.cli_base import at_option, cli, journal_options, open_caught_up, tables_at
+from muniment.scripts.cli_base import at_option, cli, journal_options, open_caught_up, require_session, tables_at
 from muniment.scripts.output import envelope, show, table, to_plain
 
 
@@ -22,7 +22,8 @@ def footprints(session: str | None, at: str | None, url: str, lock_timeout: floa
     with open_caught_up(url, lock_timeout) as journal:
         as_of = tables_at(journal, at)
         if session is not None:
-            held = as_of.footprints.of_session(identifier("SESSION", session))
+            require_session(as_of, session)
+            held = as_of.footprints.of_session(session)
             marks = [(authority, each, session) for authority, each in sorted(held.items())]
         else:
             marks = [
@@ -58,7 +59,8 @@ def delegations(session: str | None, at: str | None, url: str, lock_timeout: flo
         if session is None:
             items = list(as_of.delegations.items())
         else:
-            found = as_of.delegations.of_session(identifier("SESSION", session))
+            require_session(as_of, session)
+            found = as_of.delegations.of_session(session)
             items = [((session, number), row) for number, row in found.items()]
     if as_json:
         data = [{"session_id": name, "delegation_id": number, **to_plain(row)} for (name, number), row in items]

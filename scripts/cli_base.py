@@ -9,7 +9,14 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import click
-from muniment.domain import InvalidArgument, JournalError, JournalReadOnly, MunimentError
+from muniment.domain import (
+    InvalidArgument,
+    JournalError,
+    JournalReadOnly,
+    MunimentError,
+    SessionNotFound,
+    identifier,
+)
 from muniment.journal import Journal, Projections
 from muniment.scripts.output import error_envelope, progress_bar, say
 
@@ -104,6 +111,16 @@ def tables_at(journal: Journal, at: str | None) -> Projections:
     except ValueError:
         raise InvalidArgument("--at", f"takes a position or an ISO 8601 time, not {at!r}") from None
     return journal.at(time=time)
+
+
+def require_session(tables: Projections, session_id: str) -> None:
+    """Make sure that a session was opened.
+
+    Raises:
+        SessionNotFound, InvalidIdentifier
+    """
+    if identifier("SESSION", session_id) not in tables.owners:
+        raise SessionNotFound(session_id)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -11,20 +11,26 @@ from muniment.scripts.cli_base import LARGEST, cli, journal_options, open_caught
 from muniment.scripts.describe import describe
 from muniment.scripts.output import envelope, show, table, to_plain
 
+_actor_option = click.option(
+    "--actor", envvar="MUNIMENT_ACTOR", show_envvar=True, metavar="NAME", help="On whose behalf it is appended."
+)
 _dry_run_option = click.option("--dry-run", is_flag=True, help="Only show what it comes to; append nothing.")
 
 
 @cli.command()
-@click.argument("position", type=click.IntRange(min=1, max=LARGEST))
+@click.argument("event", metavar="POSITION|ID")
 @_dry_run_option
+@_actor_option
 @journal_options
-def revert(position: int, dry_run: bool, url: str, lock_timeout: float, as_json: bool) -> None:
-    """Undo the event at POSITION by appending what compensates it. What undid an event can be reverted in its turn.
+def revert(event: str, dry_run: bool, actor: str | None, url: str, lock_timeout: float, as_json: bool) -> None:
+    """Undo one event by appending what compensates it. What undid an event can be reverted in its turn.
 
-    With --dry-run, exits with 1 if something makes it impossible.
+    The event is named by its position, or by its id, such as session-s-42@3. With --dry-run, exits with 1 if something
+    makes it impossible.
     """
-    with open_journal(url, lock_timeout, read_only=dry_run) as journal:
-        plan = journal.revert(position, dry_run=dry_run)
+    with open_journal(url, lock_timeout, read_only=dry_run) as journal, journal.context(actor=actor):
+        is_position = event.isascii() and event.isdecimal() and len(event) < 20
+        plan = journal.revert(int(event) if is_position else event, dry_run=dry_run)
         _show_plan("revert", plan, journal.url, dry_run=dry_run, as_json=as_json)
 
 
@@ -39,13 +45,16 @@ def revert(position: int, dry_run: bool, url: str, lock_timeout: float, as_json:
     help="The last version that stays; 0: none.",
 )
 @_dry_run_option
+@_actor_option
 @journal_options
-def rollback(stream: str, version: int, dry_run: bool, url: str, lock_timeout: float, as_json: bool) -> None:
+def rollback(
+    stream: str, version: int, dry_run: bool, actor: str | None, url: str, lock_timeout: float, as_json: bool
+) -> None:
     """Undo everything in STREAM, such as session-s-42, that came after a version: newest first, in one append.
 
     With --dry-run, exits with 1 if something makes it impossible.
     """
-    with open_journal(url, lock_timeout, read_only=dry_run) as journal:
+    with open_journal(url, lock_timeout, read_only=dry_run) as journal, journal.context(actor=actor):
         plan = journal.rollback(stream, version, dry_run=dry_run)
         _show_plan("rollback", plan, journal.url, dry_run=dry_run, as_json=as_json)
 
@@ -57,6 +66,7 @@ def rollback(stream: str, version: int, dry_run: bool, url: str, lock_timeout: f
 @click.option("--resolve", "resolved", metavar="SAGA", help="Say that this one was put right by hand.")
 @click.option("--reason", metavar="TEXT", help="With --compensate or --resolve: why, or how.")
 @_dry_run_option
+@_actor_option
 @journal_options
 def sagas(
     unfinished: bool,
@@ -65,6 +75,7 @@ def sagas(
     resolved: str | None,
     reason: str | None,
     dry_run: bool,
+    actor: str | None,
     url: str,
     lock_timeout: float,
     as_json: bool,
@@ -76,15 +87,17 @@ def sagas(
     undone at all is put right by hand, and then said with --resolve.
     """
     if saga_id is not None and resolved is None:
-        with open_journal(url, lock_timeout, read_only=dry_run) as journal:
-            why = "compensated by hand" if reason is None else reason
+        with open_journal(url, lock_timeout, read_only=dry_run) as journal, journal.context(actor=actor):
+            why = reason or "its process is gone"
             plan = journal.sagas.compensate(saga_id, leave=left, reason=why, dry_run=dry_run)
             _show_plan("sagas", plan, journal.url, dry_run=dry_run, as_json=as_json)
         return
-    if left or dry_run or (saga_id is not None and resolved is not None):
-        raise InvalidArgument("--compensate", "goes with --leave and --dry-run, and not with --resolve")
+    if saga_id is not None:
+        raise InvalidArgument("--resolve", "does not go with --compensate")
+    if left or dry_run:
+        raise InvalidArgument("--leave and --dry-run", "need --compensate SAGA")
     if resolved is not None:
-        with open_journal(url, lock_timeout) as journal:
+        with open_journal(url, lock_timeout) as journal, journal.context(actor=actor):
             if reason is None:
                 raise InvalidArgument("--reason", "must say how it was put right")
             journal.sagas.resolve(resolved, reason)
@@ -130,13 +143,15 @@ def _show_plan(command: str, plan: UndoPlan, url: str, *, dry_run: bool, as_json
         elif not plan.steps:
             show("There is nothing to undo.")
         else:
-            positions: tuple[int | None, ...] = plan.positions or (None,) * len(plan.steps)
-            steps = [
-                (position, each.event_id, each.undone.type, each.event.type, describe(each.event))
-                for position, each in zip(positions, plan.steps, strict=False)
+            steps: list[tuple[object, ...]] = [
+                (each.event_id, each.undone.type, each.event.type, describe(each.event)) for each in plan.steps
             ]
-            title = "What would be appended" if dry_run else "What was appended"
-            show(table(title, ["position", "undoes", "which was", "by", "what"], steps))
+            columns = ["undoes", "type", "with", "what"]
+            if dry_run:
+                show(table("What would be appended", columns, steps))
+            else:
+                placed = [(position, *step) for position, step in zip(plan.positions, steps, strict=True)]
+                show(table("What was appended", ["position", *columns], placed))
             changes = [(each.stream, each.name, describe(each.before), describe(each.after)) for each in plan.changes]
             show(table("What is different afterwards", ["stream", "part", "before", "after"], changes))
     sys.exit(1 if plan.obstacles else 0)

@@ -80,10 +80,10 @@ def fail_hand_over(journal: Journal) -> FailedHandOver:
         meanwhile: dict[str, FootprintClass] = {}
         try:
             with journal.saga("relocate") as saga:
+                saga.register_undo("announcement", undone.append, "alice moves to site-b")
                 journal.sessions.hand_over(
                     held, "bob", from_authority="site-a", to_authority="site-b", bundle_id="chat"
                 )
-                saga.register_undo("announcement", undone.append, "alice moves to site-b")
                 meanwhile = journal.footprints.of_session(SESSION)
                 raise Unreachable("site-b does not answer")
         except Unreachable as error:

@@ -77,7 +77,7 @@ def _upgrade(value: RuntimeUpgradeArtifact) -> str:
 
 
 def _footprint(entries: tuple[tuple[str, FootprintClass | None], ...]) -> str:
-    return ", ".join(f"{authority} {held or 'not any more'}" for authority, held in entries)
+    return ", ".join(f"{authority} {held or 'no longer'}" for authority, held in entries)
 
 
 def _joined(*parts: object) -> str:
@@ -101,12 +101,15 @@ _DESCRIPTIONS: Final[dict[type[Any], Callable[[Any], str]]] = {
     RuntimeUpgradeArtifact: _upgrade,
     ComposedBundle: lambda value: f"{value.bundle_id}: {', '.join(value.protocol_ids)}",
     SessionFragment: lambda value: f"{value.key} held by {value.owner}",
+    session.SessionOpened: lambda event: _joined(f"incarnation {event.incarnation}", event.roles),
+    session.SessionHosted: lambda event: f"hosted by {event.authority}",
+    session.HostingWithdrawn: lambda event: f"no longer hosted by {event.authority}",
     session.SessionDelegated: lambda event: describe(event.receipt),
     session.SessionHandedOver: lambda event: _joined(event.capability, event.receipt),
     session.DelegationReverted: lambda event: _footprint(event.footprint),
     session.HandOverReverted: lambda event: f"{describe(event.capability)}; {_footprint(event.footprint)}",
-    session.OwnershipRestored: lambda event: _joined(event.capability or "nobody", event.staged),
-    session.OpeningWithdrawn: lambda event: f"incarnation {event.incarnation} came to nothing, {event.status}",
+    session.OwnershipRestored: lambda event: _joined(event.capability or "nobody owns it", event.staged),
+    session.OpeningWithdrawn: lambda event: f"incarnation {event.incarnation} withdrawn, {event.status} again",
     session.FragmentsReleased: lambda event: _joined(event.capability, _released(event.fragments)),
     session.FragmentsRestored: lambda event: _joined(event.fragments, _released(event.released_fragments)),
     session.FragmentsMoved: lambda event: _joined(event.capability, event.fragments),

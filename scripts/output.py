@@ -133,6 +133,17 @@ def to_plain(value: Any) -> Any:
     return value
 
 
+def flattened(name: str, value: Any) -> list[tuple[str, str]]:
+    """A plain value as rows of a table, a part of a part under a dotted name; what is absent is left out."""
+    if isinstance(value, dict):
+        return [row for key, each in value.items() for row in flattened(f"{name}.{key}", each)]
+    if isinstance(value, list):
+        if any(isinstance(each, dict) for each in value):
+            return [row for number, each in enumerate(value) for row in flattened(f"{name}[{number}]", each)]
+        value = ", ".join(map(str, value))
+    return [] if value in (None, "") else [(name, str(value))]
+
+
 def record_to_plain(record: RecordedEvent) -> dict[str, Any]:
     """A record as what JSON knows; absent metadata is left out."""
     metadata = {name: value for name, value in to_plain(record.metadata).items() if value is not None}

@@ -14,20 +14,22 @@ from muniment.scripts.cli import cli
 ROOT = Path(__file__).parent.parent
 
 
-def block(mark: str) -> str:
+def block(mark: str, document: str = "README.md") -> str:
     """The fenced block that follows a comment."""
-    found = re.search(rf"<!-- {mark} -->\n```\w+\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    found = re.search(rf"<!-- {mark} -->\n```\w+\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
     assert found is not None
     return found.group(1)
 
 
-@pytest.mark.parametrize("prefix", ["", "undo "])
-def test_the_examples_print_what_they_say(prefix: str, tmp_path: Path) -> None:
-    example = block(f"{prefix}example")
+@pytest.mark.parametrize(
+    ("prefix", "document"), [("", "README.md"), ("undo ", "README.md"), ("", "docs/delegation-and-undo.md")]
+)
+def test_the_examples_print_what_they_say(prefix: str, document: str, tmp_path: Path) -> None:
+    example = block(f"{prefix}example", document)
     assert len(example.splitlines()) <= 25
     run = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert run.stderr == ""
-    assert run.stdout == block(f"{prefix}output")
+    assert run.stdout == block(f"{prefix}output", document)
 
 
 def test_the_test_command_is_the_one_that_ci_runs() -> None:

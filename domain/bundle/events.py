@@ -70,7 +70,7 @@ class MembersSeeded(Fact):
         bundle_id: the bundle.
         members: who runs it.
         previous: who ran it before.
-        epoch: how often its members were set, this time included.
+        epoch: how often its members were changed, this time included.
     """
 
     bundle_id: Identifier
@@ -110,7 +110,7 @@ class UpgradeCommitted(UpgradeEvent):
 
     Attributes:
         artifact: the upgrade.
-        epoch: how often the bundle's members were set, this time included.
+        epoch: how often the bundle's members were changed, this time included.
     """
 
     artifact: RuntimeUpgradeArtifact
@@ -139,7 +139,7 @@ class MembersRestored(Fact):
         bundle_id: the bundle.
         members: who runs it now.
         previous: who ran it before.
-        epoch: how often its members were set, this time included.
+        epoch: how often its members were changed, this time included.
         previous_upgrade: the upgrade that this is about, as it stood; None if it is about none.
         upgrade: the same upgrade as it stands now.
     """

@@ -42,7 +42,7 @@ def restore_members(event: Event[Any], before: BundleStanding, now: BundleState)
     return MembersRestored(
         bundle_id=now.bundle_id,
         members=before.members,
-        epoch=now.epoch + 1,
+        epoch=now.epoch + (before.members != now.members),
         previous=now.members,
         previous_upgrade=previous,
         upgrade=upgrade,

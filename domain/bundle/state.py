@@ -37,7 +37,7 @@ class BundleState:
         bundle: what is known of it; None before it is registered, and after that was undone.
         sources: the two bundles that it was linked from; empty if it was registered.
         members: who runs it.
-        epoch: how often its members were set; it never falls.
+        epoch: how often its members were changed; it never falls.
         pending: the upgrade under way, or None.
         upgrades: the ids of all upgrades ever staged.
         refusals: how many refused links are on record.

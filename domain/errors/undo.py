@@ -69,12 +69,12 @@ class SagaNotFound(CommandRefused):
     saga_id: str
 
     def __str__(self) -> str:
-        return f"there is no saga {self.saga_id!r}; see which are unfinished"
+        return f"there is no saga {self.saga_id!r}; journal.sagas lists them"
 
 
 @dataclass(eq=False)
 class SagaEnded(CommandRefused):
-    """The saga has ended, or is being undone, here or elsewhere; nothing more is appended in it.
+    """The saga has ended, or is being undone, here or elsewhere; nothing more is done in it.
 
     Attributes:
         status: where it stands, such as ``completed`` or ``compensating``.
@@ -84,7 +84,7 @@ class SagaEnded(CommandRefused):
     status: str
 
     def __str__(self) -> str:
-        return f"saga {self.saga_id!r} is {self.status}; begin a new one"
+        return f"saga {self.saga_id!r} is {self.status}; nothing more is done in it"
 
 
 @dataclass(eq=False)
@@ -101,5 +101,5 @@ class UndoMissing(CommandRefused):
     def __str__(self) -> str:
         return (
             f"saga {self.saga_id!r}: nothing says how to undo {', '.join(map(repr, self.steps))} outside the journal; "
-            "pass a function for each, or leave them"
+            "say how, or undo them by hand and leave them"
         )

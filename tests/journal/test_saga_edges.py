@@ -176,8 +176,10 @@ def test_what_says_how_to_undo_is_checked(journal: Journal) -> None:
         journal.sagas.compensate(saga.id, leave=["x" * 10_000])
     with pytest.raises(InvalidArgument):
         journal.sagas.compensate(saga.id, ["step"])  # type: ignore[arg-type]
-    with pytest.raises(UndoMissing):
+    with pytest.raises(InvalidArgument):
         journal.sagas.compensate(saga.id, leave=["other"])
+    with pytest.raises(UndoMissing):
+        journal.sagas.compensate(saga.id)
     journal.sagas.compensate(saga.id, leave=["step"])
 
 

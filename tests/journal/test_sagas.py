@@ -55,7 +55,7 @@ def test_what_was_done_in_a_saga_stays_when_it_ends_well(journal: Journal) -> No
     assert journal.sagas[saga.id].name == "open a room"
     assert journal.sagas.unfinished() == {}
     assert journal.record(2).metadata.saga == saga.id
-    assert types(journal) == ["saga.begun", "session.opened", "saga.step_taken", "saga.completed"]
+    assert types(journal) == ["saga.begun", "session.opened", "saga.undo_registered", "saga.completed"]
 
 
 def test_an_exception_undoes_everything_newest_first_and_goes_on(journal: Journal) -> None:
@@ -167,6 +167,8 @@ def test_an_undo_that_fails_outside_is_tried_again_later(journal: Journal) -> No
     with pytest.raises(UndoMissing) as missing:
         journal.sagas.compensate(saga.id)
     assert missing.value.steps == ("first",)
+    (obstacle,) = journal.sagas.compensate(saga.id, dry_run=True).obstacles
+    assert isinstance(obstacle, UndoMissing)
     plan = journal.sagas.compensate(saga.id, {"first": outside.cancel}, dry_run=True)
     assert [step.event_id for step in plan.steps] == ["session-s-1@1"]
     journal.sagas.compensate(saga.id, {"first": outside.cancel})

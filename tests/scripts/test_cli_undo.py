@@ -72,7 +72,7 @@ def test_footprints_now_and_then(muniment: Run) -> None:
         "violations": [],
     }
     assert data(muniment("footprints", "s-1", "--json")) == found
-    assert data(muniment("footprints", "none", "--json"))["footprints"] == []
+    assert error(muniment("footprints", "none", "--json")) == "session_not_found"
     then = data(muniment("footprints", "--at", 4, "--json"))["footprints"]
     assert then == [{"authority": "A", "class": "native", "session_id": "s-1"}]
     assert "delegated_in" in muniment("footprints").stdout
@@ -94,7 +94,7 @@ def test_delegations(muniment: Run) -> None:
     (row,) = data(muniment("delegations", "--json"))
     assert (row["session_id"], row["delegation_id"], row["status"], row["new_owner"]) == ("s-1", 1, "committed", "bob")
     assert data(muniment("delegations", "s-1", "--json")) == [row]
-    assert data(muniment("delegations", "s-2", "--json")) == []
+    assert error(muniment("delegations", "none", "--json")) == "session_not_found"
     assert data(muniment("delegations", "--at", 5, "--json")) == []
     assert "committed" in muniment("delegations").stdout
 
@@ -131,8 +131,35 @@ def test_revert(muniment: Run, url: str) -> None:
     result = muniment("revert", position, "--dry-run")
     assert result.exit_code == 1
     assert "What makes it impossible" in result.stdout
-    assert muniment("revert", "0").exit_code == 2
+    assert error(muniment("revert", 0, "--json")) == "unknown_position"
+    assert error(muniment("revert", "session-s-1@99", "--json")) == "unknown_event"
+    assert error(muniment("revert", "9" * 30, "--json")) == "unknown_event"
+    named = data(muniment("revert", "bundle-chat@6", "--actor", "auditor", "--json"))
+    with Journal.open(url) as journal:
+        assert {journal.record(each).metadata.actor for each in named["positions"]} == {"auditor"}
+        assert live(journal).owner == "bob"
     assert "undoes session-s-1@5" in muniment("log", "--limit", "0").stdout
+
+
+def test_the_log_of_a_stream(muniment: Run) -> None:
+    (row,) = data(muniment("sagas", "--unfinished", "--json"))
+    found = data(muniment("log", "--stream", f"saga-{row['saga_id']}", "--reverse", "--json"))
+    assert [each["type"].removesuffix(".v1") for each in found] == [
+        "saga.begun",
+        "saga.undo_registered",
+        "saga.compensation_begun",
+        "saga.compensation_failed",
+    ]
+    assert error(muniment("log", "--stream", "bundle-none", "--json")) == "unknown_version"
+    assert error(muniment("log", "s-1", "--stream", "bundle-chat", "--json")) == "invalid_argument"
+
+
+def test_show_has_a_row_for_each_part(muniment: Run, url: str) -> None:
+    with Journal.open(url) as journal:
+        position = next(record.position for record in journal.read() if record.type == "session.handed_over.v1")
+    lines = [line.split() for line in muniment("show", position).stdout.splitlines()]
+    assert ["data.receipt.from_before", "native"] in lines
+    assert ["data.moved_fragments[0].key", "bundle:chat"] in lines
 
 
 def test_rollback(muniment: Run, url: str) -> None:
@@ -157,7 +184,10 @@ def test_sagas(muniment: Run, url: str) -> None:
     assert "mail" in muniment("sagas").stdout
     saga_id = row["saga_id"]
     assert error(muniment("sagas", "--compensate", saga_id, "--json")) == "undo_missing"
-    dry = data(muniment("sagas", "--compensate", saga_id, "--dry-run", "--json"))
+    obstacles = data(muniment("sagas", "--compensate", saga_id, "--dry-run", "--json"), 1)["obstacles"]
+    assert [each["code"] for each in obstacles] == ["undo_missing"]
+    assert error(muniment("sagas", "--compensate", saga_id, "--leave", "nail", "--json")) == "invalid_argument"
+    dry = data(muniment("sagas", "--compensate", saga_id, "--leave", "mail", "--dry-run", "--json"))
     assert [step["undoes"] for step in dry["steps"]] == ["session-s-3@1"]
     why = ("--leave", "mail", "--reason", "wrote to bob")
     assert "What was appended" in muniment("sagas", "--compensate", saga_id, *why).stdout
