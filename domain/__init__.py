@@ -110,7 +110,7 @@ from .event import (
 from .fragment import SessionFragment
 from .identifiers import MAX_IDENTIFIER_LENGTH, MAX_TEXT_LENGTH, identifier, names, natural_number, text
 from .policy import Policy
-from .record import UNRECORDED, Metadata, RecordedEvent
+from .record import UNRECORDED, Metadata, RecordedEvent, split_event_id
 from .scope import FULL_SESSION, Fragments, FullSession, OwnershipScope, scope, scope_from_json, scope_to_json
 from .stream_names import bundle_stream, saga_stream, session_stream
 from .subject import subject_of
@@ -243,6 +243,7 @@ __all__ = [
     "scope_to_json",
     "session",
     "session_stream",
+    "split_event_id",
     "subject_of",
     "text",
 ]

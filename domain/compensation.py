@@ -157,6 +157,65 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
 """The rule of every event type in the catalogue."""
 
 
+_OWNERS_CHANGE: Final = (
+    session.OwnershipClaimed,
+    session.OwnershipReleased,
+    session.OwnershipTransferred,
+    session.ScopeAttenuated,
+    session.TransferCommitted,
+    session.OwnershipRestored,
+)
+_FRAGMENTS_CHANGE: Final = (
+    session.FragmentsClaimed,
+    session.FragmentsMoved,
+    session.FragmentsReleased,
+    session.FragmentsRestored,
+)
+_MEMBERS_CHANGE: Final = (
+    bundle.MembersSeeded,
+    bundle.MembersRestored,
+    bundle.UpgradeAdmitted,
+    bundle.UpgradeCommitted,
+    bundle.UpgradeRolledBack,
+)
+
+UNDONE_BY: Final[Mapping[type[Event[Any]], tuple[type[Event[Any]], ...]]] = {
+    session.SessionOpened: (session.OpeningWithdrawn,),
+    session.OpeningWithdrawn: (session.SessionOpened,),
+    session.TransferBegun: (session.TransferRolledBack,),
+    session.TransferRolledBack: (session.TransferBegun,),
+    session.ReadinessWitnessIssued: (session.ReadinessWitnessWithdrawn,),
+    session.ReadinessWitnessWithdrawn: (session.ReadinessWitnessIssued,),
+    session.SessionHosted: (session.HostingWithdrawn,),
+    session.HostingWithdrawn: (session.SessionHosted,),
+    session.SessionDelegated: (session.DelegationReverted,),
+    session.DelegationReverted: (session.SessionDelegated,),
+    session.SessionHandedOver: (session.HandOverReverted,),
+    session.HandOverReverted: (session.SessionHandedOver,),
+    bundle.BundleRegistered: (bundle.BundleWithdrawn,),
+    bundle.BundleLinked: (bundle.BundleWithdrawn,),
+    bundle.BundleWithdrawn: (bundle.BundleRegistered, bundle.BundleLinked),
+    bundle.UpgradeStaged: (bundle.UpgradeRolledBack,),
+    **dict.fromkeys(_OWNERS_CHANGE, (session.OwnershipRestored,)),
+    **dict.fromkeys(_FRAGMENTS_CHANGE, (session.FragmentsRestored,)),
+    **dict.fromkeys(_MEMBERS_CHANGE, (bundle.MembersRestored,)),
+}
+"""The types of the events that undo an event of each type; one that is not here is undone by none."""
+
+ONLY_UNDOING: Final = (
+    session.OpeningWithdrawn,
+    session.ReadinessWitnessWithdrawn,
+    session.HostingWithdrawn,
+    session.DelegationReverted,
+    session.HandOverReverted,
+    session.OwnershipRestored,
+    session.FragmentsRestored,
+    bundle.BundleWithdrawn,
+    bundle.MembersRestored,
+)
+"""The types of events that do nothing but undo."""
+
+
 def changes(event: Event[Any]) -> frozenset[str]:
     """The parts of its stream's state that an event changed."""
     return RULES[type(event)].changes.union(

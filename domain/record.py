@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
+
+from pydantic import Field, StringConstraints
 
 from .artifacts import Counter
 from .event import Event
 from .identifiers import Identifier
 
+MAX_EVENT_ID_LENGTH: Final = 300
+
 UNRECORDED: Final = 0
 """The position of an event that is not written yet; recorded positions begin at 1."""
+
+EventIds = Annotated[
+    tuple[Annotated[str, StringConstraints(max_length=MAX_EVENT_ID_LENGTH)], ...], Field(max_length=16)
+]
+"""Ids of events, as metadata holds them."""
+
+
+def split_event_id(event_id: str) -> tuple[str, int] | None:
+    """The stream and version that an event's id names; None if it is no id."""
+    stream, _, version = event_id.rpartition("@")
+    if not stream or not version.isascii() or not version.isdecimal() or version.startswith("0") or len(version) > 18:
+        return None
+    return stream, int(version)
 
 
 @dataclass(frozen=True)
@@ -38,7 +55,7 @@ class Metadata:
     idempotency_key: Identifier | None = None
     command: Identifier | None = None
     tick: Counter | None = None
-    compensates: tuple[str, ...] | None = None
+    compensates: EventIds | None = None
     saga: Identifier | None = None
 
     @classmethod

@@ -167,8 +167,8 @@ class SagaState:
         if handler is not None:
             handler(self, event)
 
-    def standing(self) -> SagaStanding:
-        """Where it stands now."""
+    def standing(self, *, is_brief: bool = False) -> SagaStanding:
+        """Where it stands now; it is brief either way."""
         return SagaStanding(self.status, tuple(self.steps))
 
     @property

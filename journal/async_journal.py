@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, AsyncExitStack
+from contextvars import copy_context
 from functools import partial
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -17,7 +18,7 @@ from .async_sessions import AsyncSessions
 from .execution import Append, Read, Steps
 from .group_commit import MAX_EVENTS, Request, write_together
 from .journal import Journal
-from .planning import UndoPlan
+from .planning import Undoing, UndoPlan
 from .storage import JournalApplication
 from .streams import Stream, StreamCache, in_lock_order
 
@@ -48,7 +49,9 @@ class AsyncJournal:
         self._idle.set()
         self.sessions = AsyncSessions(self.execute, policy, surfaces)
         self.bundles = AsyncBundles(self.execute, surfaces)
-        self.sagas = AsyncSagas(journal.sagas, self._call)
+        self._loop = asyncio.get_running_loop()
+        self._sagas = journal.new_sagas(self._undo_for_thread)
+        self.sagas = AsyncSagas(self._sagas, self._call)
 
     @classmethod
     async def open(
@@ -97,18 +100,18 @@ class AsyncJournal:
 
     async def revert(self, event: str | int, *, dry_run: bool = False) -> UndoPlan:
         """Undo one event; see ``Journal.revert``."""
-        return await self._call(partial(self._journal.revert, event, dry_run=dry_run))
+        return await self._undo(self._journal.undo_planner.of_event(event), dry_run=dry_run)
 
     async def rollback(self, stream: str, to_version: int, *, dry_run: bool = False) -> UndoPlan:
         """Undo everything in a stream that came after a version; see ``Journal.rollback``."""
-        return await self._call(partial(self._journal.rollback, stream, to_version, dry_run=dry_run))
+        return await self._undo(self._journal.undo_planner.to_version(stream, to_version), dry_run=dry_run)
 
     def saga(self, name: str) -> AsyncSaga:
         """Do work with steps outside the journal, in an ``async with`` block; see ``Journal.saga``.
 
         What undoes a step may be async. A plain function is called in a thread.
         """
-        return AsyncSaga(self._journal.saga(name), self._call)
+        return AsyncSaga(self._sagas.new(name), self._call)
 
     async def run(
         self, function: Callable[Concatenate[Journal, P], ResultT], *args: P.args, **kwargs: P.kwargs
@@ -135,12 +138,30 @@ class AsyncJournal:
             following.stop()
             thread.shutdown(wait=False)
 
+    async def _undo(self, undoing: Undoing, *, dry_run: bool) -> UndoPlan:
+        planner = self._journal.undo_planner
+        if dry_run:
+            return await self._call(partial(planner.plan, undoing))
+        self._begin()
+        try:
+            return await self._drive([], planner.steps(undoing))
+        finally:
+            self._finish()
+
+    def _undo_for_thread(self, undoing: Undoing) -> UndoPlan:
+        """Undo something here, where tasks can be kept from the streams, for a thread that waits."""
+        steps = self._journal.undo_planner.steps(undoing)
+        return asyncio.run_coroutine_threadsafe(self._drive([], steps), self._loop).result()
+
     async def _call(self, function: Callable[[], ResultT]) -> ResultT:
         """Have the blocking journal do what is rare, in a thread. What is known of its streams here is then behind."""
         self._begin()
-        future = asyncio.ensure_future(asyncio.to_thread(function))
-        # The thread goes on if the caller is cancelled, and the journal is not closed under it.
-        future.add_done_callback(lambda done: self._finish(done))
+        # A thread of its own: what it waits for may need a thread of the pool that all tasks share.
+        thread = ThreadPoolExecutor(1, thread_name_prefix="muniment-call")
+        future = self._loop.run_in_executor(thread, copy_context().run, function)
+        thread.shutdown(wait=False)
+        # It goes on if the caller is cancelled, and the journal is not closed under it.
+        future.add_done_callback(self._finish)
         return await asyncio.shield(future)
 
     def _begin(self) -> None:
@@ -159,6 +180,7 @@ class AsyncJournal:
             self._idle.set()
 
     async def _drive(self, streams: Sequence[Stream[asyncio.Lock]], steps: Steps[ResultT]) -> ResultT:
+        held: AsyncExitStack | None = None
         try:
             step = next(steps)
             while True:
@@ -168,7 +190,9 @@ class AsyncJournal:
                     elif isinstance(step, Read):
                         answer = await asyncio.to_thread(step.function)
                     else:
-                        raise TypeError(f"a task holds its streams already: {step}")
+                        held, before = AsyncExitStack(), held
+                        await self._hold(step.streams, held, before)
+                        answer = None
                 except Exception as error:
                     step = steps.throw(error)
                 else:
@@ -181,6 +205,16 @@ class AsyncJournal:
             for stream in streams:
                 self._streams.drop(stream)
             raise
+        finally:
+            if held is not None:
+                await held.aclose()
+
+    async def _hold(self, streams: Iterable[str], held: AsyncExitStack, before: AsyncExitStack | None) -> None:
+        """Keep other tasks from these streams, instead of from those before."""
+        if before is not None:
+            await before.aclose()
+        for stream in in_lock_order(map(self._streams.get, streams)):
+            await held.enter_async_context(stream.lock)
 
 
 class _Writer:

@@ -10,6 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
+from ..domain import JournalClosed
 from ..projections import SagaRow
 from .planning import UndoPlan
 from .sagas import Saga, Sagas, UndoOutside
@@ -40,7 +41,7 @@ class AsyncSaga:
     async def register_undo(self, step: str, undo: UndoOutside, details: str = "") -> None:
         """Say how a step outside the journal is undone; see ``Saga.register_undo``. The function may be async."""
         undo = waited_for(undo, asyncio.get_running_loop())
-        await self._call(partial(self._saga.register_undo, step, undo, details))
+        await self._finish(partial(self._saga.register_undo, step, undo, details))
 
     async def __aenter__(self) -> Self:
         try:
@@ -58,7 +59,12 @@ class AsyncSaga:
     ) -> None:
         with suppress(ValueError):
             self._block.close()
-        await self._finish(partial(self._saga._end, error))
+        try:
+            await self._finish(partial(self._saga._end, error))
+        except JournalClosed as closed:
+            if error is None:
+                raise
+            error.add_note(f"saga {self.id!r} ({self.name}) is unfinished: {closed}")
 
     async def _finish(self, function: Callable[[], None]) -> None:
         """Have something done to its end, also if this task is cancelled meanwhile; only then is it cancelled."""

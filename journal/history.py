@@ -61,7 +61,7 @@ class StreamHistory:
         state = new_state(self.stream)
         for record in self._records:
             if record.version in versions:
-                found[record.version] = state.standing()
+                found[record.version] = state.standing(is_brief=True)
             state.apply(record.event)
         return found
 

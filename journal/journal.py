@@ -51,6 +51,7 @@ class Journal(Upkeep):
         sessions: the commands on sessions: ownership, delegation, fragments.
         application: the ``eventsourcing`` application that it is kept by.
         planner: how commands are carried out, for other drivers than this one.
+        undo_planner: how events are undone, likewise.
     """
 
     def __init__(self, storage: Storage, policy: Policy, surfaces: Surfaces, clock: Clock) -> None:
@@ -66,10 +67,10 @@ class Journal(Upkeep):
         place = str(storage.address)
         self.planner = Planner(application, place, clock, self._context, IdempotencyView(store, projector))
         self._executor = Executor(self.planner, application)
-        self._rollback = Rollback(application, self.planner, self, place)
+        self.undo_planner = Rollback(application, self.planner, self, place, is_read_only=storage.is_read_only)
         self.sessions = Sessions(self, policy, surfaces)
         self._bundle_commands = Bundles(self, surfaces, store, projector)
-        self._saga_commands = Sagas(self, self._rollback, self._undo, self._context, store, projector)
+        self._saga_commands = self.new_sagas(self._undo)
 
     @classmethod
     def open(
@@ -233,8 +234,8 @@ class Journal(Upkeep):
             AlreadyCompensated: it is undone.
             LaterEventDepends: a later event stands on it.
         """
-        undoing = self._rollback.of_event(event)
-        return self._rollback.plan(undoing) if dry_run else self._undo(undoing)
+        undoing = self.undo_planner.of_event(event)
+        return self.undo_planner.plan(undoing) if dry_run else self._undo(undoing)
 
     def rollback(self, stream: str, to_version: int, *, dry_run: bool = False) -> UndoPlan:
         """Undo everything in a stream that came after a version, newest first, in one append (law 8).
@@ -252,8 +253,8 @@ class Journal(Upkeep):
             NotCompensable: nothing undoes one of the events.
             LaterEventDepends: an event of another stream stands on one of them.
         """
-        undoing = self._rollback.to_version(stream, to_version)
-        return self._rollback.plan(undoing) if dry_run else self._undo(undoing)
+        undoing = self.undo_planner.to_version(stream, to_version)
+        return self.undo_planner.plan(undoing) if dry_run else self._undo(undoing)
 
     def saga(self, name: str) -> Saga:
         """Do work with steps outside the journal, in a ``with`` block.
@@ -388,8 +389,12 @@ class Journal(Upkeep):
         self._keep(projecting)
         return projecting
 
+    def new_sagas(self, carry_out: Callable[[Undoing], UndoPlan]) -> Sagas:
+        """The sagas, for a driver that carries out by itself what undoes events."""
+        return Sagas(self, self.undo_planner, carry_out, self._context, self._store, self._projector)
+
     def _undo(self, undoing: Undoing) -> UndoPlan:
-        return self._executor.drive(self._rollback.steps(undoing))
+        return self._executor.drive(self.undo_planner.steps(undoing))
 
     def _keep(self, running: Running) -> None:
         """Have it stopped when the journal is closed, which may be happening now."""

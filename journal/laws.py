@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..domain import FootprintClass, RecordedEvent, session as events
+from ..domain import Event, FootprintClass, RecordedEvent, session as events, split_event_id
 from ..domain.bundle import UpgradeStaged
-from ..domain.compensation import RULES
-from ..domain.saga import SagaCompensated
+from ..domain.compensation import ONLY_UNDOING, RULES, UNDONE_BY
+from ..domain.saga import SagaCompensated, SagaCompleted, SagaResolved
 from ..projections import coherence_violations, footprint_changes
 
 
@@ -22,7 +22,7 @@ class Laws:
         self._footprints: dict[str, dict[str, FootprintClass]] = {}
         # Of events that were undone: they, what undid them, what undid that, and so on, oldest first.
         self._chains: dict[str, list[str]] = {}
-        self._final: dict[str, str] = {}
+        self._types: dict[str, list[type[Event[Any]]]] = {}
         self._sagas: dict[str, list[tuple[str, bool]]] = {}
 
     def broken_by(self, record: RecordedEvent) -> Iterator[str]:
@@ -80,15 +80,20 @@ class Laws:
             yield f"law 7: {violation.kind} of {session_id!r}: {', '.join(violation.authorities)}"
 
     def _undo(self, record: RecordedEvent) -> Iterator[str]:
-        if RULES[type(record.event)].reason:
-            self._final[record.id] = record.type
-        for event_id in record.metadata.compensates or ():
-            stream, _, version = event_id.rpartition("@")
+        types = self._types.setdefault(record.stream, [])
+        types.append(type(record.event))
+        undone = record.metadata.compensates or ()
+        if len(undone) > 1 or (not undone and isinstance(record.event, ONLY_UNDOING)):
+            yield f"law 8: {record.id} undoes {len(undone)} events, and must undo one"
+        for event_id in undone:
+            stream, version = split_event_id(event_id) or ("", 0)
             chain = self._chains.get(event_id, [event_id])
-            if stream != record.stream or not version.isdecimal() or not 0 < int(version) < record.version:
+            if stream != record.stream or not 0 < version < record.version:
                 yield f"law 8: {record.id} claims to undo {event_id}, which is no earlier event of its stream"
-            elif event_id in self._final:
-                yield f"law 8: {record.id} claims to undo {event_id}, and nothing undoes {self._final[event_id]}"
+            # Versions that are missing are found elsewhere.
+            elif version < len(types) and not isinstance(record.event, UNDONE_BY.get(types[version - 1], ())):
+                name = types[version - 1].type
+                yield f"law 8: {record.id} claims to undo {event_id}, and {record.type} does not undo {name}"
             elif chain[-1] != event_id:
                 yield f"law 8: {record.id} undoes {event_id}, which {chain[-1]} did already"
             chain.append(record.id)
@@ -106,6 +111,8 @@ class Laws:
                 seen.add(chain[0])
                 if is_first and not may_end and (len(chain) - chain.index(event_id)) % 2 == 1:
                     yield f"law 8: saga {event.saga_id} is compensated, and {event_id} is not undone"
+        elif isinstance(event, SagaCompleted | SagaResolved):
+            self._sagas.pop(event.saga_id, None)
         elif saga_id is not None and not RULES[type(event)].reason:
             self._sagas.setdefault(saga_id, []).append((record.id, isinstance(event, _MAY_END)))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+from pydantic import ValidationError
 
 from ..domain import (
     UNRECORDED,
@@ -15,8 +17,6 @@ from ..domain import (
     NotCompensable,
     Placed,
     RecordedEvent,
-    RuntimeUpgradeArtifact,
-    UpgradePhase,
     bundle_stream,
     saga_stream,
 )
@@ -30,6 +30,9 @@ from .recording import Condition, NoneSince, Unchanged
 if TYPE_CHECKING:
     from .rollback import Rollback
 
+
+Known: TypeAlias = dict[str, list[RecordedEvent]]
+"""Records of streams, from version 1, that need not be read again."""
 
 _NEED_BUNDLES: Final = tuple(each.type for each in (BundleLinked, SessionDelegated, SessionHandedOver))
 """The types of events that stand on bundles from other streams."""
@@ -100,17 +103,24 @@ class Undoing:
 
     name: str
     arguments: tuple[object, ...]
-    find: Callable[[], list[RecordedEvent]]
+    find: Callable[[Known], list[RecordedEvent]]
     is_bulk: bool = True
     ending: Callable[[StreamHistory], Event[Any]] | None = None
     ending_stream: str = ""
 
 
 class Planning:
-    """One attempt at a plan, on the streams as they are now."""
+    """One attempt at a plan, on the streams as they are now.
 
-    def __init__(self, rollback: Rollback, undoing: Undoing) -> None:
+    Args:
+        rollback: reads the journal.
+        undoing: what is to be undone.
+        known: what an earlier attempt has read.
+    """
+
+    def __init__(self, rollback: Rollback, undoing: Undoing, known: Known) -> None:
         self._rollback = rollback
+        self._known = known
         self._histories: dict[str, StreamHistory] = {}
         self._steps: list[UndoStep] = []
         self._obstacles: list[CommandRefused] = []
@@ -120,7 +130,7 @@ class Planning:
         self.placed: list[Placed] = []
         # Before anything is looked up, so that whatever comes later is told from it.
         self._head = rollback.head()
-        found = self._with_companions(undoing.find())
+        found = self._with_companions(undoing.find(known))
         targets = self._targets_before_all(found) if undoing.is_bulk else self._targets_of_each(found)
         before = {stream: history.state.standing() for stream, history in self._histories.items()}
         self._gone = {record.id for record in (*found, *targets)}
@@ -169,8 +179,9 @@ class Planning:
             for companion in self._act(chain[0]):
                 # What is one act is done, undone and done again together.
                 others = self._history(companion.stream).chain(companion)
-                other = others[min(chain.index(record), len(others) - 1)]
-                records[other.id] = other
+                index = min(chain.index(record), len(others) - 1)
+                if (chain.index(record) - index) % 2 == 0:
+                    records[others[index].id] = others[index]
         return _newest_first(records.values())
 
     def _act(self, record: RecordedEvent) -> list[RecordedEvent]:
@@ -178,7 +189,7 @@ class Planning:
         event = record.event
         if isinstance(event, SessionHandedOver) and event.upgrade is not None:
             upgrades = self._history(bundle_stream(event.upgrade.bundle_id)).upgrades
-            return [*upgrades[event.upgrade.upgrade_id], record]
+            return [*upgrades.get(event.upgrade.upgrade_id, ()), record]
         if not isinstance(event, UpgradeEvent):
             return []
         phases = self._history(record.stream).upgrades.get(event.artifact.upgrade_id, [record])
@@ -205,14 +216,20 @@ class Planning:
         for record in found:
             chain = self._history(record.stream).chain(record)
             oldest[id(chain)] = (record, chain)
-        staged = {record.event.artifact for record in found if isinstance(record.event, UpgradeStaged)}
+        staged = {
+            (record.stream, record.event.artifact.upgrade_id)
+            for record in found
+            if isinstance(record.event, UpgradeStaged)
+        }
         return _newest_first(
             chain[-1]
             for record, chain in oldest.values()
             if (len(chain) - chain.index(record)) % 2 == 1
             and not RULES[type(record.event)].is_mere_record
             # An upgrade that was staged and has failed within these is as if it had not been.
-            and not (isinstance(record.event, UpgradeFailed) and _as_staged(record.event.artifact) in staged)
+            and not (
+                isinstance(record.event, UpgradeFailed) and (record.stream, record.event.artifact.upgrade_id) in staged
+            )
         )
 
     def _undo(self, targets: Sequence[RecordedEvent], *, is_bulk: bool) -> None:
@@ -234,6 +251,10 @@ class Planning:
                     raise NotCompensable(record.id, record.type, "what it did has ended by itself since")
             except CommandRefused as obstacle:
                 self._obstacles.append(obstacle)
+            except ValidationError:
+                # Only a journal that somebody has written by hand holds such numbers.
+                problem = "a generation or number would be more than a journal holds"
+                self._obstacles.append(NotCompensable(record.id, record.type, problem))
             if event is not None and not self._obstacles:
                 history.state.apply(event)
                 self._steps.append(UndoStep(record.id, record.stream, record.event, event))
@@ -274,13 +295,8 @@ class Planning:
 
     def _history(self, stream: str) -> StreamHistory:
         if stream not in self._histories:
-            self._histories[stream] = self._rollback.history(stream)
+            self._histories[stream] = self._rollback.history(stream, self._known)
         return self._histories[stream]
-
-
-def _as_staged(artifact: RuntimeUpgradeArtifact) -> RuntimeUpgradeArtifact:
-    members = artifact.request.plan.steps[-1].next_members
-    return replace(artifact, phase=UpgradePhase.STAGED, next_members=members, reason=None)
 
 
 def _newest_first(records: Iterable[RecordedEvent]) -> list[RecordedEvent]:

@@ -12,6 +12,7 @@ from eventsourcing.persistence import IntegrityError, OperationalError
 from ..domain import (
     ConcurrencyConflict,
     Event,
+    JournalReadOnly,
     JournalUnavailable,
     RecordedEvent,
     UnknownEvent,
@@ -19,6 +20,7 @@ from ..domain import (
     UnknownVersion,
     natural_number,
     session_stream,
+    split_event_id,
     text,
 )
 from ..domain.bundle import BundleLinked, BundleRegistered
@@ -26,7 +28,7 @@ from ..domain.session import SessionStatus
 from .context import command_digest
 from .execution import MAX_ATTEMPTS, Append, Hold, Planner, Read, Steps
 from .history import StreamHistory
-from .planning import Planning, Undoing, UndoPlan, UndoStep, differences
+from .planning import Known, Planning, Undoing, UndoPlan, UndoStep, differences
 from .storage import JournalApplication
 from .streams import new_state
 from .tables import Projections
@@ -40,9 +42,19 @@ class Rollback:
         planner: how commands are carried out.
         tables: the projections as they are now.
         place: what the journal is called in errors.
+        is_read_only: whether nothing may be appended.
     """
 
-    def __init__(self, application: JournalApplication, planner: Planner, tables: Projections, place: str) -> None:
+    def __init__(
+        self,
+        application: JournalApplication,
+        planner: Planner,
+        tables: Projections,
+        place: str,
+        *,
+        is_read_only: bool,
+    ) -> None:
+        self._is_read_only = is_read_only
         self._application = application
         self._planner = planner
         self._tables = tables
@@ -78,28 +90,32 @@ class Rollback:
         return Undoing(
             "compensate",
             (ending_stream,),
-            lambda: [self._record(stream, version) for stream, version in found()],
+            lambda _: [self._record(stream, version) for stream, version in found()],
             ending=ending,
             ending_stream=ending_stream,
         )
 
     def plan(self, undoing: Undoing) -> UndoPlan:
         """Say what undoing comes to; append nothing."""
-        return Planning(self, undoing).plan
+        return Planning(self, undoing, {}).plan
 
     def steps(self, undoing: Undoing) -> Steps[UndoPlan]:
         """Say step by step what has to be read and appended to undo something; all of it is appended, or nothing.
 
         Raises:
             CommandRefused: the first obstacle.
+            JournalReadOnly: nothing may be appended.
             ConcurrencyConflict: other writers were faster at every attempt.
         """
+        if self._is_read_only:
+            raise JournalReadOnly(self._place)
         context = self._planner.context
         digest = None
         if context.idempotency_key is not None:
             digest = command_digest(f"journal.{undoing.name}", undoing.arguments)
+        known: Known = {}
         for _ in range(MAX_ATTEMPTS):
-            planning: Planning = yield Read(partial(Planning, self, undoing))
+            planning: Planning = yield Read(partial(Planning, self, undoing, known))
             plan = planning.plan
             if digest is not None:
                 # Asked after planning: if the same was done at the same moment, that is no obstacle, but the answer.
@@ -123,9 +139,9 @@ class Rollback:
             return replace(plan, positions=tuple(positions or ())[: len(plan.steps)])
         raise ConcurrencyConflict(planning.placed[0].stream, MAX_ATTEMPTS)
 
-    def history(self, stream: str, through: int | None = None) -> StreamHistory:
-        """Read a stream from its first event."""
-        return StreamHistory(stream, list(self._read(stream, through=through)))
+    def history(self, stream: str, known: Known) -> StreamHistory:
+        """Read a stream, behind what is known of it."""
+        return StreamHistory(stream, self._records(stream, known))
 
     def dependents(self, event: Event[Any]) -> Iterator[RecordedEvent]:
         """The events of other streams that stand on a bundle's being known: links, and delegations of live sessions."""
@@ -140,7 +156,7 @@ class Rollback:
 
     def _holds(self, session_id: str, delegation_id: int) -> bool:
         """Whether a delegation is of a session's present incarnation, which has not finished."""
-        state = self.history(session_stream(session_id)).state
+        state = self.history(session_stream(session_id), {}).state
         return state.status is SessionStatus.ACTIVE and delegation_id in state.outcomes
 
     def head(self) -> int:
@@ -152,22 +168,25 @@ class Rollback:
         """The saga that is under way here."""
         return self._planner.context.saga
 
-    def _find_event(self, event: str | int) -> list[RecordedEvent]:
+    def _find_event(self, event: str | int, known: Known) -> list[RecordedEvent]:
         if isinstance(event, str):
-            stream, _, version = text("event", event).rpartition("@")
-            if not version.isascii() or not version.isdecimal() or len(version) > 18:
-                raise UnknownEvent(event)
-            return [self._record(stream, int(version))]
+            return [self._named(text("event", event))]
         if not 1 <= event <= self.head():
             raise UnknownPosition(event, self.head())
         return [self.at(event)]
 
-    def _find_after(self, stream: str, version: int) -> list[RecordedEvent]:
-        records = list(self._read(stream))
+    def _find_after(self, stream: str, version: int, known: Known) -> list[RecordedEvent]:
+        records = self._records(stream, known)
         last = records[-1].version if records else 0
         if version > last or not records:
             raise UnknownVersion(stream, version, last)
         return records[version:]
+
+    def _named(self, event_id: str) -> RecordedEvent:
+        split = split_event_id(event_id)
+        if split is None:
+            raise UnknownEvent(event_id)
+        return self._record(*split)
 
     def _record(self, stream: str, version: int) -> RecordedEvent:
         for stored in self._application.recorder.select_events(stream, gt=version - 1, lte=version):
@@ -184,9 +203,15 @@ class Rollback:
             return self._application.mapper.to_domain_event(stored)
         raise UnknownPosition(position, self.head())
 
-    def _read(self, stream: str, through: int | None = None) -> Iterator[RecordedEvent]:
-        stored = self._application.recorder.select_events(stream, through=through)
-        return map(self._application.mapper.to_domain_event, stored)
+    def _records(self, stream: str, known: Known) -> list[RecordedEvent]:
+        records = known.setdefault(stream, [])
+        stored = self._application.recorder.select_events(stream, gt=len(records))
+        records.extend(map(self._application.mapper.to_domain_event, stored))
+        return records
+
+    def _standing_at(self, stream: str, position: int) -> Any:
+        stored = self._application.recorder.select_events(stream, through=position)
+        return StreamHistory(stream, list(map(self._application.mapper.to_domain_event, stored))).state.standing()
 
     def _recall(self, first: RecordedEvent) -> UndoPlan:
         """What undoing came to under an idempotency key: everything that was appended together up to this record."""
@@ -196,18 +221,15 @@ class Rollback:
             if before.metadata.idempotency_key != first.metadata.idempotency_key:
                 break
             records.insert(0, before)
-        steps = []
-        for record in records:
-            for event_id in record.metadata.compensates or ():
-                stream, _, version = event_id.rpartition("@")
-                steps.append(UndoStep(event_id, stream, self._record(stream, int(version)).event, record.event))
-        begin = records[0].position - 1
-        streams = dict.fromkeys(step.stream for step in steps)
-        before_and_after = [
-            (stream, *(self.history(stream, through).state.standing() for through in (begin, first.position)))
-            for stream in streams
+        steps = [
+            UndoStep(undone.id, undone.stream, undone.event, record.event)
+            for record in records
+            for undone in map(self._named, record.metadata.compensates or ())
         ]
+        begin = records[0].position - 1
         changes = tuple(
-            each for stream, before, after in before_and_after for each in differences(stream, before, after)
+            each
+            for stream in dict.fromkeys(step.stream for step in steps)
+            for each in differences(stream, self._standing_at(stream, begin), self._standing_at(stream, first.position))
         )
         return UndoPlan(tuple(steps), changes, (), tuple(record.position for record in records))

@@ -15,6 +15,7 @@ from typing import Any, Self, TypeAlias
 
 from ..domain import (
     MAX_TEXT_LENGTH,
+    CommandRefused,
     InvalidArgument,
     MunimentError,
     SagaEnded,
@@ -102,7 +103,7 @@ class Sagas(SagasView):
 
         Raises:
             SagaNotFound, SagaEnded: there is no such saga, or nothing left to do.
-            UndoMissing: a step is neither to be undone nor to be left.
+            UndoMissing: a step is neither to be undone nor to be left; nothing is begun.
             InvalidArgument: a step is to be left that is none.
             NotCompensable, LaterEventDepends: what was appended cannot be undone, or something stands on it.
         """
@@ -111,11 +112,11 @@ class Sagas(SagasView):
         functions, stream = dict(undo or {}), saga_stream(identifier("saga_id", saga_id))
         text("reason", reason)
         steps, left = self._journal.read_state(stream, _steps_left), names("leave", leave)
-        undoing = self._undoing(saga_id, reason, tuple(step for step, _ in steps if step not in functions))
+        undoing = self._undoing(saga_id, reason)
         unknown = left - {step for step, _ in steps}
         if unknown:
             raise InvalidArgument("leave", f"names what is no step to be undone: {', '.join(sorted(unknown))}")
-        missing = tuple(step for step, _ in steps if step not in functions and step not in left)
+        missing = _missing(steps, functions, left)
         if dry_run:
             plan = self._rollback.plan(undoing)
             return UndoPlan(obstacles=(UndoMissing(saga_id, missing), *plan.obstacles)) if missing else plan
@@ -125,7 +126,7 @@ class Sagas(SagasView):
         with self._context.cleared():
             self._journal.execute(stream, saga.begin_compensation)
             try:
-                return self._compensate(saga_id, undoing, functions)
+                return self._compensate(saga_id, undoing, functions, left)
             except SagaEnded:
                 raise
             except BaseException as error:
@@ -133,7 +134,12 @@ class Sagas(SagasView):
                     self._journal.execute(stream, saga.fail_compensation, _describe(error))
                 raise
 
-    def _compensate(self, saga_id: str, undoing: Undoing, functions: Mapping[str, UndoOutside]) -> UndoPlan:
+    def _compensate(
+        self, saga_id: str, undoing: Undoing, functions: Mapping[str, UndoOutside], left: frozenset[str]
+    ) -> UndoPlan:
+        # Until it was closed, the saga may have gone on elsewhere.
+        if missing := _missing(self.steps(saga_id), functions, left):
+            raise UndoMissing(saga_id, missing)
         # What cannot be done in the journal is found out before anything is touched outside.
         if obstacles := self._rollback.plan(undoing).obstacles:
             raise obstacles[0]
@@ -152,12 +158,16 @@ class Sagas(SagasView):
 
         Raises:
             SagaNotFound, SagaEnded: there is no such saga, or nothing left to do.
+            InvalidArgument: the reason is empty, or too long.
         """
-        self._journal.execute(saga_stream(identifier("saga_id", saga_id)), saga.resolve, text("reason", reason))
+        if not text("reason", reason).strip():
+            raise InvalidArgument("reason", "must say how it was put right")
+        self._journal.execute(saga_stream(identifier("saga_id", saga_id)), saga.resolve, reason)
 
-    def _undoing(self, saga_id: str, reason: str, left: tuple[str, ...]) -> Undoing:
+    def _undoing(self, saga_id: str, reason: str) -> Undoing:
         def ending(history: StreamHistory) -> saga.SagaCompensated:
             history.state.require_unfinished()
+            left = tuple(step for step, _ in reversed(history.state.steps))
             return saga.SagaCompensated(saga_id, history.state.name, reason, left)
 
         def found() -> Iterable[tuple[str, int]]:
@@ -203,8 +213,14 @@ class Saga:
             raise InvalidArgument("undo", f"must be a function that is not async, not {undo!r}")
         if identifier("step", step) in self._undo:
             raise InvalidArgument("step", f"{step!r} was registered before; name each step once")
-        self._journal.execute(saga_stream(self.id), saga.register_undo, step, text("details", details))
+        text("details", details)
+        # Known here before it is on record: whoever reads the record may have to call it.
         self._undo[step] = undo
+        try:
+            self._journal.execute(saga_stream(self.id), saga.register_undo, step, details)
+        except CommandRefused:
+            del self._undo[step]
+            raise
 
     def __enter__(self) -> Self:
         self._begin()
@@ -244,6 +260,13 @@ class Saga:
             pass
         except Exception as failure:
             error.add_note(f"saga {self.id!r} ({self.name}) is in doubt; undoing it came to {_describe(failure)}")
+
+
+def _missing(
+    steps: Iterable[tuple[str, str]], functions: Mapping[str, UndoOutside], left: frozenset[str]
+) -> tuple[str, ...]:
+    """The steps that are neither to be undone nor to be left."""
+    return tuple(step for step, _ in steps if step not in functions and step not in left)
 
 
 def _call(step: str, undo: UndoOutside, details: str) -> None:

@@ -86,6 +86,8 @@ def sagas(
     outside the journal cannot be undone from here: undo them by hand, and name them with --leave. What cannot be
     undone at all is put right by hand, and then said with --resolve.
     """
+    if unfinished and (saga_id is not None or resolved is not None):
+        raise InvalidArgument("--unfinished", "goes with neither --compensate nor --resolve")
     if saga_id is not None and resolved is None:
         with open_journal(url, lock_timeout, read_only=dry_run) as journal, journal.context(actor=actor):
             why = reason or "its process is gone"

@@ -85,8 +85,8 @@ class BundleState:
             raise BundleNotFound(self.bundle_id)
         return self.bundle
 
-    def standing(self) -> BundleStanding:
-        """Where it stands now."""
+    def standing(self, *, is_brief: bool = False) -> BundleStanding:
+        """Where it stands now; it is brief either way."""
         return BundleStanding(self.bundle, self.sources, self.members, self.pending)
 
     def _on_registered(self, event: events.BundleRegistered) -> None:

@@ -109,15 +109,15 @@ class SessionState:
         """What the last delegation that was not undone answered; None if there is none."""
         return next(reversed(self.outcomes.values()), None)
 
-    def standing(self) -> SessionStanding:
-        """Where it stands now."""
+    def standing(self, *, is_brief: bool = False) -> SessionStanding:
+        """Where it stands now; briefly without the witnesses, of which there may be many."""
         return SessionStanding(
             status=self.status,
             terminal_reason=self.terminal_reason,
             roles=self.roles,
             capability=self.live,
             pending_receipt=self.pending,
-            outstanding_witnesses=self.outstanding_witnesses(),
+            outstanding_witnesses=() if is_brief else self.outstanding_witnesses(),
             footprint=dict(self.footprint),
             fragments=dict(self.fragments),
         )

@@ -20,6 +20,13 @@ def test_every_type_has_a_rule(name: str, event_class: type[Event[Any]]) -> None
     assert rule.is_mere_record or rule.changes or names_parts
 
 
+def test_what_is_undone_is_undone_by_some_type() -> None:
+    undone = {cls for cls, rule in compensation.RULES.items() if rule.compensate is not None}
+    assert set(compensation.UNDONE_BY) == undone
+    assert all(undoing in undone for types in compensation.UNDONE_BY.values() for undoing in types)
+    assert set(compensation.ONLY_UNDOING) <= undone
+
+
 def test_rules_are_of_types_in_the_catalogue() -> None:
     assert set(compensation.RULES) == set(CATALOGUE.types().values())
 

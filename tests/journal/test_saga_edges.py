@@ -122,7 +122,9 @@ def test_a_saga_that_cannot_be_undone_is_resolved_by_hand(journal: Journal) -> N
         with pytest.raises(SagaEnded):
             act()
     with pytest.raises(SagaNotFound):
-        journal.sagas.resolve("none", "")
+        journal.sagas.resolve("none", "how")
+    with pytest.raises(InvalidArgument):
+        journal.sagas.resolve(saga.id, " ")
     with pytest.raises(SagaNotFound):
         journal.sagas.steps("none")
 
