@@ -43,11 +43,11 @@ class AlreadyCompensated(CommandRefused):
 
 @dataclass(eq=False)
 class LaterEventDepends(CommandRefused):
-    """A later event stands on what was to be undone (law 8).
+    """A later event depends on what was to be undone (law 8).
 
     Attributes:
         event_id: the event that was to be undone.
-        later_event_id: the latest event that stands on it.
+        later_event_id: the latest event that depends on it.
         later_type: that event's type.
     """
 
@@ -58,7 +58,7 @@ class LaterEventDepends(CommandRefused):
     def __str__(self) -> str:
         return (
             f"event {self.event_id} cannot be undone: the later event {self.later_event_id} ({self.later_type}) "
-            "stands on it; undo that one first"
+            "depends on it; undo that one first"
         )
 
 
