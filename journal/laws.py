@@ -20,6 +20,7 @@ class Laws:
         self._outstanding: dict[str, set[int]] = {}
         self._witnesses: dict[str, int] = {}
         self._footprints: dict[str, dict[str, FootprintClass]] = {}
+        self._footprints_before: dict[str, dict[str, FootprintClass]] = {}
         # Of events that were undone: they, what undid them, what undid that, and so on, oldest first.
         self._chains: dict[str, list[str]] = {}
         self._types: dict[str, list[type[Event[Any]]]] = {}
@@ -70,11 +71,15 @@ class Laws:
         if not changes:
             return
         footprint = self._footprints.setdefault(record.stream, {})
+        self._footprints_before[record.id] = dict(footprint)
         for _, authority, held in changes:
             if held is None:
                 footprint.pop(authority, None)
             else:
                 footprint[authority] = held
+        for event_id in record.metadata.compensates or ():
+            if self._footprints_before.get(event_id, footprint) != footprint:
+                yield f"law 8: {record.id} does not give back the footprint from before {event_id}"
         session_id = changes[0][0]
         for violation in coherence_violations({session_id: list(footprint.items())}):
             yield f"law 7: {violation.kind} of {session_id!r}: {', '.join(violation.authorities)}"

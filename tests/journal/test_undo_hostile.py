@@ -57,13 +57,18 @@ def _claim_undoes_hosting(lines: list[Line]) -> None:
     find(lines, "session.ownership_claimed")["compensates"] = '["session-s-1@2"]'
 
 
-def _witness_of_two(lines: list[Line]) -> None:
+def _two_holders(lines: list[Line]) -> None:
     find(lines, "session.hand_over_reverted")["data"]["footprint"] = [["A", "native"], ["B", "native"]]
+
+
+def _somebody_else(lines: list[Line]) -> None:
+    find(lines, "session.hand_over_reverted")["data"]["footprint"] = [["A", None], ["B", None], ["Z", "native"]]
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
+        _somebody_else,
         _compensates('["session-s-1@3"]'),
         _compensates('["session-s-1@5", "session-s-1@4"]'),
         _compensates("[]"),
@@ -73,7 +78,7 @@ def _witness_of_two(lines: list[Line]) -> None:
         _compensates('["nothing"]'),
         _drop_compensates,
         _claim_undoes_hosting,
-        _witness_of_two,
+        _two_holders,
     ],
 )
 def test_undoing_that_does_not_fit_is_found(spoil: Callable[[list[Line]], None], file_url: str) -> None:
