@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic.dataclasses import dataclass
 
-from ..artifacts import VALUE, DelegationReceipt, FootprintClass, OwnershipCapability, OwnershipReceipt
+from ..artifacts import VALUE, DelegationReceipt, FootprintClass, OwnershipCapability
 from ..boundary import LinkBoundary
 from ..bundle import BundleState, upgrade as decide_upgrade
 from ..bundle.values import RuntimeUpgradeArtifact, RuntimeUpgradeRequest
@@ -135,7 +135,7 @@ def hand_over(
             rejected = _rejected(state, request, f"upgrade rejected: {decision.error.code}", decision.error)
             return Refused(decision.error, rejected.events, placed)
         upgraded = decision.result
-    handed = OwnershipCapability(state.session_id, to_owner, state.generation + 1, scope)
+    handed = state.next_capability(to_owner, scope)
     moved = fragments_to_move(state, capability.owner, handed)
     receipt = _receipt(state, request)
     witness = DelegationWitness(
@@ -143,15 +143,7 @@ def hand_over(
         delegation_id=receipt.delegation_id,
         boundary=boundary,
         moved_fragments=tuple(fragment.key for fragment in moved),
-        ownership_receipt=OwnershipReceipt(
-            session_id=state.session_id,
-            claim_id=state.claims + 1,
-            from_owner=capability.owner,
-            from_generation=capability.generation,
-            to_owner=to_owner,
-            to_generation=handed.generation,
-            scope=scope,
-        ),
+        ownership_receipt=state.next_receipt(capability, to_owner, scope),
         upgrade=upgraded,
     )
     event = SessionHandedOver(capability, handed, receipt, witness, state.outstanding_witnesses(), moved)

@@ -23,7 +23,7 @@ def claim(state: SessionState, owner: str, scope: OwnershipScope, *, policy: Pol
         if policy.claim_again_returns_live and state.live.owner == owner:
             return Accepted(state.live)
         raise AlreadyClaimed(state.session_id, state.live.owner)
-    return accept(OwnershipClaimed(OwnershipCapability(state.session_id, owner, state.generation + 1, scope)))
+    return accept(OwnershipClaimed(state.next_capability(owner, scope)))
 
 
 def check(state: SessionState, capability: OwnershipCapability) -> Decision[None]:
@@ -59,5 +59,5 @@ def attenuate(
         return refused
     require_nothing_staged(state)
     require_narrower(capability, scope, policy)
-    narrowed = OwnershipCapability(state.session_id, capability.owner, state.generation + 1, scope)
+    narrowed = state.next_capability(capability.owner, scope)
     return accept(ScopeAttenuated(capability, narrowed, state.outstanding_witnesses()))

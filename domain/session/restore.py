@@ -115,7 +115,7 @@ def revert_hand_over(event: SessionHandedOver, before: SessionStanding, now: Ses
     """Undo a hand-over: owner and scope are those of the capability that was handed over."""
     return HandOverReverted(
         previous=_owned(now),
-        capability=replace(event.previous, generation=now.generation + 1),
+        capability=now.next_capability(event.previous.owner, event.previous.scope),
         receipt=event.receipt,
         witness=event.witness,
         footprint=_footprint(now, before, _parties(event)),
@@ -127,17 +127,9 @@ def revert_hand_over(event: SessionHandedOver, before: SessionStanding, now: Ses
 def hand_over_again(event: HandOverReverted, before: SessionStanding, now: SessionState) -> Event[Any]:
     """Undo that a hand-over was undone; it is a new hand-over."""
     owned, held = _owned(now), before.capability or event.previous
-    capability = replace(held, generation=now.generation + 1)
+    capability = now.next_capability(held.owner, held.scope)
     number = now.delegations + 1
-    receipt = OwnershipReceipt(
-        session_id=now.session_id,
-        claim_id=now.claims + 1,
-        from_owner=owned.owner,
-        from_generation=owned.generation,
-        to_owner=capability.owner,
-        to_generation=capability.generation,
-        scope=capability.scope,
-    )
+    receipt = now.next_receipt(owned, capability.owner, capability.scope)
     return SessionHandedOver(
         previous=owned,
         capability=capability,

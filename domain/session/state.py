@@ -9,6 +9,7 @@ from ..artifacts import FootprintClass, OwnershipCapability, OwnershipReceipt, R
 from ..delegation import DelegationOutcome
 from ..event import Event
 from ..fragment import SessionFragment
+from ..scope import OwnershipScope
 from . import delegation_events, events, restoration_events
 from .events import SessionStatus
 from .standing import SessionStanding
@@ -108,6 +109,22 @@ class SessionState:
     def last_delegation(self) -> DelegationOutcome | None:
         """What the last delegation that was not undone answered; None if there is none."""
         return next(reversed(self.outcomes.values()), None)
+
+    def next_capability(self, owner: str, scope: OwnershipScope) -> OwnershipCapability:
+        """The capability that an owner would get now, under the next generation (law 1)."""
+        return OwnershipCapability(self.session_id, owner, self.generation + 1, scope)
+
+    def next_receipt(self, held: OwnershipCapability, to_owner: str, scope: OwnershipScope) -> OwnershipReceipt:
+        """The receipt that handing over what is held would get now, under the next claim id (telltale 2.3)."""
+        return OwnershipReceipt(
+            session_id=self.session_id,
+            claim_id=self.claims + 1,
+            from_owner=held.owner,
+            from_generation=held.generation,
+            to_owner=to_owner,
+            to_generation=self.generation + 1,
+            scope=scope,
+        )
 
     def standing(self, *, is_brief: bool = False) -> SessionStanding:
         """Where it stands now; briefly without the witnesses, of which there may be many."""

@@ -44,7 +44,7 @@ def transfer(
     if refused := refuse_unless_live(state, capability):
         return refused
     scope = _scope_to_hand_over(state, capability, scope, policy)
-    handed = OwnershipCapability(state.session_id, to_owner, state.generation + 1, scope)
+    handed = state.next_capability(to_owner, scope)
     moved = fragments_to_move(state, capability.owner, handed)
     return accept(OwnershipTransferred(capability, handed, state.outstanding_witnesses(), moved))
 
@@ -65,19 +65,7 @@ def begin_transfer(
     if refused := refuse_unless_live(state, capability):
         return refused
     scope = _scope_to_hand_over(state, capability, scope, policy)
-    return accept(
-        TransferBegun(
-            OwnershipReceipt(
-                session_id=state.session_id,
-                claim_id=state.claims + 1,
-                from_owner=capability.owner,
-                from_generation=capability.generation,
-                to_owner=to_owner,
-                to_generation=state.generation + 1,
-                scope=scope,
-            )
-        )
-    )
+    return accept(TransferBegun(state.next_receipt(capability, to_owner, scope)))
 
 
 def commit_transfer(state: SessionState, receipt: OwnershipReceipt) -> Decision[OwnershipCapability]:
