@@ -112,7 +112,7 @@ from .identifiers import MAX_IDENTIFIER_LENGTH, MAX_TEXT_LENGTH, identifier, nam
 from .policy import Policy
 from .record import UNRECORDED, Metadata, RecordedEvent, split_event_id
 from .scope import FULL_SESSION, Fragments, FullSession, OwnershipScope, scope, scope_from_json, scope_to_json
-from .stream_names import bundle_stream, saga_stream, session_stream
+from .stream_names import bundle_stream, saga_stream, session_stream, split_stream
 from .subject import subject_of
 from .surfaces import Surfaces
 
@@ -244,6 +244,7 @@ __all__ = [
     "session",
     "session_stream",
     "split_event_id",
+    "split_stream",
     "subject_of",
     "text",
 ]

@@ -1,4 +1,4 @@
-"""What streams are called."""
+"""What streams are called: ``<kind>-<id>``."""
 
 from __future__ import annotations
 
@@ -16,3 +16,9 @@ def bundle_stream(bundle_id: str) -> str:
 def saga_stream(saga_id: str) -> str:
     """The name of a saga's stream."""
     return f"saga-{saga_id}"
+
+
+def split_stream(stream: str) -> tuple[str, str]:
+    """The kind of a stream, and whose it is."""
+    kind, _, identity = stream.partition("-")
+    return kind, identity

@@ -13,6 +13,7 @@ from ..domain import (
     Policy,
     Surfaces,
     identifier,
+    session_stream,
 )
 
 ResultT = TypeVar("ResultT")
@@ -51,7 +52,7 @@ class SessionCommands:
         return self._run(command, artifact.session_id, artifact, *rest)
 
     def _run(self, command: Callable[..., Decision[ResultT]], session_id: str, *arguments: object) -> ResultT:
-        stream = f"session-{identifier('session_id', session_id)}"
+        stream = session_stream(identifier("session_id", session_id))
         return self._journal.execute(stream, command, *arguments)
 
 

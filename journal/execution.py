@@ -27,6 +27,8 @@ from ..domain import (
     ProjectionStopped,
     RecordedEvent,
     Refused,
+    saga_stream,
+    split_stream,
 )
 from ..projections import IdempotencyProjection, IdempotencyView
 from .context import Context, ContextHolder, command_digest
@@ -112,7 +114,9 @@ class Planner:
         """The streams that a command is decided on, and last the saga's that it is given in, if it is in one."""
         named = (streams,) if isinstance(streams, str) else streams
         saga_id = self._context.current.saga
-        return named if saga_id is None or f"saga-{saga_id}" in named else (*named, f"saga-{saga_id}")
+        if saga_id is None or saga_stream(saga_id) in named:
+            return named
+        return (*named, saga_stream(saga_id))
 
     def steps(
         self, streams: Sequence[Stream[Any]], command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
@@ -132,14 +136,14 @@ class Planner:
         """
         context = self._context.current
         own = streams[0]
-        in_saga = context.saga is not None and own.name != f"saga-{context.saga}"
+        in_saga = context.saga is not None and own.name != saga_stream(context.saga)
         decided = streams[:-1] if in_saga else streams
         digest = None
-        if context.idempotency_key is not None and not own.name.startswith("saga-"):
+        if context.idempotency_key is not None and (kind := split_stream(own.name)[0]) != "saga":
             # A saga's own records are made on the side of the command that the key is for.
             name = getattr(command, "func", command).__name__
             names = [stream.name for stream in decided]
-            digest = command_digest(f"{own.name.partition('-')[0]}.{name}", (*names, *arguments))
+            digest = command_digest(f"{kind}.{name}", (*names, *arguments))
         for _ in range(MAX_ATTEMPTS):
             if digest is not None:
                 yield Read(partial(self.refresh, streams))
@@ -174,8 +178,7 @@ class Planner:
     def refresh(self, streams: Sequence[Stream[Any]]) -> None:
         """Read what the streams do not know yet."""
         for stream in streams:
-            stored = self._application.recorder.select_events(stream.name, gt=stream.version)
-            stream.advance(map(self._application.mapper.to_domain_event, stored))
+            stream.advance(self._application.records(stream.name, gt=stream.version))
 
     def _records(
         self, streams: Sequence[Stream[Any]], decision: Decision[Any], context: Context, digest: str | None
@@ -226,8 +229,8 @@ class Planner:
             return None
         if use.command != digest:
             raise IdempotencyConflict(key, f"{use.stream}@{use.version}")
-        for stored in self._application.recorder.select_events(use.stream, gt=use.version - 1, lte=use.version):
-            return self._application.mapper.to_domain_event(stored)
+        if (record := self._application.record(use.stream, use.version)) is not None:
+            return record
         problem = f"the event {use.stream}@{use.version} that it names is not there; verify the journal"
         raise ProjectionStopped(IdempotencyProjection.name, use.since, problem)
 

@@ -351,10 +351,9 @@ class Journal(Upkeep):
         for name, value in (("after", after), ("limit", limit), ("behind", behind), ("through", through)):
             if value is not None:
                 natural_number(name, value)
-        stored = self.application.recorder.select_events(
+        yield from self.application.records(
             text("stream", stream), gt=after, desc=newest_first, limit=limit, behind=behind, through=through
         )
-        yield from map(self.application.mapper.to_domain_event, stored)
 
     def follow(self, after: int = 0, types: Collection[str] = ()) -> Following:
         """Yield records as they are committed, by this process or another, beginning with those that are there.

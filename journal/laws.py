@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..domain import Event, FootprintClass, RecordedEvent, session as events, split_event_id
+from ..domain import Event, FootprintClass, RecordedEvent, session as events, split_event_id, split_stream
 from ..domain.bundle import UpgradeStaged
 from ..domain.compensation import ONLY_UNDOING, RULES, UNDONE_BY
 from ..domain.saga import SagaCompensated, SagaCompleted, SagaResolved
@@ -30,7 +30,7 @@ class Laws:
         """Say which laws an event breaks; every event is shown once, in order."""
         yield from self._undo(record)
         yield from self._saga(record)
-        if not record.stream.startswith("session-"):
+        if split_stream(record.stream)[0] != "session":
             return
         yield from self._generation(record)
         yield from self._witness(record)

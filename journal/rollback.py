@@ -189,8 +189,8 @@ class Rollback:
         return self._record(*split)
 
     def _record(self, stream: str, version: int) -> RecordedEvent:
-        for stored in self._application.recorder.select_events(stream, gt=version - 1, lte=version):
-            return self._application.mapper.to_domain_event(stored)
+        if (record := self._application.record(stream, version)) is not None:
+            return record
         raise UnknownEvent(f"{stream}@{version}")
 
     def at(self, position: int) -> RecordedEvent:
@@ -205,13 +205,11 @@ class Rollback:
 
     def _records(self, stream: str, known: Known) -> list[RecordedEvent]:
         records = known.setdefault(stream, [])
-        stored = self._application.recorder.select_events(stream, gt=len(records))
-        records.extend(map(self._application.mapper.to_domain_event, stored))
+        records.extend(self._application.records(stream, gt=len(records)))
         return records
 
     def _standing_at(self, stream: str, position: int) -> Any:
-        stored = self._application.recorder.select_events(stream, through=position)
-        return StreamHistory(stream, list(map(self._application.mapper.to_domain_event, stored))).state.standing()
+        return StreamHistory(stream, list(self._application.records(stream, through=position))).state.standing()
 
     def _recall(self, first: RecordedEvent) -> UndoPlan:
         """What undoing came to under an idempotency key: everything that was appended together up to this record."""

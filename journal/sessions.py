@@ -19,6 +19,7 @@ from ..domain import (
     identifier,
     scope as checked_scope,
     session,
+    session_stream,
     text,
 )
 from .commands import checked
@@ -202,7 +203,7 @@ class Sessions(DelegationCommands):
         Raises:
             SessionNotFound: it was never opened.
         """
-        state = self._journal.read_state(f"session-{identifier('session_id', session_id)}", _view)
+        state = self._journal.read_state(session_stream(identifier("session_id", session_id)), _view)
         if state.status is session.SessionStatus.UNOPENED:
             raise SessionNotFound(session_id)
         return state

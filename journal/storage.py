@@ -17,7 +17,7 @@ from eventsourcing.application import Application
 from eventsourcing.persistence import BaseInfrastructureFactory, InfrastructureFactory, StoredEvent
 from eventsourcing.utils import Environment, EnvType
 
-from ..domain import InvalidArgument, JournalReadOnly, text
+from ..domain import InvalidArgument, JournalReadOnly, RecordedEvent, text
 from ..projections import TemporalStore
 from .mapper import EventMapper
 from .recording import PAGE_SIZE, PositionedRecorder
@@ -130,6 +130,22 @@ class JournalApplication(Application[str]):
     def construct_mapper(self) -> EventMapper:
         """Map through the catalogue."""
         return EventMapper()
+
+    def records(self, stream: str, **bounds: Any) -> Iterator[RecordedEvent]:
+        """The records of a stream, within the bounds of ``PositionedRecorder.select_events``.
+
+        Raises:
+            UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
+        """
+        return map(self.mapper.to_domain_event, self.recorder.select_events(stream, **bounds))
+
+    def record(self, stream: str, version: int) -> RecordedEvent | None:
+        """The record at a version of a stream; None if there is none.
+
+        Raises:
+            UnknownEventType, DamagedRecord: it cannot be decoded.
+        """
+        return next(self.records(stream, gt=version - 1, lte=version), None)
 
 
 class Storage(ABC):

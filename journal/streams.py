@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Generic, TypeVar
 
-from ..domain import InvalidIdentifier, RecordedEvent, subject_of, text
+from ..domain import InvalidIdentifier, RecordedEvent, split_stream, subject_of, text
 from ..domain.bundle import BundleState
 from ..domain.saga import SagaState
 from ..domain.session import SessionState
@@ -31,7 +31,7 @@ def new_state(stream: str) -> Any:
     Raises:
         InvalidIdentifier: there is no such kind of stream.
     """
-    kind, _, identity = text("stream", stream).partition("-")
+    kind, identity = split_stream(text("stream", stream))
     if kind not in _STATES:
         raise InvalidIdentifier("stream", f"must begin with one of {', '.join(sorted(_STATES))}, not {stream!r}")
     return _STATES[kind](identity)

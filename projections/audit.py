@@ -22,6 +22,8 @@ from ..domain import (
     RecordedEvent,
     natural_number,
     session as events,
+    session_stream,
+    split_stream,
 )
 
 
@@ -192,7 +194,7 @@ class AuditView:
             count = None if self._position is None else max(0, self._position - after)
             recorded = self._source.read(after, count)
         else:
-            recorded = self._source.read_stream(f"session-{session_id}", behind=after, through=self._position)
+            recorded = self._source.read_stream(session_stream(session_id), behind=after, through=self._position)
         found = (line for record in recorded for line in audit_records(record))
         return list(islice(found, limit))
 
@@ -202,8 +204,8 @@ def audit_records(record: RecordedEvent) -> list[AuditRecord]:
     entries = _ENTRIES.get(type(record.event))
     if entries is None:
         return []
-    position, session_id = record.position, record.stream.partition("-")[2]
+    _, session_id = split_stream(record.stream)
     return [
-        AuditRecord(artifact, _KINDS[type(artifact)], event, reason, position, session_id)
+        AuditRecord(artifact, _KINDS[type(artifact)], event, reason, record.position, session_id)
         for artifact, event, reason in entries(record.event)
     ]

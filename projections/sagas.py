@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..domain import RecordedEvent
+from ..domain import RecordedEvent, split_stream
 from ..domain.saga import (
     SagaBegun,
     SagaCompensated,
@@ -60,7 +60,7 @@ class SagasProjection(Projection):
         if handler is not None:
             return handler(record.event)
         saga_id = record.metadata.saga
-        if saga_id is None or record.stream.startswith("saga-"):
+        if saga_id is None or split_stream(record.stream)[0] == "saga":
             return ()
         return (Set(SAGA_EVENTS, (saga_id, record.position), (record.stream, record.version)),)
 
