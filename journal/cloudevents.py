@@ -34,7 +34,7 @@ _ENCODED: Final = {"tick", "compensates"}
 
 def to_lines(recorder: PositionedRecorder, progress: Progress | None) -> Iterator[bytes]:
     """Write every event up to the present end as a CloudEvent; see ``Journal.export``."""
-    head = recorder.max_notification_id() or 0
+    head = recorder.head()
     for rows in recorder.pages(through=head):
         yield from map(to_line, rows)
         if progress is not None:

@@ -105,7 +105,7 @@ class PostgresStorage(Storage):
     def backup(self, path: Path) -> int:
         """Write the events to a journal in an SQLite file, whose tables are made anew when they are read."""
         sqlite_storage.require_free(path)
-        head = self._recorder.max_notification_id() or 0
+        head = self._recorder.head()
         try:
             return self._copy(path, head)
         except BaseException:

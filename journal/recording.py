@@ -61,6 +61,10 @@ class PositionedRecorder(ApplicationRecorder):
     _position: str
     _table: str
 
+    def head(self) -> int:
+        """The last position; 0 when nothing was appended yet."""
+        return self.max_notification_id() or 0
+
     @abstractmethod
     def select_rows(self, after: int, limit: int) -> list[Any]:
         """Events of all originators behind a position, as plain rows: the fastest way to read many.

@@ -161,7 +161,7 @@ class Rollback:
 
     def head(self) -> int:
         """The journal's last position."""
-        return self._application.recorder.max_notification_id() or 0
+        return self._application.recorder.head()
 
     @property
     def saga(self) -> str | None:

@@ -44,7 +44,7 @@ class Upkeep(Projections):
 
     def head(self) -> int:
         """The last position; 0 when nothing was appended yet."""
-        return self._storage.application.recorder.max_notification_id() or 0
+        return self._storage.application.recorder.head()
 
     def catch_up(self, progress: Progress | None = None) -> int:
         """Bring the tables up to the journal's end now. A read does that too, but says nothing while it takes long.

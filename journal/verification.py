@@ -49,7 +49,7 @@ def verify(storage: Storage, projections: tuple[Projection, ...], progress: Prog
         # Asked before the head: tables that are in use are caught up meanwhile, and never past it.
         present = storage.tables.table_names()
         positions = storage.tables.positions() if TRACKING in present else {}
-        head = storage.application.recorder.max_notification_id() or 0
+        head = storage.application.recorder.head()
         past = _Past(storage.application, head, progress)
         findings += past.check()
     except JournalError as error:

@@ -160,13 +160,6 @@ class UpgradesView(TableMapping[tuple[str, str], UpgradeRow]):
     table = UPGRADES
     projection = BundlesProjection.name
 
-    def to_columns(self, key: object) -> tuple[Value, ...] | None:
-        """A key is a bundle id and an upgrade id."""
-        match key:
-            case (str(bundle_id), str(upgrade_id)):
-                return bundle_id, upgrade_id
-        return None
-
     def to_item(self, row: Row) -> tuple[tuple[str, str], UpgradeRow]:
         """Read a row."""
         bundle_id, upgrade_id, phase, previous, following, reason, since = row

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..domain import DelegationReceipt, session as events
 from .projection import Projection
-from .temporal import Row, Set, TemporalTable, Value
+from .temporal import Row, Set, TemporalTable
 from .texts import read_names, text_of_names
 from .views import TableMapping
 
@@ -94,13 +94,6 @@ class DelegationsView(TableMapping[tuple[str, int], DelegationRow]):
 
     table = DELEGATIONS
     projection = DelegationsProjection.name
-
-    def to_columns(self, key: object) -> tuple[Value, ...] | None:
-        """A key is a session id and a delegation id."""
-        match key:
-            case (str(session_id), int(delegation_id)) if not isinstance(delegation_id, bool):
-                return session_id, delegation_id
-        return None
 
     def to_item(self, row: Row) -> tuple[tuple[str, int], DelegationRow]:
         """Read a row."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..domain import RecordedEvent
 from .projection import Projection
-from .temporal import Change, Row, Set, TemporalTable, Value
+from .temporal import Change, Row, Set, TemporalTable
 from .views import TableMapping
 
 IDEMPOTENCY_KEYS = TemporalTable(
@@ -53,10 +53,6 @@ class IdempotencyView(TableMapping[str, KeyUse]):
 
     table = IDEMPOTENCY_KEYS
     projection = IdempotencyProjection.name
-
-    def to_columns(self, key: object) -> tuple[Value, ...] | None:
-        """The key itself."""
-        return (key,) if isinstance(key, str) else None
 
     def to_item(self, row: Row) -> tuple[str, KeyUse]:
         """Read a row."""

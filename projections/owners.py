@@ -9,7 +9,7 @@ from pydantic_core import from_json, to_json
 
 from ..domain import OwnershipCapability, OwnershipScope, scope_from_json, scope_to_json, session as events
 from .projection import Projection
-from .temporal import Change, Row, Set, TemporalTable, Unset, Value
+from .temporal import Change, Row, Set, TemporalTable, Unset
 from .views import TableMapping
 
 OWNERS = TemporalTable(
@@ -99,10 +99,6 @@ class OwnersView(TableMapping[str, OwnerRow]):
 
     table = OWNERS
     projection = OwnersProjection.name
-
-    def to_columns(self, key: object) -> tuple[Value, ...] | None:
-        """A session id is the whole key."""
-        return (key,) if isinstance(key, str) else None
 
     def to_item(self, row: Row) -> tuple[str, OwnerRow]:
         """Read a row."""

@@ -16,7 +16,7 @@ from ..domain.saga import (
     SagaStatus,
 )
 from .projection import Projection
-from .temporal import Change, Row, Set, TemporalTable, Value
+from .temporal import Change, Row, Set, TemporalTable
 from .views import TableMapping
 
 SAGAS = TemporalTable(
@@ -84,10 +84,6 @@ class SagasView(TableMapping[str, SagaRow]):
 
     table = SAGAS
     projection = SagasProjection.name
-
-    def to_columns(self, key: object) -> tuple[Value, ...] | None:
-        """A saga id is the whole key."""
-        return (key,) if isinstance(key, str) else None
 
     def to_item(self, row: Row) -> tuple[str, SagaRow]:
         """Read a row."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from contextlib import contextmanager
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeGuard, TypeVar
 
 from ..domain import ProjectionStopped
 from .projection import Projector, collector_paused
@@ -70,10 +70,24 @@ class TableReader:
         return self._projector.catch_up(self.projection, self._position)
 
 
+def _to_columns(table: TemporalTable, key: object) -> tuple[Value, ...] | None:
+    """A key's columns: of several, a tuple; None if no row can have such a key."""
+    columns = key if len(table.key) > 1 else (key,)
+    if not isinstance(columns, tuple) or len(columns) != len(table.key):
+        return None
+    is_key = all(_is_of(value, expected) for expected, value in zip(table.key.values(), columns, strict=True))
+    return columns if is_key else None
+
+
 def _may_be_in(table: TemporalTable, column: str, value: object) -> bool:
     """Whether a column of a table can hold a value."""
     expected = table.key.get(column) or table.columns[column]
-    return isinstance(value, expected) and not isinstance(value, bool) and _is_storable(value)
+    return _is_of(value, expected) and _is_storable(value)
+
+
+def _is_of(value: object, expected: type) -> TypeGuard[str | int]:
+    """Whether a value is of a column's type."""
+    return isinstance(value, expected) and not isinstance(value, bool)
 
 
 def _is_storable(value: Value) -> bool:
@@ -113,15 +127,11 @@ class TableMapping(MappingView[KeyT, RowT]):
     """One table as a mapping."""
 
     @abstractmethod
-    def to_columns(self, key: object) -> tuple[Value, ...] | None:
-        """The key's columns; None if no row can have such a key."""
-
-    @abstractmethod
     def to_item(self, row: Row) -> tuple[KeyT, RowT]:
         """Read a row."""
 
     def __getitem__(self, key: KeyT) -> RowT:
-        columns = self.to_columns(key)
+        columns = _to_columns(self.table, key)
         row = None if columns is None else self._get(columns)
         if row is None:
             raise KeyError(key)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..domain import CancellationWitness, OwnershipScope, ReadinessWitness, session as events
 from .owners import read_scope, scope_text
 from .projection import Projection
-from .temporal import Row, Set, TemporalTable, Value
+from .temporal import Row, Set, TemporalTable
 from .views import TableMapping
 
 WITNESSES = TemporalTable(
@@ -97,13 +97,6 @@ class WitnessesView(TableMapping[tuple[str, int], WitnessRow]):
 
     table = WITNESSES
     projection = WitnessesProjection.name
-
-    def to_columns(self, key: object) -> tuple[Value, ...] | None:
-        """A key is a session id and a witness id."""
-        match key:
-            case (str(session_id), int(witness_id)) if not isinstance(witness_id, bool):
-                return session_id, witness_id
-        return None
 
     def to_item(self, row: Row) -> tuple[tuple[str, int], WitnessRow]:
         """Read a row."""
