@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
-from . import bundle, saga, session
+from . import bundle, consumer, conversation, saga, session
 from .bundle import restore as bundles
+from .conversation import restore as conversations
 from .event import Event
 from .session import restore as sessions
 
@@ -33,6 +34,14 @@ class Part(StrEnum):
     DELEGATION = "delegation"
     BUNDLE = "bundle"
     MEMBERS = "members"
+    CONVERSATION = "conversation"
+    PHASE = "phase"
+    MODE = "mode"
+    CONFIG = "config"
+    RETRIES = "retries"
+    STEWARDS = "stewards"
+    ROUND = "round"
+    APPROVED = "approved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,15 @@ def _members_changed(compensate: Compensate) -> Rule:
     return _compensated_by(compensate, Part.MEMBERS, needs=frozenset({Part.BUNDLE}))
 
 
+def _of_conversation(compensate: Compensate, *changes: Part) -> Rule:
+    return _compensated_by(compensate, *changes, needs=frozenset({Part.CONVERSATION}))
+
+
+def _stays(reason: str, *changes: Part) -> Rule:
+    """What happened in a conversation and stays; a vote and the like also change a part that they name themselves."""
+    return _final(reason, *changes, needs=frozenset({Part.CONVERSATION}))
+
+
 _SPENT: Final = "a spent witness stays spent"
 _FAULT: Final = "a fault stays a fault"
 _CANCELLED: Final = "a cancellation is proven by a witness, and stays"
@@ -98,6 +116,12 @@ _CLOSED: Final = "a closed session stays closed; open it again"
 _REFUSAL: Final = "a refusal is a record of the past, and changed nothing"
 _SAGA: Final = "a saga is a record of work; what was appended in it can be undone"
 _UPGRADE_FAILED: Final = "a failed upgrade stays failed, and changed no members"
+_TOLD: Final = "what a consumer was told, it was told"
+_GROUP: Final = "the group knows of it, and it stays; what follows is for the group to decide"
+_VOTED: Final = "a vote that was cast stays cast"
+_FIRED: Final = "a deadline that has passed has passed"
+_CANDIDATE: Final = "a candidate that came in stays in"
+_DIAGNOSTIC: Final = "it says what could not be done, and changed nothing"
 
 RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     session.SessionOpened: _compensated_by(sessions.withdraw_opening, Part.LIFE, Part.FOOTPRINT),
@@ -145,6 +169,45 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     bundle.UpgradeCommitted: _members_changed(bundles.restore_members),
     bundle.UpgradeRolledBack: _members_changed(bundles.restore_members),
     bundle.UpgradeFailed: _final(_UPGRADE_FAILED, Part.MEMBERS),
+    conversation.ConversationOpened: _compensated_by(
+        conversations.withdraw_conversation, Part.CONVERSATION, Part.PHASE, Part.MODE, Part.CONFIG
+    ),
+    conversation.ConversationWithdrawn: _compensated_by(
+        conversations.open_again, Part.CONVERSATION, Part.PHASE, Part.MODE, Part.CONFIG
+    ),
+    conversation.MemberJoined: _stays(_GROUP, Part.STEWARDS),
+    conversation.PendingJoinExpired: _record_only(_FIRED),
+    conversation.LeaveInitiated: _record_only(_GROUP),
+    conversation.MemberLeaving: _final(_GROUP, Part.CONVERSATION, Part.PHASE),
+    conversation.ConversationRemoved: _final(_GROUP, Part.CONVERSATION, Part.PHASE),
+    conversation.ConfigSynced: _of_conversation(conversations.restore_config, Part.CONFIG),
+    conversation.PhaseChanged: _of_conversation(conversations.restore_phase, Part.PHASE),
+    conversation.PhaseTimerAnchored: _of_conversation(conversations.restore_phase, Part.PHASE),
+    conversation.OperatingModeChanged: _of_conversation(conversations.restore_mode, Part.MODE),
+    conversation.ElectionRetriesChanged: _of_conversation(conversations.restore_retries, Part.RETRIES),
+    conversation.StewardListInstalled: _of_conversation(conversations.restore_stewards, Part.STEWARDS),
+    conversation.ScoreChanged: _of_conversation(conversations.restore_score),
+    conversation.FreezeRoundOpened: _of_conversation(conversations.withdraw_round, Part.ROUND),
+    conversation.FreezeRoundWithdrawn: _of_conversation(conversations.collect_again, Part.ROUND),
+    conversation.CandidateBuffered: _stays(_CANDIDATE, Part.ROUND),
+    conversation.FreezeRoundFinalized: _stays(_GROUP, Part.ROUND, Part.PHASE),
+    conversation.CommitApplied: _stays(_GROUP, Part.APPROVED, Part.PHASE, Part.RETRIES, Part.STEWARDS),
+    conversation.OperationFailed: _record_only(_DIAGNOSTIC),
+    conversation.ProposalOpened: _of_conversation(conversations.withdraw_proposal),
+    conversation.ProposalReceived: _of_conversation(conversations.withdraw_proposal),
+    conversation.ProposalWithdrawn: _of_conversation(conversations.propose_again),
+    conversation.AutoVoteScheduled: _of_conversation(conversations.restore_auto_vote),
+    conversation.AutoVoteCancelled: _of_conversation(conversations.restore_auto_vote),
+    conversation.AutoVoteFired: _stays(_FIRED),
+    conversation.AutoVoteFailed: _record_only(_DIAGNOSTIC),
+    conversation.VoteCast: _stays(_VOTED),
+    conversation.ConsensusTimeoutScheduled: _of_conversation(conversations.restore_timeout),
+    conversation.ConsensusTimeoutCancelled: _of_conversation(conversations.restore_timeout),
+    conversation.ConsensusTimeoutFired: _stays(_FIRED),
+    conversation.ConsensusResolved: _stays(_VOTED),
+    conversation.ProposalApproved: _stays(_VOTED, Part.APPROVED),
+    conversation.RemovalDeduplicated: _record_only(_VOTED),
+    consumer.NotificationsAcknowledged: _record_only(_TOLD),
     saga.SagaBegun: _record_only(_SAGA),
     saga.SagaUndoRegistered: _record_only(_SAGA),
     saga.SagaStepUndone: _record_only(_SAGA),
@@ -196,6 +259,28 @@ UNDONE_BY: Final[Mapping[type[Event[Any]], tuple[type[Event[Any]], ...]]] = {
     bundle.BundleLinked: (bundle.BundleWithdrawn,),
     bundle.BundleWithdrawn: (bundle.BundleRegistered, bundle.BundleLinked),
     bundle.UpgradeStaged: (bundle.UpgradeRolledBack,),
+    conversation.ConversationOpened: (conversation.ConversationWithdrawn,),
+    conversation.ConversationWithdrawn: (conversation.ConversationOpened,),
+    conversation.ConfigSynced: (conversation.ConfigSynced,),
+    conversation.PhaseChanged: (conversation.PhaseChanged,),
+    conversation.PhaseTimerAnchored: (conversation.PhaseChanged,),
+    conversation.OperatingModeChanged: (conversation.OperatingModeChanged,),
+    conversation.ElectionRetriesChanged: (conversation.ElectionRetriesChanged,),
+    conversation.StewardListInstalled: (conversation.StewardListInstalled,),
+    conversation.ScoreChanged: (conversation.ScoreChanged,),
+    conversation.FreezeRoundOpened: (conversation.FreezeRoundWithdrawn,),
+    conversation.FreezeRoundWithdrawn: (conversation.FreezeRoundOpened,),
+    conversation.ProposalOpened: (conversation.ProposalWithdrawn,),
+    conversation.ProposalReceived: (conversation.ProposalWithdrawn,),
+    conversation.ProposalWithdrawn: (conversation.ProposalOpened, conversation.ProposalReceived),
+    **dict.fromkeys(
+        (conversation.AutoVoteScheduled, conversation.AutoVoteCancelled),
+        (conversation.AutoVoteScheduled, conversation.AutoVoteCancelled),
+    ),
+    **dict.fromkeys(
+        (conversation.ConsensusTimeoutScheduled, conversation.ConsensusTimeoutCancelled),
+        (conversation.ConsensusTimeoutScheduled, conversation.ConsensusTimeoutCancelled),
+    ),
     **dict.fromkeys(_OWNERS_CHANGE, (session.OwnershipRestored,)),
     **dict.fromkeys(_FRAGMENTS_CHANGE, (session.FragmentsRestored,)),
     **dict.fromkeys(_MEMBERS_CHANGE, (bundle.MembersRestored,)),
@@ -212,6 +297,9 @@ ONLY_UNDOING: Final = (
     session.FragmentsRestored,
     bundle.BundleWithdrawn,
     bundle.MembersRestored,
+    conversation.ConversationWithdrawn,
+    conversation.FreezeRoundWithdrawn,
+    conversation.ProposalWithdrawn,
 )
 """The types of events that do nothing but undo."""
 
@@ -221,7 +309,13 @@ def changes(event: Event[Any]) -> frozenset[str]:
     return RULES[type(event)].changes.union(
         (f"fragment:{key}" for key in sessions.fragment_keys(event)),
         (f"witness:{witness_id}" for witness_id in _witness_ids(event)),
+        conversations.parts_changed(event),
     )
+
+
+def needs(event: Event[Any]) -> frozenset[str]:
+    """The parts of its stream's state that an event stands on."""
+    return RULES[type(event)].needs.union(conversations.parts_needed(event))
 
 
 def stands_on(later: Event[Any], event: Event[Any]) -> bool:
@@ -231,8 +325,8 @@ def stands_on(later: Event[Any], event: Event[Any]) -> bool:
     undoes that one would need again.
     """
     changed_since = changes(later)
-    touched = changed_since | RULES[type(later)].needs
-    return not (touched.isdisjoint(changes(event)) and changed_since.isdisjoint(RULES[type(event)].needs))
+    touched = changed_since | needs(later)
+    return not (touched.isdisjoint(changes(event)) and changed_since.isdisjoint(needs(event)))
 
 
 def bundles_needed(event: Event[Any]) -> tuple[str, ...]:

@@ -13,6 +13,16 @@ def bundle_stream(bundle_id: str) -> str:
     return f"bundle-{bundle_id}"
 
 
+def conversation_stream(conversation_id: str) -> str:
+    """The name of a conversation's stream."""
+    return f"conversation-{conversation_id}"
+
+
+def consumer_stream(consumer: str) -> str:
+    """The name of the stream that says what a consumer was told."""
+    return f"consumer-{consumer}"
+
+
 def saga_stream(saga_id: str) -> str:
     """The name of a saga's stream."""
     return f"saga-{saga_id}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from .bundle.events import bundle_of
 from .event import Event
 from .session.events import WitnessRejected
+
+_NAMED_BY: Final = {"saga": "saga_id", "conversation": "conversation_id", "consumer": "consumer"}
+"""The field by which every event of a kind names whose it is."""
 
 
 def subject_of(event: Event[Any]) -> tuple[str, str | None]:
@@ -19,8 +22,8 @@ def subject_of(event: Event[Any]) -> tuple[str, str | None]:
         return kind, bundle_of(event)
     if isinstance(event, WitnessRejected):
         return kind, None
-    if kind == "saga":
-        return kind, event.saga_id  # type: ignore[attr-defined]  # every event of a saga names it
+    if kind in _NAMED_BY:
+        return kind, getattr(event, _NAMED_BY[kind])
     for name in ("session_id", "capability", "receipt", "witness"):
         found = getattr(event, name, None)
         if found is not None:

@@ -32,6 +32,17 @@
     │   ├── UpgradeNotPending
     │   ├── UpgradeExists
     │   ├── UpgradeRejected
+    │   ├── ConversationNotFound
+    │   ├── ConversationExists
+    │   ├── ConversationEnded
+    │   ├── ConversationBlocked
+    │   ├── PartialFreeze
+    │   ├── ProposalNotFound
+    │   ├── ProposalExists
+    │   ├── ProposalNotActive
+    │   ├── ProposalExpired
+    │   ├── AlreadyVoted
+    │   ├── NotAnElection
     │   ├── NotCompensable
     │   ├── AlreadyCompensated
     │   ├── LaterEventDepends
@@ -86,6 +97,19 @@ from .bundle import (
     UpgradeNotPending,
     UpgradePending,
     UpgradeRejected,
+)
+from .conversation import (
+    AlreadyVoted,
+    ConversationBlocked,
+    ConversationEnded,
+    ConversationExists,
+    ConversationNotFound,
+    NotAnElection,
+    PartialFreeze,
+    ProposalExists,
+    ProposalExpired,
+    ProposalNotActive,
+    ProposalNotFound,
 )
 from .delegation import (
     AlreadyHosted,
@@ -148,12 +172,17 @@ __all__ = [
     "AlreadyClaimed",
     "AlreadyCompensated",
     "AlreadyHosted",
+    "AlreadyVoted",
     "BoundaryBundleMismatch",
     "BoundaryRejected",
     "BoundaryScopeMismatch",
     "BundleNotFound",
     "CommandRefused",
     "ConcurrencyConflict",
+    "ConversationBlocked",
+    "ConversationEnded",
+    "ConversationExists",
+    "ConversationNotFound",
     "DamagedRecord",
     "DuplicateBundle",
     "FragmentConflict",
@@ -182,9 +211,15 @@ __all__ = [
     "NewerSchema",
     "NotAJournal",
     "NotActiveHolder",
+    "NotAnElection",
     "NotCompensable",
     "OverlappingSessions",
+    "PartialFreeze",
     "ProjectionStopped",
+    "ProposalExists",
+    "ProposalExpired",
+    "ProposalNotActive",
+    "ProposalNotFound",
     "ReceiptMismatch",
     "SagaEnded",
     "SagaNotFound",

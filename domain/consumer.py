@@ -1,0 +1,96 @@
+"""Consumers of notifications: how far each has come is on record, so that nothing is told twice or never.
+
+Nothing is deleted when it was told; a consumer has a cursor, and acknowledging moves it (de-mls 5.1, 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from .artifacts import Counter
+from .event import Accepted, Decision, Event, Fact, accept, event_type
+from .identifiers import Identifier
+
+
+@event_type("consumer.acknowledged")
+class NotificationsAcknowledged(Fact):
+    """A consumer was told everything up to here.
+
+    Attributes:
+        consumer: who.
+        position: the position of the event that the last notification is from.
+        part: which of that event's notifications it is, from 0.
+        conversation_id: the conversation that it is about; None if it is about all.
+    """
+
+    consumer: Identifier
+    position: Counter
+    part: Counter = 0
+    conversation_id: Identifier | None = None
+
+
+class Cursor(NamedTuple):
+    """What a consumer was told last.
+
+    Attributes:
+        position: the position of the event; 0 before the first.
+        part: which of that event's notifications, from 0; -1 before the first.
+    """
+
+    position: int = 0
+    part: int = -1
+
+
+class ConsumerState:
+    """How far one consumer has come.
+
+    Attributes:
+        consumer: its name.
+        everywhere: what it was told last of all conversations.
+        by_conversation: what it was told last of single ones, where it has come further.
+    """
+
+    def __init__(self, consumer: str) -> None:
+        self.consumer = consumer
+        self.everywhere = Cursor()
+        self.by_conversation: dict[str, Cursor] = {}
+
+    def apply(self, event: Event[Any]) -> None:
+        """Take one event in. Events of other streams' types change nothing."""
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event)
+
+    def of(self, conversation_id: str) -> Cursor:
+        """What it was told last of a conversation."""
+        return max(self.everywhere, self.by_conversation.get(conversation_id, Cursor()))
+
+    def cursors(self) -> tuple[Cursor, dict[str, Cursor]]:
+        """What it was told last, of all conversations and of single ones."""
+        return self.everywhere, dict(self.by_conversation)
+
+    def standing(self, *, is_brief: bool = False) -> NotificationsAcknowledged:
+        """How far it has come; there is nothing here that undoing gives back."""
+        return NotificationsAcknowledged(self.consumer, self.everywhere.position, max(0, self.everywhere.part))
+
+    def _on_acknowledged(self, event: NotificationsAcknowledged) -> None:
+        cursor = Cursor(event.position, event.part)
+        if event.conversation_id is not None:
+            self.by_conversation[event.conversation_id] = cursor
+            return
+        self.everywhere = cursor
+        self.by_conversation = {name: each for name, each in self.by_conversation.items() if each > cursor}
+
+
+_HANDLERS: Final[dict[type[Event[Any]], Callable[[ConsumerState, Any], None]]] = {
+    NotificationsAcknowledged: ConsumerState._on_acknowledged
+}
+
+
+def acknowledge(state: ConsumerState, position: int, part: int, conversation_id: str | None) -> Decision[None]:
+    """Move a consumer's cursor forward; it never moves back."""
+    told = state.everywhere if conversation_id is None else state.of(conversation_id)
+    if Cursor(position, part) <= told:
+        return Accepted(None)
+    return accept(NotificationsAcknowledged(state.consumer, position, part, conversation_id))

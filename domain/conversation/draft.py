@@ -1,0 +1,71 @@
+"""What a decision on a conversation comes to, event by event, each on what the ones before led to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..event import Accepted, Event
+from .events import PhaseChanged
+from .phases import AnchorAction, Cause, transition
+from .situation import Situation
+from .state import ConversationState
+
+
+class Draft:
+    """The events of a decision so far, and a state of its own that they move on.
+
+    Args:
+        state: the state that is decided on; it stays as it is.
+        now: the time that the command was given, in ms.
+
+    Attributes:
+        state: the state after the events so far.
+        at: the time of the decision: that of the command, or of the last event if a clock went back (de-mls 5.1, 3).
+        events: the events so far.
+    """
+
+    def __init__(self, state: ConversationState, now: int) -> None:
+        self.state = state.copy()
+        self.at = max(now, state.situation.at)
+        self.events: list[Event[Any]] = []
+
+    @property
+    def situation(self) -> Situation:
+        """Where the conversation stands after the events so far."""
+        return self.state.situation
+
+    def record(self, event_class: type[Event[Any]], **facts: Any) -> Any:
+        """Have one more thing happen; return the event."""
+        event = event_class(conversation_id=self.state.conversation_id, at=self.at, **facts)  # type: ignore[call-arg]
+        self.state.apply(event)
+        self.events.append(event)
+        return event
+
+    def change_phase(self, cause: Cause, window_ms: int | None = None) -> bool:
+        """Change the phase as the table says; say whether the cause changes anything in this phase.
+
+        Args:
+            cause: what changes it.
+            window_ms: the window that was over, if one was.
+        """
+        before = self.situation
+        row = transition(before.phase, cause)
+        if row is None:
+            return False
+        anchors = {AnchorAction.SET: self.at, AnchorAction.KEEP: before.anchor}
+        self.record(
+            PhaseChanged,
+            previous=before.phase,
+            phase=row.phase,
+            cause=cause,
+            anchor_action=row.anchor,
+            anchor=anchors.get(row.anchor),
+            previous_anchor=before.anchor,
+            window_ms=window_ms,
+            approved=before.approved,
+        )
+        return True
+
+    def decided(self) -> Accepted[Any]:
+        """Decide for the command. What it answers is what the last event says: the new phase, if that is it."""
+        return Accepted(self.events[-1].outcome if self.events else None, tuple(self.events))

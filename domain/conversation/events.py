@@ -1,0 +1,341 @@
+"""What can happen to a conversation: its life, its phases, its freezes (de-mls 5.3)."""
+
+from __future__ import annotations
+
+from ..artifacts import Counter
+from ..event import Event, Fact, event_type
+from ..identifiers import Identifier, Names, Text
+from .phases import AnchorAction, Cause
+from .values import (
+    ApprovedRequest,
+    Candidate,
+    ConfigChanges,
+    ConversationConfig,
+    Duration,
+    FreezeOutcome,
+    LeaveReason,
+    OperatingMode,
+    Phase,
+    RejectedCandidate,
+    Role,
+    Score,
+    ScoreReason,
+    StewardList,
+)
+
+
+@event_type("conversation.opened")
+class ConversationOpened(Fact):
+    """This member created the conversation, or asked to join it (de-mls 1.3, T1, T2).
+
+    Attributes:
+        at: when, in ms; for every event of a conversation, never lower than the one before.
+        incarnation: how often this id was opened, this time included.
+        self_id: who this member is.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    incarnation: Counter
+    role: Role
+    self_id: Identifier
+    config: ConversationConfig
+
+    @property
+    def phase(self) -> Phase:
+        """The first phase."""
+        return Phase.WORKING if self.role is Role.CREATOR else Phase.PENDING_JOIN
+
+
+@event_type("conversation.withdrawn")
+class ConversationWithdrawn(Fact):
+    """That this member created the conversation, or asked to join it, was undone (law 8).
+
+    Attributes:
+        role: how this member had come to it.
+        self_id: who this member was in it.
+        config: what its deadlines followed from.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    role: Role
+    self_id: Identifier
+    config: ConversationConfig
+
+
+@event_type("conversation.member_joined")
+class MemberJoined(Fact):
+    """This member was let in (de-mls 1.3, T3).
+
+    Attributes:
+        epoch: the group's epoch.
+        members: who is in it.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    epoch: Counter
+    members: Names
+
+
+@event_type("conversation.pending_join_expired")
+class PendingJoinExpired(Fact):
+    """Nobody let this member in for too long (de-mls 1.3, T4).
+
+    Attributes:
+        anchored_at: when it had asked, in ms.
+        window_ms: how long it has waited for at least.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    anchored_at: Counter
+    window_ms: Duration
+
+
+@event_type("conversation.leave_initiated")
+class LeaveInitiated(Event[int]):
+    """This member asked the group to let it go (de-mls 4.2)."""
+
+    conversation_id: Identifier
+    at: Counter
+    proposal_id: Counter
+
+    @property
+    def outcome(self) -> int:
+        return self.proposal_id
+
+
+@event_type("conversation.member_leaving")
+class MemberLeaving(Fact):
+    """This member is on its way out; nothing but the removal comes after (de-mls 1.3, T4, T5, T13)."""
+
+    conversation_id: Identifier
+    at: Counter
+    reason: LeaveReason
+
+
+@event_type("conversation.removed")
+class ConversationRemoved(Fact):
+    """The conversation was taken from this member's registry."""
+
+    conversation_id: Identifier
+    at: Counter
+    reason: LeaveReason
+
+
+@event_type("conversation.config_synced")
+class ConfigSynced(Fact):
+    """The group's configuration was taken over (de-mls 4.8). It moves phase deadlines that run (de-mls 2.2).
+
+    Attributes:
+        source_epoch: the epoch that it is from.
+        changes: what is different from before.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    source_epoch: Counter
+    changes: ConfigChanges
+
+
+@event_type("conversation.phase_changed")
+class PhaseChanged(Event[Phase]):
+    """One phase gave way to another, or began anew (de-mls 1.3).
+
+    Attributes:
+        previous: the phase before.
+        phase: the phase now.
+        cause: what changed it.
+        anchor_action: what became of the anchor.
+        anchor: the time that the phase's window is counted from, in ms; None if there is none.
+        previous_anchor: the same before.
+        window_ms: the window that was over, if one was.
+        approved: how many approved requests wait for a commit.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    previous: Phase
+    phase: Phase
+    cause: Cause
+    anchor_action: AnchorAction
+    anchor: Counter | None = None
+    previous_anchor: Counter | None = None
+    window_ms: Duration | None = None
+    approved: Counter = 0
+
+    @property
+    def outcome(self) -> Phase:
+        return self.phase
+
+
+@event_type("conversation.phase_timer_anchored")
+class PhaseTimerAnchored(Fact):
+    """Approved work was seen for the first time: inactivity is counted from here on (de-mls 1.4, 4b).
+
+    Attributes:
+        phase: the phase, which stays.
+        approved: how many approved requests wait for a commit.
+        window_ms: how long they may, as it is now.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    phase: Phase
+    approved: Counter
+    window_ms: Duration
+
+
+@event_type("conversation.operating_mode_changed")
+class OperatingModeChanged(Fact):
+    """The conversation began to recover, or has recovered (de-mls 1.1).
+
+    Attributes:
+        cause: what changed it.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    previous: OperatingMode
+    mode: OperatingMode
+    cause: Cause
+
+
+@event_type("conversation.election_retries_changed")
+class ElectionRetriesChanged(Fact):
+    """An election of stewards was rejected, and that is counted until the next commit (de-mls 4.5).
+
+    Attributes:
+        previous: how many were before.
+        retries: how many are now.
+        maximum: from how many on more than that a deadlock is to be declared.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    previous: Counter
+    retries: Counter
+    maximum: Counter
+
+
+@event_type("conversation.steward_list_installed")
+class StewardListInstalled(Fact):
+    """It was said who may commit; None after undo, if it had never been said (de-mls 4.5)."""
+
+    conversation_id: Identifier
+    at: Counter
+    steward_list: StewardList | None
+
+
+@event_type("conversation.score_changed")
+class ScoreChanged(Fact):
+    """A member is thought better or worse of (de-mls 4.4, 4.6).
+
+    Attributes:
+        reason: why.
+        delta: by how much.
+        score: what it is now.
+        crossed_down: whether it has just come down to where a member is removable.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    member: Identifier
+    reason: ScoreReason
+    delta: Score
+    score: Score
+    crossed_down: bool = False
+
+
+@event_type("conversation.freeze_round_opened")
+class FreezeRoundOpened(Fact):
+    """Candidates of an epoch are collected (de-mls 4.6)."""
+
+    conversation_id: Identifier
+    at: Counter
+    epoch: Counter
+
+
+@event_type("conversation.freeze_round_withdrawn")
+class FreezeRoundWithdrawn(Fact):
+    """That candidates were collected, of which none came, was undone (law 8)."""
+
+    conversation_id: Identifier
+    at: Counter
+    epoch: Counter
+
+
+@event_type("conversation.candidate_buffered")
+class CandidateBuffered(Fact):
+    """A commit was offered (de-mls 4.6).
+
+    Attributes:
+        epoch: the epoch that it is for.
+        received: how many there are, this one included.
+        expected: how many stewards could offer one.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    epoch: Counter
+    candidate: Candidate
+    received: Counter
+    expected: Counter
+
+
+@event_type("conversation.freeze_round_finalized")
+class FreezeRoundFinalized(Fact):
+    """The round is over, with a winner or without (de-mls 4.6).
+
+    Attributes:
+        epoch: the epoch that it was for.
+        result: what it came to.
+        candidates: how many there were.
+        winner: the commit that was merged; None if none was.
+        rejected: the candidates that could not be.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    epoch: Counter
+    result: FreezeOutcome
+    candidates: Counter
+    winner: Identifier | None = None
+    rejected: tuple[RejectedCandidate, ...] = ()
+
+
+@event_type("conversation.commit_applied")
+class CommitApplied(Fact):
+    """A commit was merged: approved requests took effect, and an epoch began (de-mls 4.6).
+
+    Attributes:
+        epoch: the epoch that began.
+        committer: who made the commit.
+        commit_hash: what it is told by.
+        batch: what took effect, oldest approval first.
+        left: how many approved requests are left.
+        members: who is in the group now.
+        is_urgent: whether it was for an urgent removal alone.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    epoch: Counter
+    committer: Identifier
+    commit_hash: Identifier
+    batch: tuple[ApprovedRequest, ...]
+    left: Counter
+    members: Names
+    is_urgent: bool = False
+
+
+@event_type("conversation.operation_failed")
+class OperationFailed(Fact):
+    """The host could not do something that it should have (de-mls 3.1, Error)."""
+
+    conversation_id: Identifier
+    at: Counter
+    operation: Identifier
+    message: Text

@@ -1,0 +1,192 @@
+"""Freeze rounds: candidates come in, one is merged or none is (de-mls 1.3, T7, T11 to T15; 4.6)."""
+
+from __future__ import annotations
+
+from ..event import Accepted, Decision
+from .draft import Draft
+from .events import CandidateBuffered, CommitApplied, FreezeRoundFinalized, FreezeRoundOpened
+from .lifecycle import begin_leaving
+from .phases import Cause
+from .scoring import score_absence, score_offers, score_rejections
+from .state import ConversationState
+from .values import (
+    ApprovedRequest,
+    Candidate,
+    FreezeOutcome,
+    LeaveReason,
+    Phase,
+    ProposalKind,
+    RejectedCandidate,
+)
+
+
+def open_round(draft: Draft) -> None:
+    """Collect candidates for this epoch; a round of the same epoch goes on."""
+    epoch = draft.situation.epoch
+    if draft.state.freeze_round != epoch:
+        draft.record(FreezeRoundOpened, epoch=epoch)
+
+
+def buffer_candidate(state: ConversationState, candidate: Candidate, now: int) -> Decision[Phase | None]:
+    """Take a commit in that somebody offers, or that this member does; it freezes a conversation that works.
+
+    It is ignored if it was taken before, or was merged already; if no round is open and nothing is approved; and before
+    this member is let in.
+
+    Raises:
+        ConversationNotFound, ConversationEnded
+    """
+    situation = state.opened()
+    is_expected = state.freeze_round == situation.epoch or bool(situation.approved)
+    is_known = candidate.commit_hash in state.committed or (
+        state.freeze_round == situation.epoch and candidate.commit_hash in state.candidates
+    )
+    if situation.phase is Phase.PENDING_JOIN or is_known or not is_expected:
+        return Accepted(None)
+    draft = Draft(state, now)
+    open_round(draft)
+    draft.record(
+        CandidateBuffered,
+        epoch=situation.epoch,
+        candidate=candidate,
+        received=draft.situation.candidates + 1,
+        expected=situation.stewards,
+    )
+    draft.change_phase(Cause.CANDIDATE)
+    return draft.decided()
+
+
+def commit_applied(
+    state: ConversationState,
+    committer: str,
+    commit_hash: str,
+    members: frozenset[str] | None,
+    rejected: tuple[RejectedCandidate, ...],
+    now: int,
+) -> Decision[Phase | None]:
+    """Take it from the host that a commit was merged, and this member is still in the group (de-mls 1.3, T12, T18).
+
+    Raises:
+        ConversationNotFound, ConversationEnded
+    """
+    if not _can_merge(state, commit_hash):
+        return Accepted(None)
+    draft = Draft(state, now)
+    _merge(draft, committer, commit_hash, members, rejected, FreezeOutcome.APPLIED)
+    draft.change_phase(Cause.COMMIT_APPLIED)
+    return draft.decided()
+
+
+def removed_by_commit(
+    state: ConversationState,
+    committer: str,
+    commit_hash: str,
+    rejected: tuple[RejectedCandidate, ...],
+    now: int,
+) -> Decision[None]:
+    """Take it from the host that a commit was merged that removed this member (de-mls 1.3, T13).
+
+    Raises:
+        ConversationNotFound, ConversationEnded
+    """
+    if not _can_merge(state, commit_hash):
+        return Accepted(None)
+    draft = Draft(state, now)
+    members = state.members - {state.self_id}
+    _merge(draft, committer, commit_hash, members, rejected, FreezeOutcome.REMOVED_US)
+    begin_leaving(draft, LeaveReason.REMOVED)
+    return draft.decided()
+
+
+def no_commit_found(
+    state: ConversationState, rejected: tuple[RejectedCandidate, ...], now: int
+) -> Decision[Phase | None]:
+    """Take it from the host that no candidate could be merged; ignored but in selection (de-mls 1.3, T14, T15).
+
+    Raises:
+        ConversationNotFound, ConversationEnded
+    """
+    if state.opened().phase is not Phase.SELECTION:
+        return Accepted(None)
+    draft = Draft(state, now)
+    finish_without_commit(draft, rejected)
+    return draft.decided()
+
+
+def finish_without_commit(draft: Draft, rejected: tuple[RejectedCandidate, ...] = ()) -> None:
+    """End a selection that chose nothing; what was approved stays approved."""
+    state = draft.state
+    candidates = tuple(state.candidates.values())
+    _finalize(draft, FreezeOutcome.NOTHING, None, rejected)
+    score_rejections(draft, rejected)
+    if draft.situation.approved_at_selection:
+        score_absence(draft, state.epoch_steward(), candidates, None)
+        draft.change_phase(Cause.NO_COMMIT)
+    else:
+        draft.change_phase(Cause.NOTHING_APPROVED)
+
+
+def _can_merge(state: ConversationState, commit_hash: str) -> bool:
+    return state.opened().phase is not Phase.PENDING_JOIN and commit_hash not in state.committed
+
+
+def _merge(
+    draft: Draft,
+    committer: str,
+    commit_hash: str,
+    members: frozenset[str] | None,
+    rejected: tuple[RejectedCandidate, ...],
+    outcome: FreezeOutcome,
+) -> None:
+    state = draft.state
+    steward, candidates, was_round = state.epoch_steward(), tuple(state.candidates.values()), state.freeze_round
+    _finalize(draft, outcome, commit_hash, rejected)
+    is_urgent = state.urgent_target is not None
+    batch = tuple(each for each in state.approved.values() if not is_urgent or _removes(each, state.urgent_target))
+    draft.record(
+        CommitApplied,
+        epoch=draft.situation.epoch + 1,
+        committer=committer,
+        commit_hash=commit_hash,
+        batch=batch,
+        left=len(state.approved) - len(batch),
+        members=_after(state.members, batch) if members is None else members,
+        is_urgent=is_urgent,
+    )
+    if was_round is not None:
+        score_rejections(draft, rejected)
+        score_absence(draft, steward, candidates, committer)
+        score_offers(draft, candidates, committer, rejected)
+
+
+def _finalize(
+    draft: Draft, outcome: FreezeOutcome, winner: str | None, rejected: tuple[RejectedCandidate, ...]
+) -> None:
+    if draft.state.freeze_round is None:
+        return
+    draft.record(
+        FreezeRoundFinalized,
+        epoch=draft.state.freeze_round,
+        result=outcome,
+        candidates=len(draft.state.candidates),
+        winner=winner,
+        rejected=rejected,
+    )
+
+
+def _removes(approved: ApprovedRequest, member: str | None) -> bool:
+    return approved.request.kind is ProposalKind.REMOVE_MEMBER and approved.request.target == member
+
+
+def _after(members: frozenset[str], batch: tuple[ApprovedRequest, ...]) -> frozenset[str]:
+    """Who is in the group once a batch took effect."""
+    present = set(members)
+    for each in batch:
+        target = each.request.target
+        if target is None:
+            continue
+        if each.request.kind is ProposalKind.ADD_MEMBER:
+            present.add(target)
+        elif each.request.kind is ProposalKind.REMOVE_MEMBER:
+            present.discard(target)
+    return frozenset(present)

@@ -1,0 +1,229 @@
+"""Coming, going, and what the host says of the group: configuration, stewards, failures (de-mls 1.3, 4.2, 4.5, 4.8)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from ..errors import (
+    ConversationEnded,
+    ConversationExists,
+    ConversationNotFound,
+    NotAnElection,
+    ProposalNotActive,
+    ProposalNotFound,
+)
+from ..event import Accepted, Decision
+from .draft import Draft
+from .events import (
+    ConfigSynced,
+    ConversationOpened,
+    ConversationRemoved,
+    LeaveInitiated,
+    MemberJoined,
+    MemberLeaving,
+    OperatingModeChanged,
+    OperationFailed,
+    StewardListInstalled,
+)
+from .outcomes import cancel_auto_vote, cancel_timeout, resolve_by_host
+from .phases import Cause
+from .state import ConversationState
+from .values import (
+    CancelReason,
+    ConfigChanges,
+    ConversationConfig,
+    CreatorVote,
+    LeaveReason,
+    Life,
+    OperatingMode,
+    Outcome,
+    Phase,
+    Proposal,
+    ProposalKind,
+    ProposalRequest,
+    Role,
+    StewardList,
+    StewardListReason,
+    VoteSource,
+)
+from .voting import cast_vote, expiry
+from .voting_events import ProposalOpened
+
+
+def open_conversation(
+    state: ConversationState, role: Role, self_id: str, config: ConversationConfig, now: int
+) -> Decision[None]:
+    """Create a conversation, or ask to be let into one (de-mls 1.3, T1, T2). One that was removed begins anew.
+
+    Raises:
+        ConversationExists
+    """
+    situation = state.situation
+    if situation.life in (Life.OPEN, Life.LEAVING):
+        raise ConversationExists(state.conversation_id, situation.life)
+    draft = Draft(state, now)
+    draft.record(ConversationOpened, incarnation=situation.incarnation + 1, role=role, self_id=self_id, config=config)
+    return draft.decided()
+
+
+def joined(state: ConversationState, epoch: int, members: frozenset[str], now: int) -> Decision[Phase | None]:
+    """Be let in; nothing happens to who is in already (de-mls 1.3, T3).
+
+    Raises:
+        ConversationNotFound, ConversationEnded
+    """
+    if state.opened().phase is not Phase.PENDING_JOIN:
+        return Accepted(None)
+    draft = Draft(state, now)
+    draft.record(MemberJoined, epoch=epoch, members=members | {state.self_id})
+    draft.change_phase(Cause.JOINED)
+    return draft.decided()
+
+
+def leave(state: ConversationState, now: int) -> Decision[int | None]:
+    """Ask the group to let this member go; who is not in it yet goes at once (de-mls 1.3, T5; 4.2).
+
+    Returns:
+        The number of the proposal to send; None if there is none to send, or it was sent before.
+
+    Raises:
+        ConversationNotFound, ConversationEnded
+    """
+    situation = state.opened()
+    draft = Draft(state, now)
+    if situation.phase is Phase.PENDING_JOIN:
+        begin_leaving(draft, LeaveReason.LEFT_PENDING)
+        draft.record(ConversationRemoved, reason=LeaveReason.LEFT_PENDING)
+        return draft.decided()
+    proposal_id = self_leave_id(state.self_id)
+    is_known = proposal_id in state.proposals or proposal_id in state.resolved
+    if is_known or state.approved_removal_of(state.self_id) is not None:
+        return Accepted(None)
+    proposal = Proposal(
+        proposal_id,
+        ProposalRequest.remove_member(state.self_id),
+        creator=state.self_id,
+        is_own=True,
+        voters=1,
+        liveness_yes=True,
+        opened_at=draft.at,
+        expires_at_s=expiry(situation, draft.at),
+    )
+    draft.record(ProposalOpened, proposal=proposal, creator_vote=CreatorVote.YES)
+    cast_vote(draft, proposal_id, state.self_id, True, VoteSource.BUNDLED)
+    draft.record(LeaveInitiated, proposal_id=proposal_id)
+    return draft.decided()
+
+
+def self_leave_id(self_id: str) -> int:
+    """The number of the proposal by which a member asks to be let go (de-mls 4.2)."""
+    return int.from_bytes(hashlib.sha256(self_id.encode()).digest()[:4])
+
+
+def begin_leaving(draft: Draft, reason: LeaveReason) -> None:
+    """Be on the way out: nothing is due any more."""
+    for proposal_id in sorted(draft.state.auto_votes):
+        cancel_auto_vote(draft, proposal_id, CancelReason.LEFT)
+    for proposal_id in sorted(draft.state.timeouts):
+        cancel_timeout(draft, proposal_id, CancelReason.LEFT)
+    draft.record(MemberLeaving, reason=reason)
+
+
+def remove(state: ConversationState, now: int) -> Decision[None]:
+    """Take the conversation from this member's registry, at whatever it is.
+
+    Raises:
+        ConversationNotFound
+        ConversationEnded: it was removed before.
+    """
+    situation = state.situation
+    if situation.life is Life.UNOPENED:
+        raise ConversationNotFound(state.conversation_id)
+    if situation.life is Life.REMOVED:
+        raise ConversationEnded(state.conversation_id, situation.life, situation.reason or "")
+    draft = Draft(state, now)
+    if situation.life is Life.OPEN:
+        begin_leaving(draft, LeaveReason.SELF_LEAVE)
+    draft.record(ConversationRemoved, reason=draft.situation.reason)
+    return draft.decided()
+
+
+def sync_config(state: ConversationState, source_epoch: int, changes: ConfigChanges, now: int) -> Decision[None]:
+    """Take over the group's configuration; what is as it was is no change (de-mls 2.1, 4.8).
+
+    Raises:
+        ConversationNotFound, ConversationEnded
+    """
+    config = state.opened().config
+    different: dict[str, Any] = {name: value for name, value in changes.given() if getattr(config, name) != value}
+    if not different:
+        return Accepted(None)
+    draft = Draft(state, now)
+    draft.record(ConfigSynced, source_epoch=source_epoch, changes=ConfigChanges(**different))
+    return draft.decided()
+
+
+def install_stewards(
+    state: ConversationState, stewards: tuple[str, ...], reason: StewardListReason, now: int
+) -> Decision[None]:
+    """Say who may commit from this epoch on; the list that is installed is installed once (de-mls 4.5).
+
+    Raises:
+        ConversationNotFound, ConversationEnded
+    """
+    situation = state.opened()
+    installed = StewardList(stewards, situation.epoch, 0, reason)
+    if state.steward_list == installed:
+        return Accepted(None)
+    draft = Draft(state, now)
+    draft.record(StewardListInstalled, steward_list=installed)
+    return draft.decided()
+
+
+def accept_election(
+    state: ConversationState, proposal_id: int, stewards: tuple[str, ...], now: int
+) -> Decision[Phase | None]:
+    """Install the list of an election that was won, which the host has found valid (de-mls 1.3, T16; 4.4).
+
+    It ends a recovery, and a reelection; in any other phase, the phase stays. Accepting it again changes nothing.
+
+    Raises:
+        ConversationNotFound, ConversationEnded, ProposalNotFound
+        NotAnElection: the proposal elects nobody.
+        ProposalNotActive: the election was not won.
+    """
+    situation = state.opened()
+    proposal, resolution = state.proposals.get(proposal_id), state.resolved.get(proposal_id)
+    kind = proposal.request.kind if proposal is not None else resolution.kind if resolution is not None else None
+    if kind is None:
+        raise ProposalNotFound(state.conversation_id, proposal_id)
+    if kind is not ProposalKind.STEWARD_ELECTION:
+        raise NotAnElection(state.conversation_id, proposal_id, kind)
+    if resolution is not None and resolution.outcome is not Outcome.YES:
+        raise ProposalNotActive(state.conversation_id, proposal_id, resolution.outcome)
+    if proposal_id in state.accepted_elections:
+        return Accepted(None)
+    draft = Draft(state, now)
+    if proposal is not None:
+        resolve_by_host(draft, proposal, Outcome.YES)
+    installed = StewardList(stewards, situation.epoch, situation.retries, StewardListReason.ELECTION, proposal_id)
+    draft.record(StewardListInstalled, steward_list=installed)
+    if situation.mode is not OperatingMode.NORMAL:
+        draft.record(
+            OperatingModeChanged, previous=situation.mode, mode=OperatingMode.NORMAL, cause=Cause.ELECTION_ACCEPTED
+        )
+    draft.change_phase(Cause.ELECTION_ACCEPTED)
+    return draft.decided()
+
+
+def report_failure(state: ConversationState, operation: str, message: str, now: int) -> Decision[None]:
+    """Put on record that the host could not do something that it should have (de-mls 3.1).
+
+    Raises:
+        ConversationNotFound, ConversationEnded
+    """
+    state.opened()
+    draft = Draft(state, now)
+    draft.record(OperationFailed, operation=operation, message=message)
+    return draft.decided()

@@ -1,0 +1,154 @@
+"""What a conversation's deadlines follow from, and what tables say of it: a value that every event leads to the next.
+
+It is the one fold of these facts: the state that decisions are made on has it, and so has the projection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from ..event import Event
+from . import events, voting_events as voting
+from .values import ConversationConfig, LeaveReason, Life, OperatingMode, Phase, Proposal, ProposalKind, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Where a conversation stands.
+
+    Attributes:
+        at: when its last event was, in ms; no later one is before that, whatever clocks say.
+        life: where it stands in its life.
+        incarnation: how often it was opened.
+        role: how this member came to it.
+        reason: why this member leaves, or left; None otherwise.
+        phase: its phase; None before it is opened and after it is removed.
+        entered_at: since when, in ms.
+        visits: how many phases it has been in, this one included.
+        anchor: the time that the phase's window is counted from, in ms; None if there is none.
+        mode: whether it recovers from a deadlock.
+        config: what its deadlines follow from.
+        epoch: the group's epoch.
+        retries: how many elections were rejected since the last commit.
+        proposals: how many are voted on.
+        own_elections: how many of those are elections that this member opened.
+        emergencies: how many of them are emergencies.
+        approved: how many approved requests wait for a commit.
+        approved_at_selection: how many did when the last selection began.
+        candidates: how many commits were offered in this freeze round.
+        stewards: how many may commit.
+    """
+
+    at: int = 0
+    life: Life = Life.UNOPENED
+    incarnation: int = 0
+    role: Role = Role.CREATOR
+    reason: LeaveReason | None = None
+    phase: Phase | None = None
+    entered_at: int = 0
+    visits: int = 0
+    anchor: int | None = None
+    mode: OperatingMode = OperatingMode.NORMAL
+    config: ConversationConfig = field(default_factory=ConversationConfig)
+    epoch: int = 0
+    retries: int = 0
+    proposals: int = 0
+    own_elections: int = 0
+    emergencies: int = 0
+    approved: int = 0
+    approved_at_selection: int = 0
+    candidates: int = 0
+    stewards: int = 0
+
+    def after(self, event: Event[Any]) -> Situation:
+        """Where it stands after an event. Events of other streams' types change nothing."""
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            return handler(self, event)
+        at = getattr(event, "at", None) if event.type.startswith("conversation.") else None
+        return self if at is None or at == self.at else replace(self, at=at)
+
+
+def _opened(before: Situation, event: events.ConversationOpened) -> Situation:
+    return Situation(
+        at=event.at,
+        life=Life.OPEN,
+        incarnation=event.incarnation,
+        role=event.role,
+        phase=event.phase,
+        entered_at=event.at,
+        visits=before.visits + 1,
+        anchor=event.at if event.phase is Phase.PENDING_JOIN else None,
+        config=event.config,
+    )
+
+
+def _phase_changed(before: Situation, event: events.PhaseChanged) -> Situation:
+    is_new = event.phase is not before.phase
+    return replace(
+        before,
+        at=event.at,
+        phase=event.phase,
+        entered_at=event.at if is_new else before.entered_at,
+        visits=before.visits + is_new,
+        anchor=event.anchor,
+        approved_at_selection=event.approved if event.phase is Phase.SELECTION else before.approved_at_selection,
+    )
+
+
+def _config_synced(before: Situation, event: events.ConfigSynced) -> Situation:
+    changed: dict[str, Any] = dict(event.changes.given())
+    return replace(before, at=event.at, config=replace(before.config, **changed))
+
+
+def _steward_list(before: Situation, event: events.StewardListInstalled) -> Situation:
+    installed = event.steward_list
+    return replace(before, at=event.at, stewards=0 if installed is None else len(installed.stewards))
+
+
+def _withdrawn(before: Situation, event: events.ConversationWithdrawn) -> Situation:
+    return Situation(at=event.at, incarnation=before.incarnation, visits=before.visits)
+
+
+def _removed(before: Situation, event: events.ConversationRemoved) -> Situation:
+    return replace(before, at=event.at, life=Life.REMOVED, reason=event.reason, phase=None, anchor=None)
+
+
+def _counted(before: Situation, at: int, proposal: Proposal, by: int) -> Situation:
+    kind = proposal.request.kind
+    return replace(
+        before,
+        at=at,
+        proposals=before.proposals + by,
+        own_elections=before.own_elections + by * (proposal.is_own and kind is ProposalKind.STEWARD_ELECTION),
+        emergencies=before.emergencies + by * (kind is ProposalKind.EMERGENCY),
+    )
+
+
+_HANDLERS: Final[dict[type[Event[Any]], Callable[[Situation, Any], Situation]]] = {
+    events.ConversationOpened: _opened,
+    events.ConversationRemoved: _removed,
+    events.ConversationWithdrawn: _withdrawn,
+    events.MemberJoined: lambda before, event: replace(before, at=event.at, epoch=event.epoch),
+    events.MemberLeaving: lambda before, event: replace(before, at=event.at, life=Life.LEAVING, reason=event.reason),
+    events.PhaseChanged: _phase_changed,
+    events.PhaseTimerAnchored: lambda before, event: replace(before, at=event.at, anchor=event.at),
+    events.OperatingModeChanged: lambda before, event: replace(before, at=event.at, mode=event.mode),
+    events.ElectionRetriesChanged: lambda before, event: replace(before, at=event.at, retries=event.retries),
+    events.ConfigSynced: _config_synced,
+    events.StewardListInstalled: _steward_list,
+    events.FreezeRoundOpened: lambda before, event: replace(before, at=event.at, candidates=0),
+    events.CandidateBuffered: lambda before, event: replace(before, at=event.at, candidates=event.received),
+    events.FreezeRoundFinalized: lambda before, event: replace(before, at=event.at, candidates=0),
+    events.FreezeRoundWithdrawn: lambda before, event: replace(before, at=event.at, candidates=0),
+    events.CommitApplied: lambda before, event: replace(
+        before, at=event.at, epoch=event.epoch, approved=event.left, retries=0
+    ),
+    voting.ProposalOpened: lambda before, event: _counted(before, event.at, event.proposal, 1),
+    voting.ProposalReceived: lambda before, event: _counted(before, event.at, event.proposal, 1),
+    voting.ProposalWithdrawn: lambda before, event: _counted(before, event.at, event.proposal, -1),
+    voting.ConsensusResolved: lambda before, event: _counted(before, event.at, event.proposal, -1),
+    voting.ProposalApproved: lambda before, event: replace(before, at=event.at, approved=before.approved + 1),
+}

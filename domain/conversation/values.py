@@ -1,0 +1,438 @@
+"""What conversations, proposals and votes are made of: frozen values, compared whole (de-mls 1, 2.1, 4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from enum import StrEnum
+from functools import wraps
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic.dataclasses import dataclass
+
+from ..artifacts import VALUE, Counter
+from ..errors import InvalidArgument
+from ..identifiers import Identifier, Text
+
+MAX_DURATION_MS: Final = 100 * 366 * 24 * 3_600_000
+"""The longest duration that is taken, in ms: a hundred years."""
+
+MAX_VOTERS: Final = 10_000
+"""How many may be expected to vote on one proposal."""
+
+Duration = Annotated[int, Field(ge=0, le=MAX_DURATION_MS)]
+"""How long something takes, in ms."""
+
+Score = Annotated[int, Field(ge=-(2**62), le=2**62)]
+"""How well a member is thought of."""
+
+ValueT = TypeVar("ValueT")
+
+
+def _given_by_callers(cls: type[ValueT]) -> type[ValueT]:
+    """Let a value that callers build say what is wrong with it as a typed error. Decoding does not come this way."""
+    build: Any = cls.__init__
+
+    @wraps(build)
+    def checked(self: Any, *args: Any, **fields: Any) -> None:
+        try:
+            build(self, *args, **fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"])) or cls.__name__
+            raise InvalidArgument(name, f"of {cls.__name__}: {first['msg']}, not {first['input']!r:.100}") from None
+
+    cls.__init__ = checked  # type: ignore[method-assign]
+    return cls
+
+
+class Phase(StrEnum):
+    """What a conversation is at (de-mls 1.1)."""
+
+    PENDING_JOIN = "pending_join"
+    WORKING = "working"
+    FREEZING = "freezing"
+    SELECTION = "selection"
+    REELECTION = "reelection"
+
+
+class OperatingMode(StrEnum):
+    """Whether a conversation recovers from a deadlock; no phase change sets or clears it (de-mls 1.1)."""
+
+    NORMAL = "normal"
+    RECOVERY = "recovery"
+
+
+class Role(StrEnum):
+    """How this member came to the conversation."""
+
+    CREATOR = "creator"
+    JOINER = "joiner"
+
+
+class Life(StrEnum):
+    """Where a conversation stands in its life, for this member."""
+
+    UNOPENED = "unopened"
+    OPEN = "open"
+    LEAVING = "leaving"
+    REMOVED = "removed"
+
+
+class LeaveReason(StrEnum):
+    """Why this member leaves, or left."""
+
+    EXPIRED = "expired"
+    LEFT_PENDING = "left_pending"
+    REMOVED = "removed"
+    SELF_LEAVE = "self_leave"
+
+
+class ProposalKind(StrEnum):
+    """What a proposal is for (de-mls 4.1)."""
+
+    ADD_MEMBER = "add_member"
+    REMOVE_MEMBER = "remove_member"
+    OTHER = "other"
+    STEWARD_ELECTION = "steward_election"
+    EMERGENCY = "emergency"
+
+
+class Violation(StrEnum):
+    """What an emergency is about (de-mls 4.4)."""
+
+    BROKEN_COMMIT = "broken_commit"
+    BROKEN_PROPOSAL = "broken_proposal"
+    CENSORSHIP = "censorship"
+    SCORE_BELOW_THRESHOLD = "score_below_threshold"
+    DEADLOCK = "deadlock"
+
+
+class CreatorVote(StrEnum):
+    """How the creator of a proposal votes: with it, or later (de-mls 4.2)."""
+
+    YES = "yes"
+    DEFERRED = "deferred"
+
+
+class VoteSource(StrEnum):
+    """How a vote came about."""
+
+    MANUAL = "manual"
+    AUTO = "auto"
+    BUNDLED = "bundled"
+    PEER = "peer"
+
+
+class Outcome(StrEnum):
+    """What voting on a proposal came to (de-mls 4.3)."""
+
+    YES = "yes"
+    NO = "no"
+    FAILED = "failed"
+
+
+class ResolvedVia(StrEnum):
+    """What brought the outcome about: the votes, the time that ran out, or the host, which knows it from elsewhere."""
+
+    VOTES = "votes"
+    TIMEOUT = "timeout"
+    HOST = "host"
+
+
+class CancelReason(StrEnum):
+    """Why a deadline of a proposal was dropped before it was due."""
+
+    MANUAL = "manual"
+    RESOLVED = "resolved"
+    LEFT = "left"
+    REVERTED = "reverted"
+
+
+class StewardListReason(StrEnum):
+    """Why a steward list was installed (de-mls 5.3)."""
+
+    BOOTSTRAP = "bootstrap"
+    ELECTION = "election"
+    SYNC = "sync"
+    AUTOFILL = "autofill"
+    RECONCILE = "reconcile"
+    REVERTED = "reverted"
+
+
+class FreezeOutcome(StrEnum):
+    """What a freeze round came to (de-mls 1.3, T12 to T15)."""
+
+    APPLIED = "applied"
+    REMOVED_US = "removed_us"
+    NOTHING = "nothing"
+
+
+@_given_by_callers
+@dataclass(frozen=True, slots=True, config=VALUE)
+class ConfigChanges:
+    """What a synchronisation changes of a configuration (de-mls 2.1). None: as it was.
+
+    Attributes:
+        commit_inactivity_ms: how long approved work may wait for a commit; three times that, a joiner waits to be let
+            in.
+        freeze_ms: how long candidates are collected.
+        recovery_inactivity_ms: how long approved work may wait in recovery, or after a rejected election.
+        proposal_expiration_ms: how long a proposal can be voted on, in whole seconds.
+        consensus_timeout_ms: how long the one who opened a proposal waits for votes.
+        liveness_yes: how those who are silent count, and what is voted when nobody votes by hand.
+        max_reelection_attempts: how many elections may be rejected before a deadlock is declared.
+    """
+
+    commit_inactivity_ms: Duration | None = None
+    freeze_ms: Duration | None = None
+    recovery_inactivity_ms: Duration | None = None
+    proposal_expiration_ms: Duration | None = None
+    consensus_timeout_ms: Duration | None = None
+    liveness_yes: bool | None = None
+    max_reelection_attempts: Counter | None = None
+
+    def given(self) -> Iterator[tuple[str, int | bool]]:
+        """What it changes, by name."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None:
+                yield field.name, value
+
+
+_WITHOUT_ZERO: Final = (
+    "commit_inactivity_ms",
+    "freeze_ms",
+    "recovery_inactivity_ms",
+    "proposal_expiration_ms",
+    "consensus_timeout_ms",
+)
+"""What a synchronisation must not make zero (de-mls 2.1)."""
+
+
+@_given_by_callers
+@dataclass(frozen=True, slots=True, config=VALUE)
+class ConversationConfig:
+    """What a conversation's deadlines follow from (de-mls 2.1).
+
+    A window of zero is over at once. The last four switch rules that the reference has and some hosts do not want; the
+    default is the reference (de-mls 7.6).
+
+    Attributes:
+        commit_inactivity_ms: how long approved work may wait for a commit; three times that, a joiner waits to be let
+            in.
+        freeze_ms: how long candidates are collected.
+        recovery_inactivity_ms: how long approved work may wait in recovery, or after a rejected election.
+        proposal_expiration_ms: how long a proposal can be voted on; at least a second, and whole seconds count.
+        consensus_timeout_ms: how long the one who opened a proposal waits for votes; not zero.
+        voting_delay_ms: how long a vote by hand is waited for.
+        election_voting_delay_ms: the same for the election of stewards.
+        liveness_yes: how those who are silent count, and what is voted when nobody votes by hand.
+        max_reelection_attempts: how many elections may be rejected before a deadlock is declared.
+        peers_time_out: whether a peer's proposal has a consensus timeout here too (de-mls 7.4, 20).
+        auto_votes_keep_phases: whether a vote that is due where none may be cast by hand comes to nothing (de-mls 7.4,
+            22).
+        failed_votes_keep_auto_votes: whether a vote by hand that fails leaves the automatic one (de-mls 7.4, 23).
+        only_approved_emergencies_end_reelection: whether a rejected emergency leaves a reelection as it is (de-mls 7.3,
+            33).
+    """
+
+    commit_inactivity_ms: Duration = 60_000
+    freeze_ms: Duration = 30_000
+    recovery_inactivity_ms: Duration = 5_000
+    proposal_expiration_ms: Annotated[int, Field(ge=1_000, le=MAX_DURATION_MS)] = 600_000
+    consensus_timeout_ms: Annotated[int, Field(ge=1, le=MAX_DURATION_MS)] = 30_000
+    voting_delay_ms: Duration = 10_000
+    election_voting_delay_ms: Duration = 5_000
+    liveness_yes: bool = True
+    max_reelection_attempts: Counter = 1
+    peers_time_out: bool = False
+    auto_votes_keep_phases: bool = False
+    failed_votes_keep_auto_votes: bool = False
+    only_approved_emergencies_end_reelection: bool = False
+
+
+def require_synchronisable(changes: ConfigChanges) -> None:
+    """Make sure that a synchronisation makes sense; it is taken whole or not at all (de-mls 2.1).
+
+    Raises:
+        InvalidArgument: a time is zero, or too short to vote in.
+    """
+    for name, value in changes.given():
+        if name in _WITHOUT_ZERO and value == 0:
+            raise InvalidArgument(name, "must not be zero in a synchronisation; nothing of it is taken")
+    if changes.proposal_expiration_ms is not None and changes.proposal_expiration_ms < 1_000:
+        raise InvalidArgument("proposal_expiration_ms", "must be at least 1000: whole seconds count")
+
+
+@_given_by_callers
+@dataclass(frozen=True, slots=True, config=VALUE)
+class ProposalRequest:
+    """What is proposed.
+
+    Attributes:
+        kind: what it is for.
+        target: the member that it is about; to add and to remove one, and for every emergency but a deadlock.
+        violation: what an emergency is about; None for everything else.
+        details: what else the host needs to know of it.
+    """
+
+    kind: ProposalKind
+    target: Identifier | None = None
+    violation: Violation | None = None
+    details: Text = ""
+
+    @classmethod
+    def add_member(cls, target: str, details: str = "") -> ProposalRequest:
+        """Propose to add a member."""
+        return cls(ProposalKind.ADD_MEMBER, target, details=details)
+
+    @classmethod
+    def remove_member(cls, target: str, details: str = "") -> ProposalRequest:
+        """Propose to remove a member."""
+        return cls(ProposalKind.REMOVE_MEMBER, target, details=details)
+
+    @classmethod
+    def steward_election(cls, details: str = "") -> ProposalRequest:
+        """Propose a list of stewards."""
+        return cls(ProposalKind.STEWARD_ELECTION, details=details)
+
+    @classmethod
+    def emergency(cls, violation: Violation, target: str | None = None, details: str = "") -> ProposalRequest:
+        """Declare an emergency, with evidence."""
+        return cls(ProposalKind.EMERGENCY, target, violation, details)
+
+    def require_sense(self) -> None:
+        """Make sure that it has what its kind needs, and nothing else.
+
+        Raises:
+            InvalidArgument
+        """
+        is_emergency = self.kind is ProposalKind.EMERGENCY
+        # An emergency without evidence would block other proposals and never end (de-mls 7.5, 31).
+        if is_emergency != (self.violation is not None):
+            raise InvalidArgument("violation", "must be said of an emergency, and of nothing else")
+        needs_target = self.kind in (ProposalKind.ADD_MEMBER, ProposalKind.REMOVE_MEMBER) or (
+            is_emergency and self.violation is not Violation.DEADLOCK
+        )
+        if needs_target != (self.target is not None) and self.kind is not ProposalKind.OTHER:
+            needed = "must be" if needs_target else "must not be"
+            raise InvalidArgument("target", f"{needed} said of {self.violation or self.kind}")
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class Proposal:
+    """A proposal that is voted on.
+
+    Attributes:
+        proposal_id: its number in the conversation.
+        request: what is proposed.
+        creator: who opened it.
+        is_own: whether this member did.
+        voters: how many are expected to vote.
+        liveness_yes: how those who are silent count.
+        opened_at: when it was opened here, in ms.
+        expires_at_s: from when on it cannot be voted on, UTC, in seconds since 1970.
+    """
+
+    proposal_id: Counter
+    request: ProposalRequest
+    creator: Identifier
+    is_own: bool
+    voters: Annotated[int, Field(ge=1, le=MAX_VOTERS)]
+    liveness_yes: bool
+    opened_at: Counter
+    expires_at_s: Counter
+
+    def is_open_at(self, now: int) -> bool:
+        """Whether it can be voted on at a time in ms."""
+        return now // 1_000 < self.expires_at_s
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class ApprovedRequest:
+    """What was approved, and waits for a commit.
+
+    Attributes:
+        proposal_id: the proposal that it was approved by.
+        request: what is to be done; an emergency about a low score has become the removal of its target.
+    """
+
+    proposal_id: Counter
+    request: ProposalRequest
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class StewardList:
+    """Who may commit (de-mls 4.5).
+
+    Attributes:
+        stewards: the stewards in their order; the host has checked it.
+        election_epoch: the epoch from which on they take turns, one each.
+        retry_seed: how many elections had been rejected before.
+        reason: why it was installed.
+        proposal_id: the election that it was accepted by; None if it was installed otherwise.
+    """
+
+    stewards: tuple[Identifier, ...]
+    election_epoch: Counter
+    retry_seed: Counter = 0
+    reason: StewardListReason = StewardListReason.BOOTSTRAP
+    proposal_id: Counter | None = None
+
+
+@dataclass(frozen=True, slots=True, config=VALUE)
+class Candidate:
+    """A commit that was offered in a freeze round (de-mls 4.6).
+
+    Attributes:
+        commit_hash: what it is told by.
+        steward: who offers it.
+        proposals: how many proposals it holds.
+        is_local: whether this member offers it.
+    """
+
+    commit_hash: Identifier
+    steward: Identifier
+    proposals: Counter
+    is_local: bool = False
+
+
+class ScoreReason(StrEnum):
+    """Why a member is thought better or worse of (de-mls 4.4, 4.6)."""
+
+    EMERGENCY_CONFIRMED = "emergency_confirmed"
+    EMERGENCY_REFUTED = "emergency_refuted"
+    BROKEN_COMMIT = "broken_commit"
+    BROKEN_PROPOSAL = "broken_proposal"
+    CENSORSHIP = "censorship"
+    UNSTAGEABLE_COMMIT = "unstageable_commit"
+    COMMIT_PICKED = "commit_picked"
+    COMMIT_OFFERED = "commit_offered"
+    REVERTED = "reverted"
+
+
+class RejectionReason(StrEnum):
+    """Why a candidate could not be merged (de-mls 4.6)."""
+
+    UNSTAGEABLE = "unstageable"
+    FORGED_SENDER = "forged_sender"
+    NOT_A_STEWARD = "not_a_steward"
+    OTHER_ACTIONS = "other_actions"
+
+
+@_given_by_callers
+@dataclass(frozen=True, slots=True, config=VALUE)
+class RejectedCandidate:
+    """A candidate that could not be merged.
+
+    Attributes:
+        commit_hash: what it is told by.
+        member: who is to blame: the real sender of a forged one.
+        reason: why not.
+    """
+
+    commit_hash: Identifier
+    member: Identifier
+    reason: RejectionReason

@@ -1,0 +1,213 @@
+"""What can happen to a conversation's proposals, votes and their deadlines (de-mls 5.3)."""
+
+from __future__ import annotations
+
+from ..artifacts import Counter
+from ..event import Fact, event_type
+from ..identifiers import Identifier
+from .values import (
+    ApprovedRequest,
+    CancelReason,
+    CreatorVote,
+    Duration,
+    Outcome,
+    Proposal,
+    ResolvedVia,
+    VoteSource,
+)
+
+
+@event_type("conversation.proposal_opened")
+class ProposalOpened(Fact):
+    """This member opened a proposal (de-mls 4.2)."""
+
+    conversation_id: Identifier
+    at: Counter
+    proposal: Proposal
+    creator_vote: CreatorVote
+
+
+@event_type("conversation.proposal_received")
+class ProposalReceived(Fact):
+    """A peer's proposal came in (de-mls 4.2)."""
+
+    conversation_id: Identifier
+    at: Counter
+    proposal: Proposal
+
+
+@event_type("conversation.proposal_withdrawn")
+class ProposalWithdrawn(Fact):
+    """That a proposal was opened or received was undone (law 8).
+
+    Attributes:
+        creator_vote: how its creator voted, if this member opened it.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    proposal: Proposal
+    creator_vote: CreatorVote | None = None
+
+
+@event_type("conversation.auto_vote_scheduled")
+class AutoVoteScheduled(Fact):
+    """A vote will be cast by itself unless one is cast by hand before (de-mls 2.4).
+
+    Attributes:
+        vote: what will be voted.
+        delay_ms: how long a vote by hand is waited for.
+        fire_at: when it is due, in ms.
+        replaced_fire_at: when the one that this replaces was due; None if there was none.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    proposal_id: Counter
+    vote: bool
+    delay_ms: Duration
+    fire_at: Counter
+    replaced_fire_at: Counter | None = None
+
+
+@event_type("conversation.auto_vote_cancelled")
+class AutoVoteCancelled(Fact):
+    """No vote will be cast by itself (de-mls 2.4)."""
+
+    conversation_id: Identifier
+    at: Counter
+    proposal_id: Counter
+    reason: CancelReason
+
+
+@event_type("conversation.auto_vote_fired")
+class AutoVoteFired(Fact):
+    """Nobody voted by hand in time (de-mls 2.4).
+
+    Attributes:
+        fire_at: when it was due, in ms.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    proposal_id: Counter
+    vote: bool
+    fire_at: Counter
+
+
+@event_type("conversation.auto_vote_failed")
+class AutoVoteFailed(Fact):
+    """The vote that was due could not be cast, and is not tried again (de-mls 2.4)."""
+
+    conversation_id: Identifier
+    at: Counter
+    proposal_id: Counter
+    error: Identifier
+
+
+@event_type("conversation.vote_cast")
+class VoteCast(Fact):
+    """A member voted (de-mls 4.3)."""
+
+    conversation_id: Identifier
+    at: Counter
+    proposal_id: Counter
+    voter: Identifier
+    vote: bool
+    source: VoteSource
+
+
+@event_type("conversation.consensus_timeout_scheduled")
+class ConsensusTimeoutScheduled(Fact):
+    """Votes on a proposal are waited for, but not for ever (de-mls 2.5).
+
+    Attributes:
+        delay_ms: how long.
+        fire_at: until when, in ms.
+        replaced_fire_at: until when before; None if there was no such deadline.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    proposal_id: Counter
+    delay_ms: Duration
+    fire_at: Counter
+    replaced_fire_at: Counter | None = None
+
+
+@event_type("conversation.consensus_timeout_cancelled")
+class ConsensusTimeoutCancelled(Fact):
+    """Votes on a proposal are not waited for any more (de-mls 2.5)."""
+
+    conversation_id: Identifier
+    at: Counter
+    proposal_id: Counter
+    reason: CancelReason
+
+
+@event_type("conversation.consensus_timeout_fired")
+class ConsensusTimeoutFired(Fact):
+    """The time to vote on a proposal was over (de-mls 2.5).
+
+    Attributes:
+        fire_at: when it was due, in ms.
+        session_active: whether it was still being voted on.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    proposal_id: Counter
+    fire_at: Counter
+    session_active: bool
+
+
+@event_type("conversation.consensus_resolved")
+class ConsensusResolved(Fact):
+    """Voting on a proposal came to its end (de-mls 4.3).
+
+    Attributes:
+        proposal: what was voted on.
+        result: what it came to.
+        via: what brought that about.
+        yes: how many voted for it.
+        no: how many voted against it.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    proposal: Proposal
+    result: Outcome
+    via: ResolvedVia
+    yes: Counter
+    no: Counter
+
+
+@event_type("conversation.proposal_approved")
+class ProposalApproved(Fact):
+    """What was proposed waits for a commit (de-mls 4.4).
+
+    Attributes:
+        approved: what is to be done.
+        is_urgent: whether it has to be done at once, and alone.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    approved: ApprovedRequest
+    is_urgent: bool = False
+
+
+@event_type("conversation.removal_deduplicated")
+class RemovalDeduplicated(Fact):
+    """The member's removal was approved before, and once is enough (de-mls 4.4).
+
+    Attributes:
+        target: the member.
+        approved_by: the proposal that it was approved by before.
+    """
+
+    conversation_id: Identifier
+    at: Counter
+    proposal_id: Counter
+    target: Identifier
+    approved_by: Counter

@@ -1,0 +1,178 @@
+"""What refuses a command on conversations, their proposals and votes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .base import CommandRefused
+
+
+@dataclass(eq=False)
+class ConversationNotFound(CommandRefused):
+    """No conversation was created or joined under this id."""
+
+    conversation_id: str
+
+    def __str__(self) -> str:
+        return f"there is no conversation {self.conversation_id!r}; create or join it first"
+
+
+@dataclass(eq=False)
+class ConversationExists(CommandRefused):
+    """A conversation of this id is open, or not removed yet (de-mls 1.3, T1).
+
+    Attributes:
+        life: where it stands in its life.
+    """
+
+    conversation_id: str
+    life: str
+
+    def __str__(self) -> str:
+        return f"conversation {self.conversation_id!r} is {self.life}; remove it first, or choose another id"
+
+
+@dataclass(eq=False)
+class ConversationEnded(CommandRefused):
+    """The member is leaving the conversation, or left it; nothing is done in it any more.
+
+    Attributes:
+        life: where it stands in its life.
+        reason: why the member leaves.
+    """
+
+    conversation_id: str
+    life: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"conversation {self.conversation_id!r} is {self.life} ({self.reason}); create or join it again"
+
+
+@dataclass(eq=False)
+class ConversationBlocked(CommandRefused):
+    """The operation is not permitted in the conversation's phase (de-mls 1.5).
+
+    Attributes:
+        operation: what was asked for.
+        phase: the phase.
+        permitted: the phases in which it is permitted, sorted.
+    """
+
+    conversation_id: str
+    operation: str
+    phase: str
+    permitted: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"conversation {self.conversation_id!r} is {self.phase}, where {self.operation} is not permitted; "
+            f"it is in {' and '.join(self.permitted)}"
+        )
+
+
+@dataclass(eq=False)
+class PartialFreeze(CommandRefused):
+    """An emergency is being voted on, and only another emergency may be opened meanwhile (de-mls 1.5, 4.1).
+
+    Attributes:
+        operation: what was asked for.
+        emergencies: the proposals of the emergencies, in their order.
+    """
+
+    conversation_id: str
+    operation: str
+    emergencies: tuple[int, ...]
+
+    def __str__(self) -> str:
+        emergencies = ", ".join(map(str, self.emergencies))
+        return (
+            f"conversation {self.conversation_id!r}: {self.operation} waits until the emergencies {emergencies} "
+            "are resolved"
+        )
+
+
+@dataclass(eq=False)
+class ProposalNotFound(CommandRefused):
+    """No proposal of this number is known."""
+
+    conversation_id: str
+    proposal_id: int
+
+    def __str__(self) -> str:
+        return f"conversation {self.conversation_id!r} knows no proposal {self.proposal_id}; open or receive it first"
+
+
+@dataclass(eq=False)
+class ProposalExists(CommandRefused):
+    """A proposal of this number is known already: open, or resolved not long ago (de-mls 7.5, 30)."""
+
+    conversation_id: str
+    proposal_id: int
+
+    def __str__(self) -> str:
+        return f"conversation {self.conversation_id!r} knows a proposal {self.proposal_id} already; choose another id"
+
+
+@dataclass(eq=False)
+class ProposalNotActive(CommandRefused):
+    """Voting on the proposal came to another end than this takes (de-mls 4.3).
+
+    Attributes:
+        outcome: what it came to.
+    """
+
+    conversation_id: str
+    proposal_id: int
+    outcome: str
+
+    def __str__(self) -> str:
+        return f"conversation {self.conversation_id!r}: proposal {self.proposal_id} is not active: {self.outcome}"
+
+
+@dataclass(eq=False)
+class ProposalExpired(CommandRefused):
+    """The proposal cannot be voted on any more (de-mls 2.3).
+
+    Attributes:
+        expires_at_s: when it expired, in seconds since 1970.
+        now: the time, in ms.
+    """
+
+    conversation_id: str
+    proposal_id: int
+    expires_at_s: int
+    now: int
+
+    def __str__(self) -> str:
+        return (
+            f"conversation {self.conversation_id!r}: proposal {self.proposal_id} expired at {self.expires_at_s} s; "
+            f"it is {self.now} ms now"
+        )
+
+
+@dataclass(eq=False)
+class AlreadyVoted(CommandRefused):
+    """This member has voted on the proposal (de-mls 4.3)."""
+
+    conversation_id: str
+    proposal_id: int
+    voter: str
+
+    def __str__(self) -> str:
+        return (
+            f"conversation {self.conversation_id!r}: {self.voter!r} has voted on proposal {self.proposal_id}; "
+            "a vote that was cast stays"
+        )
+
+
+@dataclass(eq=False)
+class NotAnElection(CommandRefused):
+    """The proposal elects no stewards, so no list of them is accepted by it."""
+
+    conversation_id: str
+    proposal_id: int
+    kind: str
+
+    def __str__(self) -> str:
+        return f"conversation {self.conversation_id!r}: proposal {self.proposal_id} is {self.kind}, no steward election"
