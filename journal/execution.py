@@ -22,7 +22,6 @@ from ..domain import (
     ConcurrencyConflict,
     Decision,
     IdempotencyConflict,
-    InvalidArgument,
     JournalUnavailable,
     ProjectionStopped,
     RecordedEvent,
@@ -36,12 +35,10 @@ from .group_commit import GroupCommit
 from .recording import Condition, Unchanged
 from .storage import JournalApplication
 from .streams import Stream, StreamCache, in_lock_order
+from .times import time_ms
 
 ResultT = TypeVar("ResultT")
 Clock = Callable[[], int]
-
-_END_OF_TIME_MS: Final = 253_402_300_800_000
-"""The end of the year 9999."""
 
 MAX_ATTEMPTS: Final = 20
 """How often a command is decided anew after losing a race, before ``ConcurrencyConflict``."""
@@ -211,11 +208,7 @@ class Planner:
         Raises:
             InvalidArgument: the clock tells what no row can hold.
         """
-        now = self._clock()
-        # A time that no row can hold, or no calendar show, would make the journal unreadable for good.
-        if not isinstance(now, int) or not 0 <= now < _END_OF_TIME_MS:
-            raise InvalidArgument("clock", f"must tell UTC ms since 1970 as an integer, not {now!r}")
-        return now
+        return time_ms("clock", self._clock())
 
     def first_use(self, context: Context, digest: str) -> RecordedEvent | None:
         """The event under which the context's idempotency key was used before, for the same command; None if none.

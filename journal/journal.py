@@ -25,6 +25,7 @@ from ..projections import IdempotencyView, Projector
 from .bundles import Bundles
 from .changes import Running
 from .context import ContextHolder
+from .conversations import Conversations
 from .execution import Clock, Executor, Planner
 from .follow import Following
 from .mapper import decode
@@ -70,6 +71,9 @@ class Journal(Upkeep):
         self.undo_planner = Rollback(application, self.planner, self, place, is_read_only=storage.is_read_only)
         self.sessions = Sessions(self, policy, surfaces)
         self._bundle_commands = Bundles(self, surfaces, store, projector)
+        self._conversation_commands = Conversations(
+            self, application, self.planner.now, self._context.cleared, store, projector
+        )
         self._saga_commands = self.new_sagas(self._undo)
 
     @classmethod
@@ -178,6 +182,11 @@ class Journal(Upkeep):
     def bundles(self) -> Bundles:
         """The commands on bundles, and the bundles that are known: a mapping from bundle id to a row."""
         return self._bundle_commands
+
+    @property
+    def conversations(self) -> Conversations:
+        """The commands on conversations, the passing of time, and where each stands: a mapping from id to a row."""
+        return self._conversation_commands
 
     @property
     def sagas(self) -> Sagas:

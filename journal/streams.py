@@ -9,6 +9,8 @@ from typing import Any, Final, Generic, TypeVar
 
 from ..domain import InvalidIdentifier, RecordedEvent, split_stream, subject_of, text
 from ..domain.bundle import BundleState
+from ..domain.consumer import ConsumerState
+from ..domain.conversation import ConversationState
 from ..domain.saga import SagaState
 from ..domain.session import SessionState
 
@@ -20,6 +22,8 @@ CAPACITY: Final = 10_000
 
 _STATES: Final[dict[str, Callable[[str], Any]]] = {
     "bundle": BundleState,
+    "consumer": ConsumerState,
+    "conversation": ConversationState,
     "saga": SagaState,
     "session": SessionState,
 }

@@ -6,11 +6,16 @@ from ..projections import (
     AuditView,
     BundlesView,
     CoherenceViolation,
+    ConversationsView,
+    DeadlinesView,
     DelegationsView,
     Events,
     FootprintsView,
+    LateFiringsView,
     OwnersView,
+    PhaseVisitsView,
     Projector,
+    ProposalsView,
     SagasView,
     TemporalStore,
     TimelineView,
@@ -36,6 +41,11 @@ class Projections:
         self._bundles: BundlesView = BundlesView(store, projector, position)
         self._upgrades = UpgradesView(store, projector, position)
         self._sagas: SagasView = SagasView(store, projector, position)
+        self._conversations: ConversationsView = ConversationsView(store, projector, position)
+        self._deadlines = DeadlinesView(store, projector, position)
+        self._proposals = ProposalsView(events, store, projector, position)
+        self._phase_visits = PhaseVisitsView(store, projector, position)
+        self._late_firings = LateFiringsView(store, projector, position)
         self._timeline = TimelineView(store, projector, position)
 
     @property
@@ -81,6 +91,31 @@ class Projections:
     def sagas(self) -> SagasView:
         """Every saga: a mapping from saga id to where it stands."""
         return self._sagas
+
+    @property
+    def conversations(self) -> ConversationsView:
+        """Every conversation: a mapping from conversation id to its phase, deadlines and counts."""
+        return self._conversations
+
+    @property
+    def deadlines(self) -> DeadlinesView:
+        """What is due in all conversations, earliest first."""
+        return self._deadlines
+
+    @property
+    def proposals(self) -> ProposalsView:
+        """Every proposal: a mapping from (conversation id, proposal id) to what became of it; and its timeline."""
+        return self._proposals
+
+    @property
+    def phase_visits(self) -> PhaseVisitsView:
+        """Which phases each conversation went through, and how long each took."""
+        return self._phase_visits
+
+    @property
+    def late_firings(self) -> LateFiringsView:
+        """Which deadlines were fired late, and how late."""
+        return self._late_firings
 
     @property
     def timeline(self) -> TimelineView:

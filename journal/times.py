@@ -11,6 +11,10 @@ from ..domain import InvalidArgument
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+_END_OF_TIME_MS: Final = 253_402_300_800_000
+"""The end of the year 9999."""
+
+
 def system_clock() -> int:
     """The system's time, UTC, in ms since 1970."""
     return time.time_ns() // 1_000_000
@@ -31,6 +35,20 @@ def to_ms(time: int | datetime) -> int:
     if abs(time) >= 2**63:
         raise InvalidArgument("time", f"must be ms since 1970, not {time}")
     return time
+
+
+def time_ms(argument: str, value: object) -> int:
+    """Return ``value`` if it may be the time that something happens at.
+
+    Raises:
+        InvalidArgument: it is no integer, or no row can hold it, or no calendar show it.
+    """
+    # What is recorded with such a time would make the journal unreadable for good.
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _END_OF_TIME_MS:
+        raise InvalidArgument(
+            argument, f"must be UTC ms since 1970 as an integer, before the year 10000, not {value!r}"
+        )
+    return value
 
 
 def to_iso(time_ms: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..domain import JournalReadOnly
 from ..projections import (
     BundlesProjection,
+    ConversationsProjection,
     DelegationsProjection,
     Events,
     FootprintsProjection,
@@ -138,6 +139,7 @@ def all_projections() -> tuple[Projection, ...]:
         DelegationsProjection(),
         BundlesProjection(),
         SagasProjection(),
+        ConversationsProjection(),
         TimelineProjection(),
         IdempotencyProjection(),
     )

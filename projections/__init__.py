@@ -2,6 +2,20 @@
 
 from .audit import AuditEvent, AuditRecord, AuditView, Events, audit_records
 from .bundles import BundleRow, BundlesProjection, BundlesView, UpgradeRow, UpgradesView
+from .conversation_views import (
+    ConversationRow,
+    ConversationsView,
+    DeadlinesView,
+    LateFiring,
+    LateFiringsView,
+    PendingDeadline,
+    PhaseVisit,
+    PhaseVisitsView,
+    ProposalEntry,
+    ProposalRow,
+    ProposalsView,
+)
+from .conversations import ConversationsProjection
 from .delegations import DelegationRow, DelegationsProjection, DelegationStatus, DelegationsView
 from .footprints import (
     CoherenceViolation,
@@ -31,6 +45,10 @@ __all__ = [
     "BundlesView",
     "Change",
     "CoherenceViolation",
+    "ConversationRow",
+    "ConversationsProjection",
+    "ConversationsView",
+    "DeadlinesView",
     "DelegationRow",
     "DelegationStatus",
     "DelegationsProjection",
@@ -42,13 +60,21 @@ __all__ = [
     "IdempotencyProjection",
     "IdempotencyView",
     "KeyUse",
+    "LateFiring",
+    "LateFiringsView",
     "MappingView",
     "OwnerRow",
     "OwnersProjection",
     "OwnersView",
+    "PendingDeadline",
+    "PhaseVisit",
+    "PhaseVisitsView",
     "Progress",
     "Projection",
     "Projector",
+    "ProposalEntry",
+    "ProposalRow",
+    "ProposalsView",
     "RebuildReport",
     "Row",
     "SQLiteTemporalStore",

@@ -111,6 +111,9 @@ class TableWriter(ABC):
         name = table.physical_name
         for column in table.lookup:
             self.run(f"CREATE INDEX {name}_by_{column} ON {name} ({column}, since)")
+        for column in table.ordered:
+            # Of the rows that hold now alone, so that what is over does not make it longer.
+            self.run(f"CREATE INDEX {name}_now_by_{column} ON {name} ({column}) WHERE until={FOREVER}")
         self.run(f"CREATE INDEX {name}_now ON {name} ({', '.join(table.key)}) WHERE until={FOREVER}")
 
     def difference(self, table: TemporalTable, live: str, rebuilt: str) -> list[tuple[str, Row]]:
@@ -253,6 +256,8 @@ class TemporalStore(ABC):
         *,
         after: int = 0,
         limit: int | None = None,
+        between: tuple[str, int, int] | None = None,
+        order: Sequence[str] = (),
     ) -> list[Row]:
         """Read rows as they are, or as they were.
 
@@ -262,9 +267,11 @@ class TemporalStore(ABC):
             where: columns, and what they must equal.
             after: only rows that began after this position.
             limit: at most so many rows.
+            between: a column of numbers, and the least and the greatest that it may be.
+            order: the columns that the rows are sorted by before the key.
 
         Returns:
-            The rows, by key.
+            The rows, by those columns and by key.
         """
         conditions, parameters = _as_of(position)
         for column, value in (where or {}).items():
@@ -273,9 +280,13 @@ class TemporalStore(ABC):
         if after:
             conditions.append("since>?")
             parameters.append(after)
+        if between is not None:
+            column, least, greatest = between
+            conditions.append(f"{column}>=? AND {column}<=?")
+            parameters += [least, greatest]
         statement = (
             f"SELECT {table.selected} FROM {table.physical_name} "
-            f"WHERE {' AND '.join(conditions)} ORDER BY {', '.join(table.key)}"
+            f"WHERE {' AND '.join(conditions)} ORDER BY {', '.join([*order, *table.key])}"
         )
         if limit is not None:
             statement += " LIMIT ?"

@@ -31,6 +31,7 @@ class TemporalTable:
         key: the columns that say which fact a row is about, and their types.
         columns: the columns that say what the fact is, and their types.
         lookup: columns by which rows are searched, other than the key's first.
+        ordered: columns of numbers by whose order the rows that hold now are read.
     """
 
     name: str
@@ -38,6 +39,7 @@ class TemporalTable:
     key: Mapping[str, type[str] | type[int]]
     columns: Mapping[str, type[str] | type[int]]
     lookup: tuple[str, ...] = ()
+    ordered: tuple[str, ...] = ()
 
     @property
     def physical_name(self) -> str:

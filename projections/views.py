@@ -44,6 +44,8 @@ class TableReader:
         limit: int | None = None,
         position: int | None = None,
         table: TemporalTable | None = None,
+        between: tuple[str, int, int] | None = None,
+        order: tuple[str, ...] = (),
     ) -> list[Row]:
         """Read rows, caught up; or as of a position that was caught up to before, also of another table."""
         if position is None:
@@ -56,7 +58,7 @@ class TableReader:
         if limit is not None and not _is_storable(limit):
             limit = None
         as_of = self._position if position is None else position
-        return self._store.select(wanted, as_of, where, after=after, limit=limit)
+        return self._store.select(wanted, as_of, where, after=after, limit=limit, between=between, order=order)
 
     def _get(self, key: tuple[Value, ...]) -> Row | None:
         self._catch_up()

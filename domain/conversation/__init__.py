@@ -44,6 +44,8 @@ from .situation import Situation
 from .state import DEFAULT_SCORE, ConversationStanding, ConversationState, PendingTimeout, PendingVote, Resolution
 from .ticking import next_wake_up, tick
 from .values import (
+    MAX_DURATION_MS,
+    MAX_VOTERS,
     ApprovedRequest,
     CancelReason,
     Candidate,
@@ -134,6 +136,8 @@ __all__ = [
     "LeaveInitiated",
     "LeaveReason",
     "Life",
+    "MAX_DURATION_MS",
+    "MAX_VOTERS",
     "MemberJoined",
     "MemberLeaving",
     "Notification",

@@ -162,6 +162,19 @@ def parts_needed(event: Event[Any]) -> Iterator[str]:
         yield f"{prefix}:{_proposal_of(event)}"
 
 
+def proposals_of(event: Any) -> tuple[int, ...]:
+    """The proposals that an event is about: mostly one, or none; a commit is about all that it put into effect."""
+    if isinstance(event, events.CommitApplied):
+        return tuple(each.proposal_id for each in event.batch)
+    if isinstance(event, events.StewardListInstalled):
+        elected_by = None if event.steward_list is None else event.steward_list.proposal_id
+        return () if elected_by is None else (elected_by,)
+    if isinstance(event, voting.ProposalApproved):
+        return (event.approved.proposal_id,)
+    is_about_one = hasattr(event, "proposal") or hasattr(event, "proposal_id")
+    return (_proposal_of(event),) if is_about_one else ()
+
+
 def _proposal_of(event: Any) -> int:
     return int(event.proposal.proposal_id if hasattr(event, "proposal") else event.proposal_id)
 

@@ -1,0 +1,173 @@
+"""``journal.conversations``: the commands on conversations, the passing of time, notifications, and the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+from eventsourcing.persistence import Notification as StoredNotification
+
+from ..domain import (
+    Event,
+    Notification,
+    UnknownPosition,
+    consumer,
+    consumer_stream,
+    conversation_stream,
+    identifier,
+)
+from ..domain.consumer import ConsumerState
+from ..domain.conversation import TELLING_TYPES, kinds_told, next_wake_up
+from ..projections import ConversationsView, DeadlinesView, Projector, TemporalStore
+from .commands import Executes, checked
+from .conversation_commands import ConversationCommands
+from .execution import Clock
+from .recording import PAGE_SIZE
+from .storage import JournalApplication
+
+
+class Conversations(ConversationCommands, ConversationsView):
+    """The commands on conversations, and where each stands: a mapping from conversation id to a row.
+
+    Args:
+        journal: what carries commands out.
+        application: where events are stored.
+        clock: tells the time.
+        untouched: a block in which no saga and no idempotency key is under way.
+        store: the tables.
+        projector: what keeps them caught up.
+    """
+
+    def __init__(
+        self,
+        journal: Executes,
+        application: JournalApplication,
+        clock: Clock,
+        untouched: Callable[[], AbstractContextManager[None]],
+        store: TemporalStore,
+        projector: Projector,
+    ) -> None:
+        ConversationCommands.__init__(self, journal, clock)
+        ConversationsView.__init__(self, store, projector)
+        self._application = application
+        self._untouched = untouched
+        self._deadlines = DeadlinesView(store, projector)
+
+    def tick(self, now: int | None = None, conversation_id: str | None = None) -> dict[str, tuple[Event[Any], ...]]:
+        """Let time go by: do what is due, once, in the order of de-mls 5.1, 7. Where nothing is due, nothing happens.
+
+        Conversations in which nothing is due cost nothing. What is done belongs to no saga, and takes no idempotency
+        key: it is due once whoever asks.
+
+        Args:
+            now: the time, in ms; by default the journal's clock tells it.
+            conversation_id: only in this one; by default in all.
+
+        Returns:
+            What happened, by conversation; empty if nothing did.
+
+        Raises:
+            ConversationNotFound: the one that is named was never opened.
+        """
+        time = self.time(now)
+        due = [conversation_id] if conversation_id is not None else self.due(time)
+        happened: dict[str, tuple[Event[Any], ...]] = {}
+        for each in due:
+            with self._untouched():
+                if events := self.tick_one(each, time):
+                    happened[each] = events
+        return happened
+
+    def due(self, now: int) -> list[str]:
+        """The conversations in which something may be due at a time in ms, earliest first."""
+        found = dict.fromkeys(each.conversation_id for each in self._deadlines.until(now))
+        # Where a clock went back, the time of the last event counts.
+        return list(found | dict.fromkeys(self.ahead_of(now)))
+
+    def next_wakeup(self, now: int | None = None, conversation_id: str | None = None) -> int | None:
+        """How long nothing is due, by the same windows that ``tick`` goes by (de-mls 5.4).
+
+        Args:
+            now: the time, in ms; by default the journal's clock tells it.
+            conversation_id: only in this one; by default in all.
+
+        Returns:
+            A time in ms: 0 if something is due; None if nothing ever will be, as things are.
+
+        Raises:
+            ConversationNotFound: the one that is named was never opened.
+        """
+        time = self.time(now)
+        if conversation_id is None:
+            ahead = [self._wakeup_of(each, time) for each in self.ahead_of(time)]
+            return 0 if 0 in ahead else self._deadlines.wake_up(time)
+        return self._wakeup_of(identifier("conversation_id", conversation_id), time)
+
+    def scores(self, conversation_id: str) -> dict[str, int]:
+        """What the members of a conversation are thought of, where that is not what it was at first (de-mls 4.6)."""
+        stream = conversation_stream(identifier("conversation_id", conversation_id))
+        return self._journal.read_state(stream, lambda state: dict(state.scores))
+
+    def notifications(self, consumer: str, conversation_id: str | None = None) -> Iterator[Notification]:
+        """Tell a consumer what it was not told yet, in order (de-mls 3, 5.1).
+
+        It is told again until it is acknowledged; after a restart, the consumer goes on where it was.
+
+        Args:
+            consumer: who is told; each name has a cursor of its own.
+            conversation_id: only of this one; by default of all.
+
+        Raises:
+            UnknownEventType, DamagedRecord: when an event that cannot be decoded is reached.
+        """
+        name = identifier("consumer", consumer)
+        only = None if conversation_id is None else identifier("conversation_id", conversation_id)
+        return self._notifications(name, only)
+
+    def acknowledge(self, notification: Notification) -> None:
+        """Move its consumer's cursor behind a notification: all up to it were told, of the conversations asked for.
+
+        One that was acknowledged before changes nothing.
+
+        Raises:
+            UnknownPosition: it is from no event of this journal.
+        """
+        told = checked(notification, Notification)
+        if not 1 <= told.position <= (head := self._application.recorder.head()):
+            raise UnknownPosition(told.position, head)
+        only = told.conversation_id if told.only else None
+        stream = consumer_stream(identifier("consumer", told.consumer))
+        self._journal.execute(stream, consumer.acknowledge, told.position, told.part, only)
+
+    def _notifications(self, consumer: str, only: str | None) -> Iterator[Notification]:
+        everywhere, alone = self._journal.read_state(consumer_stream(consumer), ConsumerState.cursors)
+        start = everywhere if only is None else max(everywhere, alone.get(only, everywhere))
+        for stored in self._telling(start.position, only):
+            record = self._application.mapper.to_domain_event(stored)
+            event: Any = record.event
+            cursor = max(everywhere, alone.get(event.conversation_id, everywhere))
+            for part, kind in enumerate(kinds_told(event)):
+                if (record.position, part) > cursor:
+                    yield Notification(
+                        kind, event.conversation_id, event.at, event, record.position, part, consumer, only is not None
+                    )
+
+    def _telling(self, start: int, only: str | None) -> Iterable[StoredNotification]:
+        """The events that tell anything, page by page, from a position on."""
+        recorder = self._application.recorder
+        if only is not None:
+            yield from recorder.select_events(conversation_stream(only), behind=max(0, start - 1))
+            return
+        while True:
+            page = recorder.select_notifications(start, PAGE_SIZE, topics=TELLING_TYPES)
+            yield from page
+            if len(page) < PAGE_SIZE:
+                return
+            start = page[-1].id + 1
+
+    def _wakeup_of(self, conversation_id: str, now: int) -> int | None:
+        wakeup: int | None = self._journal.read_state(
+            conversation_stream(conversation_id), lambda state: next_wake_up(state, now)
+        )
+        return wakeup

@@ -1,0 +1,364 @@
+"""Conversations as mappings and lists: as they are now, or as they were at a position (de-mls 5.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ..domain import (
+    Deadline,
+    DeadlineKind,
+    Event,
+    OperatingMode,
+    Phase,
+    ProposalKind,
+    Violation,
+    conversation_stream,
+)
+from ..domain.conversation import LeaveReason, Life, Role, Situation, wake_up
+from ..domain.conversation.restore import proposals_of
+from .audit import Events
+from .conversations import (
+    CONFIGS,
+    CONVERSATIONS,
+    DEADLINES,
+    LATE_FIRINGS,
+    NO_PROPOSAL,
+    PHASE_VISITS,
+    PROPOSALS,
+    ConversationsProjection,
+    to_situation,
+)
+from .projection import Projector
+from .store import TemporalStore
+from .temporal import FOREVER, Row, Value
+from .views import MappingView, TableMapping, TableReader, readable
+
+
+class ConversationRow(NamedTuple):
+    """What is known of one conversation.
+
+    Attributes:
+        life: where it stands in its life, for this member.
+        role: how this member came to it.
+        phase: its phase; None once it is removed.
+        entered_at: since when it has been in it, in ms.
+        mode: whether it recovers from a deadlock.
+        anchor: the time that the phase's window is counted from, in ms; None if there is none.
+        deadlines: what is due, and when, earliest first.
+        epoch: the group's epoch.
+        proposals: how many proposals are voted on.
+        own_elections: how many of those are elections that this member opened.
+        emergencies: how many of them are emergencies.
+        approved: how many approved requests wait for a commit.
+        candidates: how many commits were offered in this freeze round.
+        stewards: how many may commit.
+        retries: how many elections were rejected since the last commit.
+        incarnation: how often it was opened.
+        reason: why this member leaves, or left; None otherwise.
+        at: when its last event was, in ms.
+        since: the position of that event.
+    """
+
+    life: Life
+    role: Role
+    phase: Phase | None
+    entered_at: int
+    mode: OperatingMode
+    anchor: int | None
+    deadlines: tuple[Deadline, ...]
+    epoch: int
+    proposals: int
+    own_elections: int
+    emergencies: int
+    approved: int
+    candidates: int
+    stewards: int
+    retries: int
+    incarnation: int
+    reason: LeaveReason | None
+    at: int
+    since: int
+
+
+class ConversationsView(MappingView[str, ConversationRow]):
+    """The conversations as a mapping from conversation id to where each stands."""
+
+    table = CONVERSATIONS
+    projection = ConversationsProjection.name
+
+    def __getitem__(self, conversation_id: str) -> ConversationRow:
+        found = self._find({"conversation_id": conversation_id})
+        if not found:
+            raise KeyError(conversation_id)
+        return found[conversation_id]
+
+    def __len__(self) -> int:
+        return self._count()
+
+    def ahead_of(self, now: int) -> list[str]:
+        """The conversations whose last event was after a time in ms: those for which a clock went back."""
+        rows = self._select(between=("at", min(max(now, -1), FOREVER - 1) + 1, FOREVER), order=("at",))
+        return [row[0] for row in rows]
+
+    def _all(self) -> dict[str, ConversationRow]:
+        return self._find({})
+
+    def _find(self, where: dict[str, Value]) -> dict[str, ConversationRow]:
+        # All tables as of one position, whatever is written meanwhile.
+        position = self._catch_up() if self._position is None else self._position
+        rows = self._select(where, position=position)
+        configs = {row[0]: row for row in self._select(where, position=position, table=CONFIGS)}
+        due: dict[str, list[Deadline]] = {}
+        for row in self._select(where, position=position, table=DEADLINES):
+            with readable(self.projection, DEADLINES, row):
+                pending = to_pending(row)
+            due.setdefault(pending.conversation_id, []).append(pending.deadline)
+        found: dict[str, ConversationRow] = {}
+        for row in rows:
+            with readable(self.projection, CONVERSATIONS, row):
+                situation = to_situation(row, configs[row[0]][1])
+            found[row[0]] = _to_row(situation, sorted(due.get(row[0], ()), key=lambda each: each.order), row[-1])
+        return found
+
+
+def _to_row(now: Situation, deadlines: list[Deadline], since: int) -> ConversationRow:
+    return ConversationRow(
+        now.life,
+        now.role,
+        now.phase,
+        now.entered_at,
+        now.mode,
+        now.anchor,
+        tuple(deadlines),
+        now.epoch,
+        now.proposals,
+        now.own_elections,
+        now.emergencies,
+        now.approved,
+        now.candidates,
+        now.stewards,
+        now.retries,
+        now.incarnation,
+        now.reason,
+        now.at,
+        since,
+    )
+
+
+class PendingDeadline(NamedTuple):
+    """A deadline of a conversation.
+
+    Attributes:
+        conversation_id: whose it is.
+        deadline: what is due, and when.
+        since: the position of the event from which on that is so.
+    """
+
+    conversation_id: str
+    deadline: Deadline
+    since: int
+
+
+def to_pending(row: Row) -> PendingDeadline:
+    """Read a row of the deadlines."""
+    conversation_id, kind, proposal_id, due_at, _, since = row
+    about = None if proposal_id == NO_PROPOSAL else proposal_id
+    return PendingDeadline(conversation_id, Deadline(due_at, DeadlineKind(kind), about), since)
+
+
+class DeadlinesView(TableReader):
+    """What is due in all conversations, earliest first; at one time in the order in which a tick does it."""
+
+    table = DEADLINES
+    projection = ConversationsProjection.name
+
+    def __iter__(self) -> Iterator[PendingDeadline]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return self._count()
+
+    def until(self, now: int) -> list[PendingDeadline]:
+        """What is due at a time in ms."""
+        return self._read(between=("due_at", 0, min(now, FOREVER)))
+
+    def of_conversation(self, conversation_id: str) -> list[PendingDeadline]:
+        """What is due in one conversation."""
+        return self._read(where={"conversation_id": conversation_id})
+
+    def wake_up(self, now: int) -> int | None:
+        """How long nothing is due anywhere, in ms: 0 if something is, None if nothing ever will be."""
+        return wake_up((each.deadline for each in self._read(limit=1)), now)
+
+    def _read(self, **conditions: Any) -> list[PendingDeadline]:
+        found = []
+        for row in self._select(order=("due_at", "kind_order"), **conditions):
+            with readable(self.projection, self.table, row):
+                found.append(to_pending(row))
+        return found
+
+
+class ProposalRow(NamedTuple):
+    """What is known of one proposal.
+
+    Attributes:
+        kind: what it is for.
+        target: the member that it is about; None if it is about none.
+        violation: what an emergency is about; None for everything else.
+        creator: who opened it.
+        is_own: whether this member did.
+        voters: how many are expected to vote.
+        opened_at: when it was opened here, in ms.
+        expires_at_s: from when on it cannot be voted on, UTC, in seconds since 1970.
+        status: ``open``, or what it came to: ``yes``, ``no`` or ``failed``.
+        resolved_at: when, in ms; None while it is open.
+        since: the position of the event from which on all this holds.
+    """
+
+    kind: ProposalKind
+    target: str | None
+    violation: Violation | None
+    creator: str
+    is_own: bool
+    voters: int
+    opened_at: int
+    expires_at_s: int
+    status: str
+    resolved_at: int | None
+    since: int
+
+
+class ProposalEntry(NamedTuple):
+    """One thing that happened to a proposal.
+
+    Attributes:
+        at: when, in ms.
+        position: the position of the event.
+        event: what happened, whole.
+    """
+
+    at: int
+    position: int
+    event: Event[Any]
+
+
+class ProposalsView(TableMapping[tuple[str, int], ProposalRow]):
+    """The proposals as a mapping from (conversation id, proposal id) to what is known of each; and their timelines.
+
+    Args:
+        events: where timelines are read: each line of one follows from one event alone, and is kept in no table.
+        store: the tables.
+        projector: what keeps them caught up.
+        position: the position to read as of; None for now.
+    """
+
+    table = PROPOSALS
+    projection = ConversationsProjection.name
+
+    def __init__(self, events: Events, store: TemporalStore, projector: Projector, position: int | None = None) -> None:
+        super().__init__(store, projector, position)
+        self._events = events
+
+    def to_item(self, row: Row) -> tuple[tuple[str, int], ProposalRow]:
+        """Read a row."""
+        conversation_id, proposal_id, kind, target, violation, creator, is_own, *rest = row
+        about = None if violation is None else Violation(violation)
+        return (conversation_id, proposal_id), ProposalRow(
+            ProposalKind(kind), target, about, creator, bool(is_own), *rest
+        )
+
+    def of_conversation(self, conversation_id: str) -> dict[int, ProposalRow]:
+        """One conversation's proposals, by number."""
+        return {key[1]: row for key, row in map(self._read, self._select({"conversation_id": conversation_id}))}
+
+    def timeline(self, conversation_id: str, proposal_id: int) -> list[ProposalEntry]:
+        """What happened to a proposal, in order: opened, voted on, its deadlines, resolved, committed.
+
+        Raises:
+            UnknownEventType, DamagedRecord: an event of the conversation cannot be decoded.
+        """
+        records = self._events.read_stream(conversation_stream(conversation_id), through=self._position)
+        return [
+            ProposalEntry(record.event.at, record.position, record.event)  # type: ignore[attr-defined]
+            for record in records
+            if proposal_id in proposals_of(record.event)
+        ]
+
+
+class PhaseVisit(NamedTuple):
+    """A time that a conversation spent in one phase.
+
+    Attributes:
+        phase: the phase.
+        entered_at: from when on, in ms.
+        left_at: until when; None while it is there.
+    """
+
+    phase: Phase
+    entered_at: int
+    left_at: int | None
+
+    def lasted(self, now: int) -> int:
+        """How long it lasted, in ms, or has lasted at a time in ms."""
+        return max(0, (now if self.left_at is None else self.left_at) - self.entered_at)
+
+
+class PhaseVisitsView(TableMapping[tuple[str, int], PhaseVisit]):
+    """Which phases each conversation went through: a mapping from (conversation id, number) to a visit."""
+
+    table = PHASE_VISITS
+    projection = ConversationsProjection.name
+
+    def to_item(self, row: Row) -> tuple[tuple[str, int], PhaseVisit]:
+        """Read a row."""
+        conversation_id, visit, phase, entered_at, left_at, _ = row
+        return (conversation_id, visit), PhaseVisit(Phase(phase), entered_at, left_at)
+
+    def of_conversation(self, conversation_id: str) -> list[PhaseVisit]:
+        """One conversation's phases, in order."""
+        return [self._read(row)[1] for row in self._select({"conversation_id": conversation_id})]
+
+    def durations(self, conversation_id: str, now: int) -> dict[Phase, int]:
+        """How long a conversation was in each phase by a time, in ms."""
+        totals: dict[Phase, int] = {}
+        for visit in self.of_conversation(conversation_id):
+            totals[visit.phase] = totals.get(visit.phase, 0) + visit.lasted(now)
+        return totals
+
+
+class LateFiring(NamedTuple):
+    """A deadline that was fired after it was due.
+
+    Attributes:
+        kind: what was due.
+        proposal_id: the proposal that it was about; None for the phase's own.
+        due_at: when it was due, in ms.
+        fired_at: when it was fired, in ms.
+    """
+
+    kind: DeadlineKind
+    proposal_id: int | None
+    due_at: int
+    fired_at: int
+
+    @property
+    def lateness_ms(self) -> int:
+        """How late it was, in ms."""
+        return self.fired_at - self.due_at
+
+
+class LateFiringsView(TableMapping[tuple[str, int], LateFiring]):
+    """What was fired late: a mapping from (conversation id, position) to what it was, and how late."""
+
+    table = LATE_FIRINGS
+    projection = ConversationsProjection.name
+
+    def to_item(self, row: Row) -> tuple[tuple[str, int], LateFiring]:
+        """Read a row."""
+        conversation_id, position, kind, *rest, _ = row
+        return (conversation_id, position), LateFiring(DeadlineKind(kind), *rest)
+
+    def of_conversation(self, conversation_id: str) -> list[LateFiring]:
+        """What was fired late in one conversation, in order."""
+        return [self._read(row)[1] for row in self._select({"conversation_id": conversation_id})]

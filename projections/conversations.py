@@ -1,0 +1,269 @@
+"""Conversations: where each stands, what is due in it, what became of its proposals, how long its phases took.
+
+The facts that deadlines follow from are folded by the domain's own ``Situation``, and what is due is told by the
+domain's own functions, so that tables and decisions cannot disagree (de-mls 5.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from ..domain import ConversationConfig, Event, RecordedEvent, conversation as events
+from ..domain.conversation import DeadlineKind, Life, Phase, Situation, phase_deadline
+from .projection import CurrentRow, Projection
+from .temporal import Change, Row, Set, TemporalTable, Unset
+
+CONVERSATIONS = TemporalTable(
+    name="conversations",
+    version=1,
+    key={"conversation_id": str},
+    columns={
+        "at": int,
+        "life": str,
+        "incarnation": int,
+        "role": str,
+        "reason": str,
+        "phase": str,
+        "entered_at": int,
+        "visits": int,
+        "anchor": int,
+        "mode": str,
+        "epoch": int,
+        "retries": int,
+        "proposals": int,
+        "own_elections": int,
+        "emergencies": int,
+        "approved": int,
+        "approved_at_selection": int,
+        "candidates": int,
+        "stewards": int,
+    },
+    ordered=("at",),
+)
+CONFIGS = TemporalTable(name="conversation_configs", version=1, key={"conversation_id": str}, columns={"config": str})
+DEADLINES = TemporalTable(
+    name="deadlines",
+    version=1,
+    # A phase's own deadline is about no proposal, and has none of a number there can be.
+    key={"conversation_id": str, "kind": str, "proposal_id": int},
+    columns={"due_at": int, "kind_order": int},
+    ordered=("due_at",),
+)
+PROPOSALS = TemporalTable(
+    name="proposals",
+    version=1,
+    key={"conversation_id": str, "proposal_id": int},
+    columns={
+        "kind": str,
+        "target": str,
+        "violation": str,
+        "creator": str,
+        "is_own": int,
+        "voters": int,
+        "opened_at": int,
+        "expires_at_s": int,
+        "status": str,
+        "resolved_at": int,
+    },
+)
+PHASE_VISITS = TemporalTable(
+    name="phase_visits",
+    version=1,
+    key={"conversation_id": str, "visit": int},
+    columns={"phase": str, "entered_at": int, "left_at": int},
+)
+LATE_FIRINGS = TemporalTable(
+    name="late_firings",
+    version=1,
+    key={"conversation_id": str, "position": int},
+    columns={"kind": str, "proposal_id": int, "due_at": int, "fired_at": int},
+)
+
+NO_PROPOSAL: Final = -1
+"""What stands in the place of a proposal's number where a deadline is about none."""
+
+KIND_ORDER: Final = {kind: number for number, kind in enumerate(DeadlineKind)}
+
+_CONFIG = TypeAdapter(ConversationConfig)
+_PHASES: Final = {phase.value: phase for phase in Phase}
+
+
+def to_situation(row: Row, config: str) -> Situation:
+    """Read where a conversation stands from its rows.
+
+    Raises:
+        KeyError, ValueError, TypeError: somebody changed one.
+    """
+    _, at, life, incarnation, role, reason, phase, entered_at, visits, anchor, mode, *counts, _ = row
+    return Situation(
+        at,
+        Life(life),
+        incarnation,
+        events.Role(role),
+        None if reason is None else events.LeaveReason(reason),
+        None if phase is None else _PHASES[phase],
+        entered_at,
+        visits,
+        anchor,
+        events.OperatingMode(mode),
+        _CONFIG.validate_json(config),
+        *counts,
+    )
+
+
+def _to_columns(now: Situation) -> tuple[Any, ...]:
+    return (
+        now.at,
+        now.life.value,
+        now.incarnation,
+        now.role.value,
+        now.reason,
+        now.phase,
+        now.entered_at,
+        now.visits,
+        now.anchor,
+        now.mode.value,
+        now.epoch,
+        now.retries,
+        now.proposals,
+        now.own_elections,
+        now.emergencies,
+        now.approved,
+        now.approved_at_selection,
+        now.candidates,
+        now.stewards,
+    )
+
+
+class ConversationsProjection(Projection):
+    """Follows every conversation."""
+
+    name = "conversations"
+    tables = (CONVERSATIONS, CONFIGS, DEADLINES, PROPOSALS, PHASE_VISITS, LATE_FIRINGS)
+
+    def __init__(self) -> None:
+        self._situations: dict[str, Situation] = {}
+        self._current: CurrentRow = lambda table, key: None
+
+    def resume(self, current: CurrentRow) -> None:
+        """Read a conversation's rows when its first event of the batch comes."""
+        self._situations.clear()
+        self._current = current
+
+    def handle(self, record: RecordedEvent) -> Iterable[Change]:
+        """Say what a record sets and unsets."""
+        event: Any = record.event
+        if not record.type.startswith("conversation."):
+            return ()
+        before = self._situations.get(event.conversation_id) or self._read(event.conversation_id)
+        after = self._situations[event.conversation_id] = before.after(event)
+        return self._changes(record, event, before, after)
+
+    def _read(self, conversation_id: str) -> Situation:
+        key = (conversation_id,)
+        row, config = self._current(CONVERSATIONS, key), self._current(CONFIGS, key)
+        return Situation() if row is None or config is None else to_situation(row, config[1])
+
+    def _changes(self, record: RecordedEvent, event: Any, before: Situation, after: Situation) -> Iterator[Change]:
+        key = (event.conversation_id,)
+        yield Set(CONVERSATIONS, key, _to_columns(after))
+        if after.config != before.config or before.life is Life.UNOPENED:
+            yield Set(CONFIGS, key, (_CONFIG.dump_json(after.config).decode(),))
+        yield from _visits(event, before, after)
+        yield from _phase_deadline(event.conversation_id, before, after)
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            yield from handler(event)
+        yield from _late(record, event)
+
+
+def _visits(event: Any, before: Situation, after: Situation) -> Iterator[Change]:
+    left = before.phase is not None and (after.phase is None or after.visits != before.visits)
+    if left:
+        key = (event.conversation_id, before.visits)
+        yield Set(PHASE_VISITS, key, (before.phase, before.entered_at, event.at))
+    if after.phase is not None and after.visits != before.visits:
+        yield Set(PHASE_VISITS, (event.conversation_id, after.visits), (after.phase, after.entered_at, None))
+
+
+def _phase_deadline(conversation_id: str, before: Situation, after: Situation) -> Iterator[Change]:
+    was, is_now = phase_deadline(before), phase_deadline(after)
+    if was == is_now:
+        return
+    if was is not None and (is_now is None or is_now.kind is not was.kind):
+        yield Unset(DEADLINES, (conversation_id, was.kind.value, NO_PROPOSAL))
+    if is_now is not None:
+        yield _due(conversation_id, is_now.kind, NO_PROPOSAL, is_now.due_at)
+
+
+def _due(conversation_id: str, kind: DeadlineKind, proposal_id: int, due_at: int) -> Change:
+    return Set(DEADLINES, (conversation_id, kind.value, proposal_id), (due_at, KIND_ORDER[kind]))
+
+
+def _not_due(event: Any, kind: DeadlineKind) -> tuple[Change]:
+    return (Unset(DEADLINES, (event.conversation_id, kind.value, event.proposal_id)),)
+
+
+def _proposal(event: Any, status: str, resolved_at: int | None = None) -> tuple[Change]:
+    proposal = event.proposal
+    request = proposal.request
+    value = (
+        request.kind.value,
+        request.target,
+        request.violation,
+        proposal.creator,
+        int(proposal.is_own),
+        proposal.voters,
+        proposal.opened_at,
+        proposal.expires_at_s,
+        status,
+        resolved_at,
+    )
+    return (Set(PROPOSALS, (event.conversation_id, proposal.proposal_id), value),)
+
+
+def _late(record: RecordedEvent, event: Any) -> Iterator[Change]:
+    """A deadline that was fired after it was due."""
+    found = _fired(event)
+    if found is None:
+        return
+    kind, proposal_id, due_at = found
+    if event.at > due_at:
+        value = (kind.value, proposal_id, due_at, event.at)
+        yield Set(LATE_FIRINGS, (event.conversation_id, record.position), value)
+
+
+def _fired(event: Any) -> tuple[DeadlineKind, int | None, int] | None:
+    match event:
+        case events.AutoVoteFired():
+            return DeadlineKind.AUTO_VOTE, event.proposal_id, event.fire_at
+        case events.ConsensusTimeoutFired():
+            return DeadlineKind.CONSENSUS_TIMEOUT, event.proposal_id, event.fire_at
+        case events.PendingJoinExpired():
+            return DeadlineKind.JOIN_EXPIRY, None, event.anchored_at + event.window_ms
+        case events.PhaseChanged() if event.window_ms is not None and event.previous_anchor is not None:
+            is_freeze = event.cause is events.Cause.FREEZE_WINDOW
+            kind = DeadlineKind.FREEZE if is_freeze else DeadlineKind.INACTIVITY
+            return kind, None, event.previous_anchor + event.window_ms
+    return None
+
+
+_HANDLERS: Final[dict[type[Event[Any]], Callable[[Any], Iterable[Change]]]] = {
+    events.AutoVoteScheduled: lambda event: (
+        _due(event.conversation_id, DeadlineKind.AUTO_VOTE, event.proposal_id, event.fire_at),
+    ),
+    events.AutoVoteCancelled: lambda event: _not_due(event, DeadlineKind.AUTO_VOTE),
+    events.AutoVoteFired: lambda event: _not_due(event, DeadlineKind.AUTO_VOTE),
+    events.ConsensusTimeoutScheduled: lambda event: (
+        _due(event.conversation_id, DeadlineKind.CONSENSUS_TIMEOUT, event.proposal_id, event.fire_at),
+    ),
+    events.ConsensusTimeoutCancelled: lambda event: _not_due(event, DeadlineKind.CONSENSUS_TIMEOUT),
+    events.ConsensusTimeoutFired: lambda event: _not_due(event, DeadlineKind.CONSENSUS_TIMEOUT),
+    events.ProposalOpened: lambda event: _proposal(event, "open"),
+    events.ProposalReceived: lambda event: _proposal(event, "open"),
+    events.ConsensusResolved: lambda event: _proposal(event, event.result.value, event.at),
+    events.ProposalWithdrawn: lambda event: (Unset(PROPOSALS, (event.conversation_id, event.proposal.proposal_id)),),
+}
