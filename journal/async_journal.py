@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from ..domain import Decision, JournalClosed, Policy, RecordedEvent, Surfaces
 from .async_bundles import AsyncBundles
+from .async_conversations import AsyncConversations
 from .async_saga import AsyncSaga, AsyncSagas
 from .async_sessions import AsyncSessions
 from .execution import Append, Read, Steps
@@ -36,6 +37,7 @@ class AsyncJournal:
     Attributes:
         sessions: the commands on sessions, awaited.
         bundles: the commands on bundles, awaited.
+        conversations: the commands on conversations, awaited, and the passing of time.
         sagas: the sagas, and how to finish one whose process died, awaited.
     """
 
@@ -50,6 +52,7 @@ class AsyncJournal:
         self.sessions = AsyncSessions(self.execute, policy, surfaces)
         self.bundles = AsyncBundles(self.execute, surfaces)
         self._loop = asyncio.get_running_loop()
+        self.conversations = AsyncConversations(self.execute, journal.conversations, self._call, journal.unattended)
         self._sagas = journal.new_sagas(self._undo_for_thread)
         self.sagas = AsyncSagas(self._sagas, self._call)
 

@@ -133,12 +133,16 @@ class Conversations(ConversationCommands, ConversationsView):
         Raises:
             UnknownPosition: it is from no event of this journal.
         """
+        stream, *cursor = self.require_told(notification)
+        self._journal.execute(stream, consumer.acknowledge, *cursor)
+
+    def require_told(self, notification: Notification) -> tuple[str, int, int, str | None]:
+        """The stream of a notification's consumer, and how far that has come with it; see ``acknowledge``."""
         told = checked(notification, Notification)
         if not 1 <= told.position <= (head := self._application.recorder.head()):
             raise UnknownPosition(told.position, head)
         only = told.conversation_id if told.only else None
-        stream = consumer_stream(identifier("consumer", told.consumer))
-        self._journal.execute(stream, consumer.acknowledge, told.position, told.part, only)
+        return consumer_stream(identifier("consumer", told.consumer)), told.position, told.part, only
 
     def _notifications(self, consumer: str, only: str | None) -> Iterator[Notification]:
         everywhere, alone = self._journal.read_state(consumer_stream(consumer), ConsumerState.cursors)

@@ -72,7 +72,7 @@ class Journal(Upkeep):
         self.sessions = Sessions(self, policy, surfaces)
         self._bundle_commands = Bundles(self, surfaces, store, projector)
         self._conversation_commands = Conversations(
-            self, application, self.planner.now, self._context.cleared, store, projector
+            self, application, self.planner.now, self.unattended, store, projector
         )
         self._saga_commands = self.new_sagas(self._undo)
 
@@ -177,6 +177,10 @@ class Journal(Upkeep):
             idempotency_key=idempotency_key,
             tick=tick,
         )
+
+    def unattended(self) -> AbstractContextManager[None]:
+        """A block in which what is appended belongs to no saga and takes no idempotency key, as what time brings."""
+        return self._context.cleared()
 
     @property
     def bundles(self) -> Bundles:
