@@ -29,12 +29,17 @@ from .bundle.values import (
     bundles_from_manifest,
     bundles_from_manifests,
 )
-from .conversation import Deadline, DeadlineKind, Notification, NotificationKind, Operation
-from .conversation.values import (
+from .conversation import (
     ApprovedRequest,
+    ConfigChanges,
     ConversationConfig,
     CreatorVote,
+    Deadline,
+    DeadlineKind,
+    Notification,
+    NotificationKind,
     OperatingMode,
+    Operation,
     Outcome,
     Phase,
     Proposal,
@@ -42,6 +47,7 @@ from .conversation.values import (
     ProposalRequest,
     RejectedCandidate,
     RejectionReason,
+    StewardListReason,
     Violation,
 )
 from .delegation import DelegationOutcome, DelegationWitness
@@ -172,6 +178,7 @@ __all__ = [
     "ComposedBundle",
     "CompositionManifest",
     "ConcurrencyConflict",
+    "ConfigChanges",
     "ConversationBlocked",
     "ConversationConfig",
     "ConversationEnded",
@@ -265,6 +272,7 @@ __all__ = [
     "SessionNotFound",
     "SessionTerminal",
     "StaleCapability",
+    "StewardListReason",
     "Surfaces",
     "TerminalReason",
     "TransferNotPending",

@@ -263,7 +263,7 @@ class AsyncConversations(AsyncCommands):
     async def acknowledge(self, notification: Notification) -> None:
         """See ``Conversations.acknowledge``."""
         stream, *arguments = await self._ask(self._blocking.require_told, notification)
-        return await self._execute(stream, consumer.acknowledge, *arguments)
+        await self._execute(stream, consumer.acknowledge, *arguments)
 
     async def _ask(self, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs) -> ResultT:
         answer: ResultT = await self._call(lambda: function(*args, **kwargs))

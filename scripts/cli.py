@@ -19,7 +19,11 @@ from muniment.domain import (
     session_stream,
 )
 from muniment.journal import Finding, Journal, VerificationReport
-from muniment.scripts import cli_authorities as cli_authorities, cli_undo as cli_undo  # they add their commands
+from muniment.scripts import (  # they add their commands
+    cli_authorities as cli_authorities,
+    cli_conversations as cli_conversations,
+    cli_undo as cli_undo,
+)
 from muniment.scripts.cli_base import (
     LARGEST,
     at_option,

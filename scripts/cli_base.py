@@ -71,6 +71,9 @@ def journal_options(command: CommandT) -> CommandT:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+actor_option = click.option(
+    "--actor", envvar="MUNIMENT_ACTOR", show_envvar=True, metavar="NAME", help="On whose behalf it is appended."
+)
 at_option = click.option(
     "--at", metavar="POSITION|TIME", help="As it was at a position, or at a time such as 2026-01-31T09:30:00Z."
 )

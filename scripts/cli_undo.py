@@ -7,20 +7,17 @@ import sys
 import click
 from muniment.domain import InvalidArgument
 from muniment.journal import UndoPlan
-from muniment.scripts.cli_base import LARGEST, cli, journal_options, open_caught_up, open_journal
+from muniment.scripts.cli_base import LARGEST, actor_option, cli, journal_options, open_caught_up, open_journal
 from muniment.scripts.describe import describe
 from muniment.scripts.output import envelope, show, table, to_plain
 
-_actor_option = click.option(
-    "--actor", envvar="MUNIMENT_ACTOR", show_envvar=True, metavar="NAME", help="On whose behalf it is appended."
-)
 _dry_run_option = click.option("--dry-run", is_flag=True, help="Only show what it comes to; append nothing.")
 
 
 @cli.command()
 @click.argument("event", metavar="POSITION|ID")
 @_dry_run_option
-@_actor_option
+@actor_option
 @journal_options
 def revert(event: str, dry_run: bool, actor: str | None, url: str, lock_timeout: float, as_json: bool) -> None:
     """Undo one event by appending what compensates it. What undid an event can be reverted in its turn.
@@ -45,7 +42,7 @@ def revert(event: str, dry_run: bool, actor: str | None, url: str, lock_timeout:
     help="The last version that stays; 0: none.",
 )
 @_dry_run_option
-@_actor_option
+@actor_option
 @journal_options
 def rollback(
     stream: str, version: int, dry_run: bool, actor: str | None, url: str, lock_timeout: float, as_json: bool
@@ -66,7 +63,7 @@ def rollback(
 @click.option("--resolve", "resolved", metavar="SAGA", help="Say that this one was put right by hand.")
 @click.option("--reason", metavar="TEXT", help="With --compensate or --resolve: why, or how.")
 @_dry_run_option
-@_actor_option
+@actor_option
 @journal_options
 def sagas(
     unfinished: bool,

@@ -21,6 +21,7 @@ from muniment.domain import (
     saga,
     session,
 )
+from muniment.scripts import describe_conversations
 
 
 def what_happened(record: RecordedEvent) -> str:
@@ -118,6 +119,7 @@ _DESCRIPTIONS: Final[dict[type[Any], Callable[[Any], str]]] = {
     bundle.UpgradeCommitted: lambda event: describe(event.artifact),
     saga.SagaCompensated: lambda event: _joined(event.name, event.reason, _left(event.left)),
     saga.SagaResolved: lambda event: _joined(event.name, event.reason, _left(event.left)),
+    **describe_conversations.DESCRIPTIONS,
 }
 
 

@@ -112,8 +112,12 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def utc(time_ms: int) -> str:
-    """A time as ISO 8601, UTC."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """A time as ISO 8601, UTC; in ms where the calendar of the language ends, as it does for some deadlines."""
+    try:
+        moment = datetime.fromtimestamp(time_ms / 1000, UTC)
+    except (ValueError, OverflowError):
+        return f"{time_ms} ms"
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def to_plain(value: Any) -> Any:

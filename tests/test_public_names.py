@@ -4,7 +4,13 @@ import importlib
 
 import pytest
 
-ROOMS = ["muniment.domain", "muniment.domain.session", "muniment.journal", "muniment.projections"]
+ROOMS = [
+    "muniment.domain",
+    "muniment.domain.conversation",
+    "muniment.domain.session",
+    "muniment.journal",
+    "muniment.projections",
+]
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -1,5 +1,6 @@
 """Conversations: their phases, deadlines, proposals and votes (de-mls 1 to 3, 5)."""
 
+from .config import ConfigChanges, ConversationConfig, require_synchronisable
 from .deadlines import Deadline, DeadlineKind, inactivity_window, phase_deadline, wake_up
 from .draft import Draft
 from .events import (
@@ -49,8 +50,6 @@ from .values import (
     ApprovedRequest,
     CancelReason,
     Candidate,
-    ConfigChanges,
-    ConversationConfig,
     CreatorVote,
     FreezeOutcome,
     LeaveReason,
@@ -70,7 +69,6 @@ from .values import (
     StewardListReason,
     Violation,
     VoteSource,
-    require_synchronisable,
 )
 from .voting import (
     drop_auto_vote,

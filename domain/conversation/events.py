@@ -5,12 +5,11 @@ from __future__ import annotations
 from ..artifacts import Counter
 from ..event import Event, Fact, event_type
 from ..identifiers import Identifier, Names, Text
+from .config import ConfigChanges, ConversationConfig
 from .phases import AnchorAction, Cause
 from .values import (
     ApprovedRequest,
     Candidate,
-    ConfigChanges,
-    ConversationConfig,
     Duration,
     FreezeOutcome,
     LeaveReason,

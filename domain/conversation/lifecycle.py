@@ -14,6 +14,7 @@ from ..errors import (
     ProposalNotFound,
 )
 from ..event import Accepted, Decision
+from .config import ConfigChanges, ConversationConfig
 from .draft import Draft
 from .events import (
     ConfigSynced,
@@ -31,8 +32,6 @@ from .phases import Cause
 from .state import ConversationState
 from .values import (
     CancelReason,
-    ConfigChanges,
-    ConversationConfig,
     CreatorVote,
     LeaveReason,
     Life,

@@ -7,11 +7,11 @@ from typing import Any
 
 from ..event import Event
 from . import events, voting_events as voting
+from .config import ConfigChanges
 from .phases import AnchorAction, Cause
 from .state import ConversationStanding, ConversationState
 from .values import (
     CancelReason,
-    ConfigChanges,
     CreatorVote,
     Life,
     ScoreReason,

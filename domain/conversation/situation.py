@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from ..event import Event
 from . import events, voting_events as voting
-from .values import ConversationConfig, LeaveReason, Life, OperatingMode, Phase, Proposal, ProposalKind, Role
+from .config import ConversationConfig
+from .values import LeaveReason, Life, OperatingMode, Phase, Proposal, ProposalKind, Role
 
 
 @dataclass(frozen=True, slots=True)

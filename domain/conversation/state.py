@@ -9,12 +9,12 @@ from typing import Any, Final, NamedTuple
 from ..errors import ConversationEnded, ConversationNotFound
 from ..event import Event
 from . import events, voting_events as voting
+from .config import ConversationConfig
 from .deadlines import Deadline, DeadlineKind, phase_deadline
 from .situation import Situation
 from .values import (
     ApprovedRequest,
     Candidate,
-    ConversationConfig,
     Life,
     OperatingMode,
     Outcome,

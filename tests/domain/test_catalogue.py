@@ -3,7 +3,19 @@
 from typing import Any
 
 import pytest
-from muniment.domain import CATALOGUE, Catalogue, CatalogueError, Fact, bundle, event_type, saga, session
+from muniment.domain import (
+    CATALOGUE,
+    Catalogue,
+    CatalogueError,
+    Fact,
+    bundle,
+    compensation,
+    consumer,
+    conversation,
+    event_type,
+    saga,
+    session,
+)
 
 
 def test_the_stored_names_are_these_and_stay_these() -> None:
@@ -19,6 +31,41 @@ def test_the_stored_names_are_these_and_stay_these() -> None:
         "bundle.upgrade_rolled_back.v1",
         "bundle.upgrade_staged.v1",
         "bundle.withdrawn.v1",
+        "consumer.acknowledged.v1",
+        "conversation.auto_vote_cancelled.v1",
+        "conversation.auto_vote_failed.v1",
+        "conversation.auto_vote_fired.v1",
+        "conversation.auto_vote_scheduled.v1",
+        "conversation.candidate_buffered.v1",
+        "conversation.commit_applied.v1",
+        "conversation.config_synced.v1",
+        "conversation.consensus_resolved.v1",
+        "conversation.consensus_timeout_cancelled.v1",
+        "conversation.consensus_timeout_fired.v1",
+        "conversation.consensus_timeout_scheduled.v1",
+        "conversation.election_retries_changed.v1",
+        "conversation.freeze_round_finalized.v1",
+        "conversation.freeze_round_opened.v1",
+        "conversation.freeze_round_withdrawn.v1",
+        "conversation.leave_initiated.v1",
+        "conversation.member_joined.v1",
+        "conversation.member_leaving.v1",
+        "conversation.opened.v1",
+        "conversation.operating_mode_changed.v1",
+        "conversation.operation_failed.v1",
+        "conversation.pending_join_expired.v1",
+        "conversation.phase_changed.v1",
+        "conversation.phase_timer_anchored.v1",
+        "conversation.proposal_approved.v1",
+        "conversation.proposal_opened.v1",
+        "conversation.proposal_received.v1",
+        "conversation.proposal_withdrawn.v1",
+        "conversation.removal_deduplicated.v1",
+        "conversation.removed.v1",
+        "conversation.score_changed.v1",
+        "conversation.steward_list_installed.v1",
+        "conversation.vote_cast.v1",
+        "conversation.withdrawn.v1",
         "saga.begun.v1",
         "saga.compensated.v1",
         "saga.compensation_begun.v1",
@@ -61,10 +108,19 @@ def test_the_stored_names_are_these_and_stay_these() -> None:
     ]
 
 
-@pytest.mark.parametrize(("kind", "module"), [("session", session.state), ("bundle", bundle.state), ("saga", saga)])
+@pytest.mark.parametrize(
+    ("kind", "module"),
+    [("session", session.state), ("bundle", bundle.state), ("saga", saga), ("consumer", consumer)],
+)
 def test_every_event_is_folded_by_the_state(kind: str, module: Any) -> None:
     types = {cls for name, cls in CATALOGUE.types().items() if name.startswith(f"{kind}.")}
     assert set(module._HANDLERS) == types
+
+
+def test_every_event_of_a_conversation_is_folded_unless_it_is_a_mere_record() -> None:
+    types = {cls for name, cls in CATALOGUE.types().items() if name.startswith("conversation.")}
+    folded = set(conversation.situation._HANDLERS) | set(conversation.state._HANDLERS)
+    assert folded == {cls for cls in types if not compensation.RULES[cls].is_mere_record}
 
 
 def test_two_classes_cannot_claim_one_name() -> None:

@@ -15,8 +15,9 @@ def test_every_type_has_a_rule(name: str, event_class: type[Event[Any]]) -> None
     rule = compensation.RULES[event_class]
     # Either something undoes it, or there is a reason why nothing does.
     assert (rule.compensate is None) == bool(rule.reason)
-    # What is undone changes a part of the state, which later events may stand on, or fragments and witnesses by name.
-    names_parts = {"fragments", "witness"} & set(event_class.__annotations__)
+    # What is undone changes a part of the state, which later events may stand on, or what it names itself:
+    # fragments, witnesses, members and proposals.
+    names_parts = {"fragments", "witness", "member", "proposal", "proposal_id"} & set(event_class.__annotations__)
     assert rule.is_mere_record or rule.changes or names_parts
 
 
@@ -36,6 +37,23 @@ def test_what_is_spent_faulted_cancelled_closed_or_refused_stays_so() -> None:
     assert stays == [
         "bundle.link_rejected.v1",
         "bundle.upgrade_failed.v1",
+        "consumer.acknowledged.v1",
+        "conversation.auto_vote_failed.v1",
+        "conversation.auto_vote_fired.v1",
+        "conversation.candidate_buffered.v1",
+        "conversation.commit_applied.v1",
+        "conversation.consensus_resolved.v1",
+        "conversation.consensus_timeout_fired.v1",
+        "conversation.freeze_round_finalized.v1",
+        "conversation.leave_initiated.v1",
+        "conversation.member_joined.v1",
+        "conversation.member_leaving.v1",
+        "conversation.operation_failed.v1",
+        "conversation.pending_join_expired.v1",
+        "conversation.proposal_approved.v1",
+        "conversation.removal_deduplicated.v1",
+        "conversation.removed.v1",
+        "conversation.vote_cast.v1",
         "saga.begun.v1",
         "saga.compensated.v1",
         "saga.compensation_begun.v1",

@@ -63,3 +63,8 @@ def reelecting(journal: Journal) -> int:
         journal.conversations.tick(now)
     assert journal.conversations["c"].phase is Phase.REELECTION
     return 90_000
+
+
+def phase_of(journal: Journal, conversation_id: str = "c") -> Phase | None:
+    """What phase a conversation is in, as the table says."""
+    return journal.conversations[conversation_id].phase

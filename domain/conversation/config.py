@@ -1,0 +1,111 @@
+"""What a conversation's deadlines follow from, and what a synchronisation changes of it (de-mls 2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Annotated, Final
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from ..artifacts import VALUE, Counter
+from ..errors import InvalidArgument
+from .values import MAX_DURATION_MS, Duration, given_by_callers
+
+
+@given_by_callers
+@dataclass(frozen=True, slots=True, config=VALUE)
+class ConfigChanges:
+    """What a synchronisation changes of a configuration (de-mls 2.1). None: as it was.
+
+    Attributes:
+        commit_inactivity_ms: how long approved work may wait for a commit; three times that, a joiner waits to be let
+            in.
+        freeze_ms: how long candidates are collected.
+        recovery_inactivity_ms: how long approved work may wait in recovery, or after a rejected election.
+        proposal_expiration_ms: how long a proposal can be voted on, in whole seconds.
+        consensus_timeout_ms: how long the one who opened a proposal waits for votes.
+        liveness_yes: how those who are silent count, and what is voted when nobody votes by hand.
+        max_reelection_attempts: how many elections may be rejected before a deadlock is declared.
+    """
+
+    commit_inactivity_ms: Duration | None = None
+    freeze_ms: Duration | None = None
+    recovery_inactivity_ms: Duration | None = None
+    proposal_expiration_ms: Duration | None = None
+    consensus_timeout_ms: Duration | None = None
+    liveness_yes: bool | None = None
+    max_reelection_attempts: Counter | None = None
+
+    def given(self) -> Iterator[tuple[str, int | bool]]:
+        """What it changes, by name."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None:
+                yield field.name, value
+
+
+_WITHOUT_ZERO: Final = (
+    "commit_inactivity_ms",
+    "freeze_ms",
+    "recovery_inactivity_ms",
+    "proposal_expiration_ms",
+    "consensus_timeout_ms",
+)
+"""What a synchronisation must not make zero (de-mls 2.1)."""
+
+
+@given_by_callers
+@dataclass(frozen=True, slots=True, config=VALUE)
+class ConversationConfig:
+    """What a conversation's deadlines follow from (de-mls 2.1).
+
+    A window of zero is over at once. The last four switch rules that the reference has and some hosts do not want; the
+    default is the reference (de-mls 7.6).
+
+    Attributes:
+        commit_inactivity_ms: how long approved work may wait for a commit; three times that, a joiner waits to be let
+            in.
+        freeze_ms: how long candidates are collected.
+        recovery_inactivity_ms: how long approved work may wait in recovery, or after a rejected election.
+        proposal_expiration_ms: how long a proposal can be voted on; at least a second, and whole seconds count.
+        consensus_timeout_ms: how long the one who opened a proposal waits for votes; not zero.
+        voting_delay_ms: how long a vote by hand is waited for.
+        election_voting_delay_ms: the same for the election of stewards.
+        liveness_yes: how those who are silent count, and what is voted when nobody votes by hand.
+        max_reelection_attempts: how many elections may be rejected before a deadlock is declared.
+        peers_time_out: whether a peer's proposal has a consensus timeout here too (de-mls 7.4, 20).
+        auto_votes_keep_phases: whether a vote that is due where none may be cast by hand comes to nothing (de-mls 7.4,
+            22).
+        failed_votes_keep_auto_votes: whether a vote by hand that fails leaves the automatic one (de-mls 7.4, 23).
+        only_approved_emergencies_end_reelection: whether a rejected emergency leaves a reelection as it is (de-mls 7.3,
+            33).
+    """
+
+    commit_inactivity_ms: Duration = 60_000
+    freeze_ms: Duration = 30_000
+    recovery_inactivity_ms: Duration = 5_000
+    proposal_expiration_ms: Annotated[int, Field(ge=1_000, le=MAX_DURATION_MS)] = 600_000
+    consensus_timeout_ms: Annotated[int, Field(ge=1, le=MAX_DURATION_MS)] = 30_000
+    voting_delay_ms: Duration = 10_000
+    election_voting_delay_ms: Duration = 5_000
+    liveness_yes: bool = True
+    max_reelection_attempts: Counter = 1
+    peers_time_out: bool = False
+    auto_votes_keep_phases: bool = False
+    failed_votes_keep_auto_votes: bool = False
+    only_approved_emergencies_end_reelection: bool = False
+
+
+def require_synchronisable(changes: ConfigChanges) -> None:
+    """Make sure that a synchronisation makes sense; it is taken whole or not at all (de-mls 2.1).
+
+    Raises:
+        InvalidArgument: a time is zero, or too short to vote in.
+    """
+    for name, value in changes.given():
+        if name in _WITHOUT_ZERO and value == 0:
+            raise InvalidArgument(name, "must not be zero in a synchronisation; nothing of it is taken")
+    if changes.proposal_expiration_ms is not None and changes.proposal_expiration_ms < 1_000:
+        raise InvalidArgument("proposal_expiration_ms", "must be at least 1000: whole seconds count")
