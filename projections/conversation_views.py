@@ -211,7 +211,7 @@ class ProposalRow(NamedTuple):
         voters: how many are expected to vote.
         opened_at: when it was opened here, in ms.
         expires_at_s: from when on it cannot be voted on, UTC, in seconds since 1970.
-        status: ``open``, or what it came to: ``yes``, ``no`` or ``failed``.
+        status: ``open``, or what it came to: ``yes``, ``no`` or ``failed``; ``abandoned`` if this member left before.
         resolved_at: when, in ms; None while it is open.
         since: the position of the event from which on all this holds.
     """

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from ..domain import ConversationConfig, Event, RecordedEvent, conversation as events
+from ..domain import ConversationConfig, Event, Proposal, RecordedEvent, conversation as events
 from ..domain.conversation import DeadlineKind, Life, Phase, Situation, phase_deadline
 from .projection import CurrentRow, Projection
 from .temporal import Change, Row, Set, TemporalTable, Unset
@@ -207,8 +207,7 @@ def _not_due(event: Any, kind: DeadlineKind) -> tuple[Change]:
     return (Unset(DEADLINES, (event.conversation_id, kind.value, event.proposal_id)),)
 
 
-def _proposal(event: Any, status: str, resolved_at: int | None = None) -> tuple[Change]:
-    proposal = event.proposal
+def _proposal(conversation_id: str, proposal: Proposal, status: str = "open", resolved_at: int | None = None) -> Change:
     request = proposal.request
     value = (
         request.kind.value,
@@ -222,7 +221,7 @@ def _proposal(event: Any, status: str, resolved_at: int | None = None) -> tuple[
         status,
         resolved_at,
     )
-    return (Set(PROPOSALS, (event.conversation_id, proposal.proposal_id), value),)
+    return Set(PROPOSALS, (conversation_id, proposal.proposal_id), value)
 
 
 def _late(record: RecordedEvent, event: Any) -> Iterator[Change]:
@@ -262,8 +261,13 @@ _HANDLERS: Final[dict[type[Event[Any]], Callable[[Any], Iterable[Change]]]] = {
     ),
     events.ConsensusTimeoutCancelled: lambda event: _not_due(event, DeadlineKind.CONSENSUS_TIMEOUT),
     events.ConsensusTimeoutFired: lambda event: _not_due(event, DeadlineKind.CONSENSUS_TIMEOUT),
-    events.ProposalOpened: lambda event: _proposal(event, "open"),
-    events.ProposalReceived: lambda event: _proposal(event, "open"),
-    events.ConsensusResolved: lambda event: _proposal(event, event.result.value, event.at),
+    events.ProposalOpened: lambda event: (_proposal(event.conversation_id, event.proposal),),
+    events.ProposalReceived: lambda event: (_proposal(event.conversation_id, event.proposal),),
+    events.ConsensusResolved: lambda event: (
+        _proposal(event.conversation_id, event.proposal, event.result.value, event.at),
+    ),
+    events.MemberLeaving: lambda event: tuple(
+        _proposal(event.conversation_id, each, "abandoned", event.at) for each in event.abandoned
+    ),
     events.ProposalWithdrawn: lambda event: (Unset(PROPOSALS, (event.conversation_id, event.proposal.proposal_id)),),
 }

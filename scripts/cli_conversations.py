@@ -157,7 +157,7 @@ def _to_plain(as_of: Projections, conversation_id: str) -> dict[str, object]:
 
 def _show(as_of: Projections, conversation_id: str, url: str) -> None:
     row = as_of.conversations[conversation_id]
-    facts = [
+    about = [
         ("conversation", conversation_id),
         ("life", row.life if row.reason is None else f"{row.life}: {row.reason}"),
         ("role", row.role),
@@ -173,11 +173,8 @@ def _show(as_of: Projections, conversation_id: str, url: str) -> None:
         ("elections rejected", row.retries),
         ("last event", utc(row.at)),
     ]
-    show(
-        table(
-            f"{url} as of position {as_of.position}", ["fact", "value"], [each for each in facts if each[1] is not None]
-        )
-    )
+    facts = [each for each in about if each[1] is not None]
+    show(table(f"{url} as of position {as_of.position}", ["fact", "value"], facts))
     if row.deadlines:
         due = [(utc(each.due_at), each.kind, each.proposal_id) for each in row.deadlines]
         show(table("What is due", ["due at", "what", "proposal"], due))

@@ -15,6 +15,7 @@ from .values import (
     LeaveReason,
     OperatingMode,
     Phase,
+    Proposal,
     RejectedCandidate,
     Role,
     Score,
@@ -54,6 +55,7 @@ class ConversationWithdrawn(Fact):
         role: how this member had come to it.
         self_id: who this member was in it.
         config: what its deadlines followed from.
+        removed: why this member had left it before; None if it had never been opened before.
     """
 
     conversation_id: Identifier
@@ -61,6 +63,7 @@ class ConversationWithdrawn(Fact):
     role: Role
     self_id: Identifier
     config: ConversationConfig
+    removed: LeaveReason | None = None
 
 
 @event_type("conversation.member_joined")
@@ -108,11 +111,17 @@ class LeaveInitiated(Event[int]):
 
 @event_type("conversation.member_leaving")
 class MemberLeaving(Fact):
-    """This member is on its way out; nothing but the removal comes after (de-mls 1.3, T4, T5, T13)."""
+    """This member is on its way out; nothing but the removal comes after (de-mls 1.3, T4, T5, T13).
+
+    Attributes:
+        reason: why.
+        abandoned: the proposals that were voted on, which come to nothing here.
+    """
 
     conversation_id: Identifier
     at: Counter
     reason: LeaveReason
+    abandoned: tuple[Proposal, ...] = ()
 
 
 @event_type("conversation.removed")

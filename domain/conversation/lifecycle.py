@@ -121,12 +121,12 @@ def self_leave_id(self_id: str) -> int:
 
 
 def begin_leaving(draft: Draft, reason: LeaveReason) -> None:
-    """Be on the way out: nothing is due any more."""
+    """Be on the way out: nothing is due any more, and what is voted on comes to nothing here."""
     for proposal_id in sorted(draft.state.auto_votes):
         cancel_auto_vote(draft, proposal_id, CancelReason.LEFT)
     for proposal_id in sorted(draft.state.timeouts):
         cancel_timeout(draft, proposal_id, CancelReason.LEFT)
-    draft.record(MemberLeaving, reason=reason)
+    draft.record(MemberLeaving, reason=reason, abandoned=tuple(draft.state.proposals.values()))
 
 
 def remove(state: ConversationState, now: int) -> Decision[None]:

@@ -21,9 +21,10 @@ from .values import (
 def withdraw_conversation(
     event: events.ConversationOpened, before: ConversationStanding, now: ConversationState
 ) -> Event[Any]:
-    """Undo that a conversation was created, or asked to be joined."""
-    at = now.situation.at
-    return events.ConversationWithdrawn(now.conversation_id, at, event.role, event.self_id, event.config)
+    """Undo that a conversation was created, or asked to be joined. It is as it was: unknown, or removed."""
+    return events.ConversationWithdrawn(
+        now.conversation_id, now.situation.at, event.role, event.self_id, event.config, before.reason
+    )
 
 
 def open_again(event: events.ConversationWithdrawn, before: ConversationStanding, now: ConversationState) -> Event[Any]:
@@ -169,6 +170,8 @@ def proposals_of(event: Any) -> tuple[int, ...]:
     if isinstance(event, events.StewardListInstalled):
         elected_by = None if event.steward_list is None else event.steward_list.proposal_id
         return () if elected_by is None else (elected_by,)
+    if isinstance(event, events.MemberLeaving):
+        return tuple(each.proposal_id for each in event.abandoned)
     if isinstance(event, voting.ProposalApproved):
         return (event.approved.proposal_id,)
     is_about_one = hasattr(event, "proposal") or hasattr(event, "proposal_id")

@@ -110,11 +110,25 @@ def _steward_list(before: Situation, event: events.StewardListInstalled) -> Situ
 
 
 def _withdrawn(before: Situation, event: events.ConversationWithdrawn) -> Situation:
-    return Situation(at=event.at, incarnation=before.incarnation, visits=before.visits)
+    return _gone(before, event.at, event.removed)
 
 
 def _removed(before: Situation, event: events.ConversationRemoved) -> Situation:
-    return replace(before, at=event.at, life=Life.REMOVED, reason=event.reason, phase=None, anchor=None)
+    return _gone(before, event.at, event.reason)
+
+
+def _gone(before: Situation, at: int, reason: LeaveReason | None) -> Situation:
+    """What is left of a conversation that is not, or no longer, in the registry."""
+    life = Life.UNOPENED if reason is None else Life.REMOVED
+    return Situation(
+        at=at, life=life, incarnation=before.incarnation, role=before.role, reason=reason, visits=before.visits
+    )
+
+
+def _leaving(before: Situation, event: events.MemberLeaving) -> Situation:
+    return replace(
+        before, at=event.at, life=Life.LEAVING, reason=event.reason, proposals=0, own_elections=0, emergencies=0
+    )
 
 
 def _counted(before: Situation, at: int, proposal: Proposal, by: int) -> Situation:
@@ -133,7 +147,7 @@ _HANDLERS: Final[dict[type[Event[Any]], Callable[[Situation, Any], Situation]]] 
     events.ConversationRemoved: _removed,
     events.ConversationWithdrawn: _withdrawn,
     events.MemberJoined: lambda before, event: replace(before, at=event.at, epoch=event.epoch),
-    events.MemberLeaving: lambda before, event: replace(before, at=event.at, life=Life.LEAVING, reason=event.reason),
+    events.MemberLeaving: _leaving,
     events.PhaseChanged: _phase_changed,
     events.PhaseTimerAnchored: lambda before, event: replace(before, at=event.at, anchor=event.at),
     events.OperatingModeChanged: lambda before, event: replace(before, at=event.at, mode=event.mode),

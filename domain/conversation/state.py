@@ -15,6 +15,7 @@ from .situation import Situation
 from .values import (
     ApprovedRequest,
     Candidate,
+    LeaveReason,
     Life,
     OperatingMode,
     Outcome,
@@ -61,6 +62,7 @@ class ConversationStanding:
     """Where a conversation stands: what undoing gives back, and compares."""
 
     life: Life
+    reason: LeaveReason | None
     phase: Phase | None
     anchor: int | None
     mode: OperatingMode
@@ -140,6 +142,7 @@ class ConversationState:
         now = self.situation
         return ConversationStanding(
             now.life,
+            now.reason,
             now.phase,
             now.anchor,
             now.mode,
@@ -206,6 +209,10 @@ class ConversationState:
 
     def _on_removed(self, event: events.ConversationRemoved | events.ConversationWithdrawn) -> None:
         self._begin("")
+
+    def _on_leaving(self, event: events.MemberLeaving) -> None:
+        self.proposals.clear()
+        self.votes.clear()
 
     def _on_joined(self, event: events.MemberJoined) -> None:
         self.members = event.members
@@ -282,6 +289,7 @@ _HANDLERS: Final[dict[type[Event[Any]], Callable[[ConversationState, Any], None]
     events.ConversationRemoved: ConversationState._on_removed,
     events.ConversationWithdrawn: ConversationState._on_removed,
     events.MemberJoined: ConversationState._on_joined,
+    events.MemberLeaving: ConversationState._on_leaving,
     events.StewardListInstalled: ConversationState._on_steward_list,
     events.ScoreChanged: ConversationState._on_score,
     events.FreezeRoundOpened: ConversationState._on_round_opened,

@@ -10,6 +10,7 @@ from muniment.journal import Journal
 
 ADD = ProposalRequest.add_member("bob")
 REMOVE = ProposalRequest.remove_member("bob")
+REMOVE_ALICE = ProposalRequest.remove_member("alice")
 ELECTION = ProposalRequest.steward_election()
 DEADLOCK = ProposalRequest.emergency(Violation.DEADLOCK)
 BELOW = ProposalRequest.emergency(Violation.SCORE_BELOW_THRESHOLD, "bob")

@@ -130,7 +130,11 @@ def test_what_holds_after_a_revert_held_before_the_event(story: str, clock: Cloc
 
 
 def test_the_stories_cover_every_type_that_can_be_undone() -> None:
-    undoable = {name for name, cls in CATALOGUE.types().items() if compensation.RULES[cls].compensate is not None}
+    undoable = {
+        name
+        for name, cls in CATALOGUE.types().items()
+        if compensation.RULES[cls].compensate is not None and not name.startswith("conversation.")
+    }
     undone = {f"{story.partition(',')[0]}.v1" for story in UNDOABLE}
     made_by_undoing = {
         "bundle.members_restored.v1",
