@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from muniment.domain import Decision, Event, MunimentError, Placed, Refused, bundle, session
+from muniment.domain import Decision, Event, MunimentError, Placed, Refused, bundle, conversation, session
 
 
 class Then:
@@ -74,6 +74,11 @@ def given(*events: Event[Any], session_id: str = "s-1") -> Given:
 def given_bundle(*events: Event[Any], bundle_id: str = "chat") -> Given:
     """Begin a sentence about a bundle."""
     return Given(*events, state=bundle.BundleState(bundle_id))
+
+
+def given_conversation(*events: Event[Any], conversation_id: str = "c") -> Given:
+    """Begin a sentence about a conversation."""
+    return Given(*events, state=conversation.ConversationState(conversation_id))
 
 
 def _has_facts(error: MunimentError, facts: dict[str, object]) -> None:
