@@ -338,9 +338,8 @@ def test_a_low_score_that_is_confirmed_is_an_urgent_removal() -> None:
 
 
 def test_a_removal_is_approved_once() -> None:
-    begin = given_conversation(
-        *MEMBER, approved(7, REMOVAL), received(request=BELOW), received(proposal_id=2, request=REMOVAL)
-    )
+    twice = (received(request=BELOW), received(proposal_id=2, request=REMOVAL))
+    begin = given_conversation(*MEMBER, approved(7, REMOVAL), *twice)
     deduplicated = begin.when(conversation.resolve, 2, Outcome.YES, 9).accepted()[1]
     assert deduplicated == RemovalDeduplicated("c", 9, 2, "bob", 7)
     # Also by an emergency, which then forces no freeze.
@@ -471,9 +470,8 @@ def test_a_vote_that_cannot_be_cast_is_not_tried_again(before: tuple[Event[Any],
 
 
 def test_a_solo_creators_yes_decides_at_once() -> None:
-    events = (
-        given_conversation(CREATED, LET_IN).when(conversation.open_proposal, 1, ADD, 1, CreatorVote.YES, 0).accepted()
-    )
+    begin = given_conversation(CREATED, LET_IN)
+    events = begin.when(conversation.open_proposal, 1, ADD, 1, CreatorVote.YES, 0).accepted()
     assert types(events)[-3:] == ["consensus_resolved", "consensus_timeout_cancelled", "proposal_approved"]
 
 
