@@ -1,0 +1,264 @@
+"""What holds of every conversation, whatever was asked for and whatever the clock said (de-mls 5.6; law 10)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import given, settings, strategies as st
+from muniment.domain import (
+    AlreadyCompensated,
+    LaterEventDepends,
+    NotCompensable,
+    Phase,
+    ProposalKind,
+    RecordedEvent,
+)
+from muniment.domain.conversation import (
+    TRANSITIONS,
+    AnchorAction,
+    AutoVoteCancelled,
+    AutoVoteFired,
+    AutoVoteScheduled,
+    Cause,
+    ConsensusResolved,
+    ConsensusTimeoutCancelled,
+    ConsensusTimeoutFired,
+    ConsensusTimeoutScheduled,
+    ConversationOpened,
+    ConversationState,
+    Life,
+    PendingJoinExpired,
+    PhaseChanged,
+    next_wake_up,
+    tick,
+)
+from muniment.journal import Journal
+
+from ..conftest import Clock
+from ..conversation_sequences import COMMANDS, Command, begin, give
+from .test_conversation_undo import STREAM, standing
+
+SWITCHES = st.integers(0, 15)
+EDGES = {(previous, row.cause, row.phase, row.anchor) for row in TRANSITIONS for previous in row.previous}
+
+
+def timed(commands: list[Command]) -> Iterator[tuple[Command, int]]:
+    """Each command with the time that its caller's clock shows."""
+    now = 0
+    for command in commands:
+        now = max(0, now + command.passed)
+        yield command, now
+
+
+def check_state(state: ConversationState) -> None:
+    """What tables are made of counts what decisions are made on; the anchor is there where it may be."""
+    situation = state.situation
+    assert situation.proposals == len(state.proposals)
+    kinds = [each.request.kind for each in state.proposals.values()]
+    assert situation.emergencies == kinds.count(ProposalKind.EMERGENCY)
+    own = [each for each in state.proposals.values() if each.is_own]
+    assert situation.own_elections == sum(each.request.kind is ProposalKind.STEWARD_ELECTION for each in own)
+    assert situation.approved == len(state.approved)
+    assert situation.candidates == len(state.candidates)
+    assert situation.stewards == (0 if state.steward_list is None else len(state.steward_list.stewards))
+    assert set(state.votes) == set(state.proposals)
+    if situation.phase in (Phase.PENDING_JOIN, Phase.FREEZING):
+        assert situation.anchor is not None
+    if situation.phase in (Phase.REELECTION, None):
+        assert situation.anchor is None
+    if situation.life is not Life.OPEN:
+        assert list(state.deadlines()) == []
+
+
+def check_history(records: list[RecordedEvent]) -> None:
+    """Every event says what was so before it, and happens when it may."""
+    state = ConversationState("c")
+    due = {"vote": dict[int, int](), "timeout": dict[int, int]()}
+    remembered: deque[int] = deque(maxlen=256)
+    at = 0
+    for record in records:
+        event: Any = record.event
+        assert event.at >= at
+        at = event.at
+        match event:
+            case ConversationOpened():
+                remembered.clear()
+                assert event.incarnation == state.situation.incarnation + 1
+            case PhaseChanged():
+                assert (event.previous, event.previous_anchor) == (state.situation.phase, state.situation.anchor)
+                assert event.approved == state.situation.approved
+                if event.cause is not Cause.REVERTED:
+                    assert (event.previous, event.cause, event.phase, event.anchor_action) in EDGES
+                    expected = {AnchorAction.SET: at, AnchorAction.KEEP: event.previous_anchor}
+                    assert event.anchor == expected.get(event.anchor_action)
+                if event.window_ms is not None:
+                    assert event.previous_anchor is not None
+                    assert at >= event.previous_anchor + event.window_ms
+            case PendingJoinExpired():
+                assert at >= event.anchored_at + event.window_ms
+            case AutoVoteScheduled() | ConsensusTimeoutScheduled():
+                kind = due["vote" if isinstance(event, AutoVoteScheduled) else "timeout"]
+                assert event.fire_at >= at or record.metadata.compensates
+                assert event.replaced_fire_at == kind.get(event.proposal_id)
+                kind[event.proposal_id] = event.fire_at
+            case AutoVoteFired() | ConsensusTimeoutFired():
+                kind = due["vote" if isinstance(event, AutoVoteFired) else "timeout"]
+                assert kind.pop(event.proposal_id) == event.fire_at <= at
+            case AutoVoteCancelled() | ConsensusTimeoutCancelled():
+                kind = due["vote" if isinstance(event, AutoVoteCancelled) else "timeout"]
+                del kind[event.proposal_id]
+            case ConsensusResolved():
+                assert event.proposal.proposal_id not in remembered
+                remembered.append(event.proposal.proposal_id)
+        state.apply(event)
+        check_state(state)
+
+
+def check_tables(journal: Journal, state: ConversationState) -> None:
+    """The tables say what the events add up to."""
+    row, situation = journal.conversations["c"], state.situation
+    counts = ("life", "phase", "entered_at", "mode", "anchor", "epoch", "proposals", "own_elections", "emergencies")
+    for name in (*counts, "approved", "candidates", "stewards", "retries", "incarnation", "reason", "at"):
+        assert getattr(row, name) == getattr(situation, name), name
+    expected = sorted(each._replace(window_ms=None) for each in state.deadlines())
+    assert sorted(row.deadlines) == expected
+    pending = [each.deadline for each in journal.deadlines]
+    assert sorted(pending) == expected
+    assert [each.due_at for each in pending] == sorted(each.due_at for each in pending)
+    open_ones = {number for number, each in journal.proposals.of_conversation("c").items() if each.status == "open"}
+    assert open_ones == set(state.proposals)
+    visits = journal.phase_visits.of_conversation("c")
+    assert [each.left_at for each in visits[:-1]].count(None) == 0
+    assert visits[-1].left_at is None or situation.phase is None
+
+
+def check_wake_up(state: ConversationState) -> None:
+    """A tick does something from the wake-up on, and nothing before; a second at the same time finds little left."""
+    now = state.situation.at
+    wakeup = next_wake_up(state, now)
+    if wakeup is None:
+        assert tick(state, now + 10**9).events == ()
+        return
+    if wakeup:
+        assert tick(state, now + wakeup - 1).events == ()
+    assert tick(state, now + wakeup).events
+
+
+@given(COMMANDS, SWITCHES)
+@settings(max_examples=150)
+def test_every_conversation_keeps_to_the_rules(commands: list[Command], switches: int) -> None:
+    with Journal.open("memory://", clock=Clock(0)) as journal:
+        begin(journal, switches)
+        live = ConversationState("c")
+        for record in journal.read():
+            live.apply(record.event)
+        rows = {}
+        for command, now in timed(commands):
+            head = journal.head()
+            refusal = give(journal, command, now)
+            appended = list(journal.read(head))
+            for record in appended:
+                live.apply(record.event)
+            if refusal is not None:
+                # A vote by hand that fails drops the automatic one; nothing else is on record of a refusal.
+                assert [record.type for record in appended] in ([], ["conversation.auto_vote_cancelled.v1"])
+                assert command.op == "vote" or not appended
+            check_state(live)
+            check_tables(journal, live)
+            check_wake_up(live)
+            rows[journal.head()] = (journal.conversations["c"], list(journal.deadlines))
+        check_history(list(journal.read_stream(STREAM)))
+        # Read as of then, every table says what it said then.
+        for position, (row, pending) in rows.items():
+            then = journal.at(position=position)
+            assert (then.conversations["c"], list(then.deadlines)) == (row, pending)
+        assert journal.verify().findings == ()
+        assert journal.replay().differences == {}
+
+
+@given(COMMANDS, SWITCHES)
+@settings(max_examples=50)
+def test_the_same_commands_at_the_same_times_make_the_same_journal(commands: list[Command], switches: int) -> None:
+    exports = []
+    for _ in range(2):
+        with Journal.open("memory://", clock=Clock(0)) as journal:
+            begin(journal, switches)
+            for command, now in timed(commands):
+                give(journal, command, now)
+            exports.append("\n".join(map(str, journal.export())))
+    assert exports[0] == exports[1]
+
+
+@given(COMMANDS, SWITCHES)
+@settings(max_examples=50)
+def test_folding_in_parts_or_twice_comes_to_the_same(commands: list[Command], switches: int) -> None:
+    with Journal.open("memory://", clock=Clock(0)) as journal:
+        begin(journal, switches)
+        for command, now in timed(commands):
+            give(journal, command, now)
+        events = [record.event for record in journal.read_stream(STREAM)]
+    for cut in range(0, len(events) + 1, 7):
+        whole, first = ConversationState("c"), ConversationState("c")
+        for event in events:
+            whole.apply(event)
+        for event in events[:cut]:
+            first.apply(event)
+        second = first.copy()
+        for event in events[cut:]:
+            second.apply(event)
+        assert second.__dict__ == whole.__dict__
+        # The copy moves on alone.
+        again = ConversationState("c")
+        for event in events[:cut]:
+            again.apply(event)
+        assert first.__dict__ == again.__dict__
+
+
+@given(COMMANDS, SWITCHES, st.integers(1, 12))
+@settings(max_examples=150)
+def test_undoing_from_the_end_gives_back_what_stood_before(commands: list[Command], switches: int, count: int) -> None:
+    with Journal.open("memory://", clock=Clock(0)) as journal:
+        begin(journal, switches)
+        for command, now in timed(commands):
+            give(journal, command, now)
+        records = list(journal.read_stream(STREAM))
+        for index in reversed(range(max(0, len(records) - count), len(records))):
+            before, now_ = ConversationState("c"), ConversationState("c")
+            for record in records[:index]:
+                before.apply(record.event)
+            try:
+                journal.revert(records[index].position)
+            except NotCompensable as refusal:
+                if "changed nothing" in refusal.reason:
+                    continue
+                break
+            for record in journal.read_stream(STREAM):
+                now_.apply(record.event)
+            check_state(now_)
+            check_tables(journal, now_)
+            assert standing(now_) == standing(before)
+        check_history(list(journal.read_stream(STREAM)))
+        assert journal.verify().findings == ()
+        assert journal.replay().differences == {}
+
+
+@given(COMMANDS, SWITCHES, st.data())
+@settings(max_examples=100)
+def test_undoing_anything_leaves_everything_sound(commands: list[Command], switches: int, data: st.DataObject) -> None:
+    with Journal.open("memory://", clock=Clock(0)) as journal:
+        begin(journal, switches)
+        for number, (command, now) in enumerate(timed(commands)):
+            give(journal, command, now)
+            if number % 5 == 4:
+                with suppress(NotCompensable, LaterEventDepends, AlreadyCompensated):
+                    journal.revert(data.draw(st.integers(1, journal.head())))
+        state = ConversationState("c")
+        for record in journal.read_stream(STREAM):
+            state.apply(record.event)
+        check_tables(journal, state)
+        check_history(list(journal.read_stream(STREAM)))
+        assert journal.verify().findings == ()
+        assert journal.replay().differences == {}
