@@ -121,6 +121,7 @@ _GROUP: Final = "the group knows of it, and it stays; what follows is for the gr
 _VOTED: Final = "a vote that was cast stays cast"
 _FIRED: Final = "a deadline that has passed has passed"
 _CANDIDATE: Final = "a candidate that came in stays in"
+_FROZEN: Final = "a freeze that is over is over"
 _DIAGNOSTIC: Final = "it says what could not be done, and changed nothing"
 
 RULES: Final[Mapping[type[Event[Any]], Rule]] = {
@@ -191,7 +192,7 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     conversation.FreezeRoundWithdrawn: _of_conversation(conversations.collect_again, Part.ROUND),
     conversation.CandidateBuffered: _stays(_CANDIDATE, Part.ROUND),
     conversation.FreezeRoundFinalized: _stays(_GROUP, Part.ROUND, Part.PHASE),
-    conversation.CommitApplied: _stays(_GROUP, Part.APPROVED, Part.PHASE, Part.RETRIES, Part.STEWARDS),
+    conversation.CommitApplied: _stays(_GROUP, Part.APPROVED, Part.PHASE, Part.RETRIES, Part.STEWARDS, Part.ROUND),
     conversation.OperationFailed: _record_only(_DIAGNOSTIC),
     conversation.ProposalOpened: _of_conversation(conversations.withdraw_proposal),
     conversation.ProposalReceived: _of_conversation(conversations.withdraw_proposal),
@@ -287,6 +288,14 @@ UNDONE_BY: Final[Mapping[type[Event[Any]], tuple[type[Event[Any]], ...]]] = {
 }
 """The types of the events that undo an event of each type; one that is not here is undone by none."""
 
+_PHASES_STAY: Final[Mapping[conversation.Cause, str]] = {
+    conversation.Cause.JOINED: _GROUP,
+    conversation.Cause.COMMIT_APPLIED: _GROUP,
+    conversation.Cause.NO_COMMIT: _FROZEN,
+    conversation.Cause.NOTHING_APPROVED: _FROZEN,
+}
+"""The phase changes that nothing undoes, since they follow from what stays, and why."""
+
 ONLY_UNDOING: Final = (
     session.OpeningWithdrawn,
     session.ReadinessWitnessWithdrawn,
@@ -316,6 +325,13 @@ def changes(event: Event[Any]) -> frozenset[str]:
 def needs(event: Event[Any]) -> frozenset[str]:
     """The parts of its stream's state that an event stands on."""
     return RULES[type(event)].needs.union(conversations.parts_needed(event))
+
+
+def why_it_stays(event: Event[Any]) -> str:
+    """Why nothing undoes an event; empty if something does."""
+    if isinstance(event, conversation.PhaseChanged):
+        return _PHASES_STAY.get(event.cause, "")
+    return RULES[type(event)].reason
 
 
 def stands_on(later: Event[Any], event: Event[Any]) -> bool:

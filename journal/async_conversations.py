@@ -243,7 +243,7 @@ class AsyncConversations(AsyncCommands):
         due = [conversation_id] if conversation_id is not None else await self._ask(self._blocking.due, time)
         happened: dict[str, tuple[Event[Any], ...]] = {}
         for each in due:
-            with self._untouched():
+            with self._untouched(), self._blocking.unless_withdrawn(conversation_id):
                 if events := await self.give(self._checked.tick_one, each, time):
                     happened[each] = events
         return happened

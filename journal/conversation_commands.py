@@ -19,6 +19,7 @@ from ..domain import (
     text,
 )
 from ..domain.conversation import (
+    MAX_EPOCH,
     Candidate,
     ConfigChanges,
     Role,
@@ -61,9 +62,7 @@ class ConversationCommands(ProposalCommands):
         self, conversation_id: str, epoch: int, members: Iterable[str] = (), *, now: int | None = None
     ) -> PhaseChange:
         """Be let in, at an epoch of the group; ignored of who is in already (de-mls 1.3, T3)."""
-        return self._run(
-            conversation.joined, conversation_id, now, natural_number("epoch", epoch), names("members", members)
-        )
+        return self._run(conversation.joined, conversation_id, now, _epoch(epoch), names("members", members))
 
     def leave(self, conversation_id: str, *, now: int | None = None) -> int | None:
         """Ask the group to let this member go; who is not let in yet goes at once (de-mls 1.3, T5; 4.2).
@@ -96,8 +95,8 @@ class ConversationCommands(ProposalCommands):
     ) -> None:
         """Say who may commit, without an election (de-mls 4.5)."""
         why = checked(reason, StewardListReason)
-        if why in (StewardListReason.ELECTION, StewardListReason.REVERTED):
-            raise InvalidArgument("reason", f"must not be {why}: that is recorded by other commands")
+        if why is StewardListReason.ELECTION:
+            raise InvalidArgument("reason", "must not be election: accept_election records that")
         return self._run(conversation.install_stewards, conversation_id, now, distinct_stewards(stewards), why)
 
     def sync_config(self, conversation_id: str, changes: ConfigChanges, *, epoch: int, now: int | None = None) -> None:
@@ -107,7 +106,7 @@ class ConversationCommands(ProposalCommands):
             InvalidArgument: a time is zero; nothing of it is taken.
         """
         require_synchronisable(checked(changes, ConfigChanges))
-        return self._run(conversation.sync_config, conversation_id, now, natural_number("epoch", epoch), changes)
+        return self._run(conversation.sync_config, conversation_id, now, _epoch(epoch), changes)
 
     def buffer_candidate(
         self,
@@ -214,7 +213,16 @@ class ConversationCommands(ProposalCommands):
         return self._run(conversation.open_conversation, conversation_id, now, role, who, given)
 
 
+def _epoch(epoch: object) -> int:
+    """An epoch of the group; each commit begins the next, and all have to fit into a row."""
+    if natural_number("epoch", epoch) > MAX_EPOCH:
+        raise InvalidArgument("epoch", f"must be at most {MAX_EPOCH}, not {epoch}")
+    return natural_number("epoch", epoch)
+
+
 def _rejected(rejected: Iterable[RejectedCandidate]) -> tuple[RejectedCandidate, ...]:
+    if not isinstance(rejected, Iterable):
+        raise InvalidArgument("rejected", f"must be rejected candidates, not {type(rejected).__name__}")
     found = tuple(checked(each, RejectedCandidate) for each in rejected)
     if len(found) > MAX_TEXT_LENGTH:
         raise InvalidArgument("rejected", f"has {len(found)} candidates; at most {MAX_TEXT_LENGTH} are taken")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from eventsourcing.persistence import Notification as StoredNotification
 
 from ..domain import (
+    ConversationNotFound,
     Event,
+    InvalidArgument,
     Notification,
     UnknownPosition,
     consumer,
     consumer_stream,
     conversation_stream,
     identifier,
+    natural_number,
 )
 from ..domain.consumer import ConsumerState
 from ..domain.conversation import TELLING_TYPES, kinds_told, next_wake_up
@@ -74,7 +77,7 @@ class Conversations(ConversationCommands, ConversationsView):
         due = [conversation_id] if conversation_id is not None else self.due(time)
         happened: dict[str, tuple[Event[Any], ...]] = {}
         for each in due:
-            with self._untouched():
+            with self._untouched(), self.unless_withdrawn(conversation_id):
                 if events := self.tick_one(each, time):
                     happened[each] = events
         return happened
@@ -84,6 +87,10 @@ class Conversations(ConversationCommands, ConversationsView):
         found = dict.fromkeys(each.conversation_id for each in self._deadlines.until(now))
         # Where a clock went back, the time of the last event counts.
         return list(found | dict.fromkeys(self.ahead_of(now)))
+
+    def unless_withdrawn(self, named: str | None) -> AbstractContextManager[None]:
+        """Pass over a conversation that nobody named, and whose opening was undone since it was found to be due."""
+        return nullcontext() if named is not None else suppress(ConversationNotFound)
 
     def next_wakeup(self, now: int | None = None, conversation_id: str | None = None) -> int | None:
         """How long nothing is due, by the same windows that ``tick`` goes by (de-mls 5.4).
@@ -100,8 +107,11 @@ class Conversations(ConversationCommands, ConversationsView):
         """
         time = self.time(now)
         if conversation_id is None:
-            ahead = [self._wakeup_of(each, time) for each in self.ahead_of(time)]
-            return 0 if 0 in ahead else self._deadlines.wake_up(time)
+            for each in self.ahead_of(time):
+                with self.unless_withdrawn(None):
+                    if self._wakeup_of(each, time) == 0:
+                        return 0
+            return self._deadlines.wake_up(time)
         return self._wakeup_of(identifier("conversation_id", conversation_id), time)
 
     def scores(self, conversation_id: str) -> dict[str, int]:
@@ -132,17 +142,24 @@ class Conversations(ConversationCommands, ConversationsView):
 
         Raises:
             UnknownPosition: it is from no event of this journal.
+            InvalidArgument: no such notification is told of that event.
         """
         stream, *cursor = self.require_told(notification)
         self._journal.execute(stream, consumer.acknowledge, *cursor)
 
     def require_told(self, notification: Notification) -> tuple[str, int, int, str | None]:
         """The stream of a notification's consumer, and how far that has come with it; see ``acknowledge``."""
-        told = checked(notification, Notification)
-        if not 1 <= told.position <= (head := self._application.recorder.head()):
-            raise UnknownPosition(told.position, head)
-        only = told.conversation_id if told.only else None
-        return consumer_stream(identifier("consumer", told.consumer)), told.position, told.part, only
+        given = checked(notification, Notification)
+        stream = consumer_stream(identifier("consumer", given.consumer))
+        position, part = natural_number("position", given.position), natural_number("part", given.part)
+        head = self._application.recorder.head()
+        if not 1 <= position <= head:
+            raise UnknownPosition(position, head)
+        (stored,) = self._application.recorder.select_notifications(position, 1)
+        event: Any = self._application.mapper.to_domain_event(stored).event
+        if part >= len(kinds_told(event)) or event.conversation_id != given.conversation_id:
+            raise InvalidArgument("notification", f"is not one that the event at position {position} tells")
+        return stream, position, part, given.conversation_id if checked(given.only, bool) else None
 
     def _notifications(self, consumer: str, only: str | None) -> Iterator[Notification]:
         everywhere, alone = self._journal.read_state(consumer_stream(consumer), ConsumerState.cursors)

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from ..domain import Event, FootprintClass, RecordedEvent, session as events, split_event_id, split_stream
 from ..domain.bundle import UpgradeStaged
-from ..domain.compensation import ONLY_UNDOING, RULES, UNDONE_BY
+from ..domain.compensation import ONLY_UNDOING, UNDONE_BY, why_it_stays
+from ..domain.conversation import AutoVoteCancelled, ConsensusTimeoutCancelled
 from ..domain.saga import SagaCompensated, SagaCompleted, SagaResolved
 from ..projections import coherence_violations, footprint_changes
 
@@ -118,11 +119,17 @@ class Laws:
                     yield f"law 8: saga {event.saga_id} is compensated, and {event_id} is not undone"
         elif isinstance(event, SagaCompleted | SagaResolved):
             self._sagas.pop(event.saga_id, None)
-        elif saga_id is not None and not RULES[type(event)].reason:
+        elif saga_id is not None and not why_it_stays(event):
             self._sagas.setdefault(saga_id, []).append((record.id, isinstance(event, _MAY_END)))
 
 
-_MAY_END: Final = (events.ReadinessWitnessIssued, events.TransferBegun, UpgradeStaged)
+_MAY_END: Final = (
+    events.ReadinessWitnessIssued,
+    events.TransferBegun,
+    UpgradeStaged,
+    AutoVoteCancelled,
+    ConsensusTimeoutCancelled,
+)
 """What may have ended by itself, so that nothing undoes it."""
 
 _GENERATION_GIVERS: Final = (

@@ -21,7 +21,7 @@ from ..domain import (
     saga_stream,
 )
 from ..domain.bundle import BundleLinked, BundleRegistered, UpgradeEvent, UpgradeFailed, UpgradeStaged
-from ..domain.compensation import RULES, bundles_needed
+from ..domain.compensation import RULES, bundles_needed, why_it_stays
 from ..domain.session import SessionDelegated, SessionHandedOver
 from .context import Context
 from .history import StreamHistory
@@ -262,9 +262,8 @@ class Planning:
 
     def _require_undoable(self, record: RecordedEvent) -> None:
         history = self._histories[record.stream]
-        rule = RULES[type(record.event)]
-        if rule.compensate is None:
-            raise NotCompensable(record.id, record.type, rule.reason)
+        if reason := why_it_stays(record.event):
+            raise NotCompensable(record.id, record.type, reason)
         if history.is_undone(record):
             raise AlreadyCompensated(record.id, history.chain(record)[-1].id)
         later = history.latest_that_stands_on(record)

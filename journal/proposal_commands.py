@@ -134,7 +134,7 @@ class ProposalCommands:
     def vote(self, conversation_id: str, proposal_id: int, choice: bool, *, now: int | None = None) -> PhaseChange:
         """Vote by hand, in the place of the vote that would be cast by itself (de-mls 2.4).
 
-        On what is resolved, a vote is accepted and changes nothing.
+        On what is resolved, a vote is accepted and not counted.
 
         Raises:
             ConversationBlocked: the phase does not permit it (de-mls 1.5).
@@ -148,7 +148,7 @@ class ProposalCommands:
     def receive_vote(
         self, conversation_id: str, proposal_id: int, voter: str, choice: bool, *, now: int | None = None
     ) -> PhaseChange:
-        """Take in a peer's vote, in any phase (de-mls 1.5, 4.3). On what is resolved, it changes nothing.
+        """Take in a peer's vote, in any phase (de-mls 1.5, 4.3). On what is resolved, it is not counted.
 
         Raises:
             ProposalNotFound, ProposalNotActive, ProposalExpired, AlreadyVoted
@@ -270,8 +270,8 @@ def distinct_stewards(stewards: Iterable[str]) -> tuple[str, ...]:
     Raises:
         InvalidIdentifier, InvalidArgument: there are none, or one comes twice.
     """
-    found = tuple(stewards) if not isinstance(stewards, str) else ()
-    listed = names("stewards", stewards if isinstance(stewards, str) else found)
+    found = tuple(stewards) if isinstance(stewards, Iterable) and not isinstance(stewards, str) else ()
+    listed = names("stewards", found or stewards)
     if not listed:
         raise InvalidArgument("stewards", "must name at least one")
     if len(listed) != len(found):

@@ -136,7 +136,7 @@ class BundlesView(MappingView[str, BundleRow]):
 
     def _find(self, where: dict[str, Value]) -> dict[str, BundleRow]:
         # Both tables as of one position, whatever is written meanwhile.
-        position = self._catch_up() if self._position is None else self._position
+        position = self._catch_up()
         known = self._select(where, position=position)
         only = {"bundle_id": where["bundle_id"]} if "bundle_id" in where else None
         members = {row[0]: row for row in self._select(only, position=position, table=MEMBERS)}

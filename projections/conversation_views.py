@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..domain import (
     Deadline,
@@ -33,6 +33,8 @@ from .projection import Projector
 from .store import TemporalStore
 from .temporal import FOREVER, Row, Value
 from .views import MappingView, TableMapping, TableReader, readable
+
+_LIFE: Final = 1 + list(CONVERSATIONS.columns).index("life")
 
 
 class ConversationRow(NamedTuple):
@@ -82,7 +84,7 @@ class ConversationRow(NamedTuple):
 
 
 class ConversationsView(MappingView[str, ConversationRow]):
-    """The conversations as a mapping from conversation id to where each stands."""
+    """The conversations as a mapping from conversation id to where each stands; not those whose opening was undone."""
 
     table = CONVERSATIONS
     projection = ConversationsProjection.name
@@ -93,20 +95,17 @@ class ConversationsView(MappingView[str, ConversationRow]):
             raise KeyError(conversation_id)
         return found[conversation_id]
 
-    def __len__(self) -> int:
-        return self._count()
-
     def ahead_of(self, now: int) -> list[str]:
         """The conversations whose last event was after a time in ms: those for which a clock went back."""
         rows = self._select(between=("at", min(max(now, -1), FOREVER - 1) + 1, FOREVER), order=("at",))
-        return [row[0] for row in rows]
+        return [row[0] for row in rows if row[_LIFE] != Life.UNOPENED]
 
     def _all(self) -> dict[str, ConversationRow]:
         return self._find({})
 
     def _find(self, where: dict[str, Value]) -> dict[str, ConversationRow]:
         # All tables as of one position, whatever is written meanwhile.
-        position = self._catch_up() if self._position is None else self._position
+        position = self._catch_up()
         rows = self._select(where, position=position)
         configs = {row[0]: row for row in self._select(where, position=position, table=CONFIGS)}
         due: dict[str, list[Deadline]] = {}
@@ -116,6 +115,8 @@ class ConversationsView(MappingView[str, ConversationRow]):
             due.setdefault(pending.conversation_id, []).append(pending.deadline)
         found: dict[str, ConversationRow] = {}
         for row in rows:
+            if row[_LIFE] == Life.UNOPENED:
+                continue
             with readable(self.projection, CONVERSATIONS, row):
                 situation = to_situation(row, configs[row[0]][1])
             found[row[0]] = _to_row(situation, sorted(due.get(row[0], ()), key=lambda each: each.order), row[-1])

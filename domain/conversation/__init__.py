@@ -46,6 +46,7 @@ from .state import DEFAULT_SCORE, ConversationStanding, ConversationState, Pendi
 from .ticking import next_wake_up, tick
 from .values import (
     MAX_DURATION_MS,
+    MAX_EPOCH,
     MAX_VOTERS,
     ApprovedRequest,
     CancelReason,
@@ -135,6 +136,7 @@ __all__ = [
     "LeaveReason",
     "Life",
     "MAX_DURATION_MS",
+    "MAX_EPOCH",
     "MAX_VOTERS",
     "MemberJoined",
     "MemberLeaving",

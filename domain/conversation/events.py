@@ -55,7 +55,8 @@ class ConversationWithdrawn(Fact):
         role: how this member had come to it.
         self_id: who this member was in it.
         config: what its deadlines followed from.
-        removed: why this member had left it before; None if it had never been opened before.
+        earlier_role: how this member had come to it the time before; None if it had never been opened before.
+        earlier_reason: why this member had left it then.
     """
 
     conversation_id: Identifier
@@ -63,7 +64,8 @@ class ConversationWithdrawn(Fact):
     role: Role
     self_id: Identifier
     config: ConversationConfig
-    removed: LeaveReason | None = None
+    earlier_role: Role | None = None
+    earlier_reason: LeaveReason | None = None
 
 
 @event_type("conversation.member_joined")
@@ -230,11 +232,17 @@ class ElectionRetriesChanged(Fact):
 
 @event_type("conversation.steward_list_installed")
 class StewardListInstalled(Fact):
-    """It was said who may commit; None after undo, if it had never been said (de-mls 4.5)."""
+    """It was said who may commit (de-mls 4.5).
+
+    Attributes:
+        steward_list: who; None after undo, if it had never been said before.
+        taken_back: the election whose list undoing takes back; None otherwise.
+    """
 
     conversation_id: Identifier
     at: Counter
     steward_list: StewardList | None
+    taken_back: Counter | None = None
 
 
 @event_type("conversation.score_changed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..event import Accepted, Decision
+from ..identifiers import names
 from .draft import Draft
 from .events import CandidateBuffered, CommitApplied, FreezeRoundFinalized, FreezeRoundOpened
 from .lifecycle import begin_leaving
@@ -68,6 +69,7 @@ def commit_applied(
 
     Raises:
         ConversationNotFound, ConversationEnded
+        InvalidArgument: the group would have more members than are allowed.
     """
     if not _can_merge(state, commit_hash):
         return Accepted(None)
@@ -92,8 +94,7 @@ def removed_by_commit(
     if not _can_merge(state, commit_hash):
         return Accepted(None)
     draft = Draft(state, now)
-    members = state.members - {state.self_id}
-    _merge(draft, committer, commit_hash, members, rejected, FreezeOutcome.REMOVED_US)
+    _merge(draft, committer, commit_hash, None, rejected, FreezeOutcome.REMOVED_US)
     begin_leaving(draft, LeaveReason.REMOVED)
     return draft.decided()
 
@@ -115,12 +116,10 @@ def no_commit_found(
 
 def finish_without_commit(draft: Draft, rejected: tuple[RejectedCandidate, ...] = ()) -> None:
     """End a selection that chose nothing; what was approved stays approved."""
-    state = draft.state
-    candidates = tuple(state.candidates.values())
     _finalize(draft, FreezeOutcome.NOTHING, None, rejected)
     score_rejections(draft, rejected)
     if draft.situation.approved_at_selection:
-        score_absence(draft, state.epoch_steward(), candidates, None)
+        score_absence(draft, draft.state.epoch_steward(), None)
         draft.change_phase(Cause.NO_COMMIT)
     else:
         draft.change_phase(Cause.NOTHING_APPROVED)
@@ -142,6 +141,7 @@ def _merge(
     steward, candidates, was_round = state.epoch_steward(), tuple(state.candidates.values()), state.freeze_round
     _finalize(draft, outcome, commit_hash, rejected)
     is_urgent = state.urgent_target is not None
+    gone = {state.self_id} if outcome is FreezeOutcome.REMOVED_US else set()
     batch = tuple(each for each in state.approved.values() if not is_urgent or _removes(each, state.urgent_target))
     draft.record(
         CommitApplied,
@@ -150,12 +150,12 @@ def _merge(
         commit_hash=commit_hash,
         batch=batch,
         left=len(state.approved) - len(batch),
-        members=_after(state.members, batch) if members is None else members,
+        members=names("members", _after(state.members, batch) - gone) if members is None else members,
         is_urgent=is_urgent,
     )
     if was_round is not None:
         score_rejections(draft, rejected)
-        score_absence(draft, steward, candidates, committer)
+        score_absence(draft, steward, committer)
         score_offers(draft, candidates, committer, rejected)
 
 

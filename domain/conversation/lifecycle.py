@@ -14,6 +14,7 @@ from ..errors import (
     ProposalNotFound,
 )
 from ..event import Accepted, Decision
+from ..identifiers import names
 from .config import ConfigChanges, ConversationConfig
 from .draft import Draft
 from .events import (
@@ -71,11 +72,12 @@ def joined(state: ConversationState, epoch: int, members: frozenset[str], now: i
 
     Raises:
         ConversationNotFound, ConversationEnded
+        InvalidArgument: the group has more members than are allowed.
     """
     if state.opened().phase is not Phase.PENDING_JOIN:
         return Accepted(None)
     draft = Draft(state, now)
-    draft.record(MemberJoined, epoch=epoch, members=members | {state.self_id})
+    draft.record(MemberJoined, epoch=epoch, members=names("members", members | {state.self_id}))
     draft.change_phase(Cause.JOINED)
     return draft.decided()
 

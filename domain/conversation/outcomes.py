@@ -87,8 +87,8 @@ def resolve_by_host(draft: Draft, proposal: Proposal, outcome: Outcome) -> None:
 def resolve(state: ConversationState, proposal_id: int, outcome: Outcome, now: int) -> Decision[Phase | None]:
     """Take it from the host what voting came to, which may know it from elsewhere.
 
-    Of a proposal that was resolved before nothing follows again; a vote that would be cast by itself is dropped all the
-    same (de-mls 4.4).
+    Of a proposal that was resolved before nothing follows again; what is due of it is dropped all the same (de-mls
+    4.4).
 
     Raises:
         ConversationNotFound, ConversationEnded, ProposalNotFound
@@ -100,7 +100,7 @@ def resolve(state: ConversationState, proposal_id: int, outcome: Outcome, now: i
         raise ProposalNotFound(state.conversation_id, proposal_id)
     draft = Draft(state, now)
     if proposal is None:
-        cancel_auto_vote(draft, proposal_id, CancelReason.RESOLVED)
+        cancel_deadlines(draft, proposal_id)
     else:
         resolve_by_host(draft, proposal, outcome)
     return draft.decided()
@@ -109,8 +109,7 @@ def resolve(state: ConversationState, proposal_id: int, outcome: Outcome, now: i
 def apply_outcome(draft: Draft, resolved: ConsensusResolved) -> None:
     """Have follow from an outcome what does; the phase changes last (de-mls 4.4)."""
     proposal, outcome = resolved.proposal, resolved.result
-    cancel_auto_vote(draft, proposal.proposal_id, CancelReason.RESOLVED)
-    cancel_timeout(draft, proposal.proposal_id, CancelReason.RESOLVED)
+    cancel_deadlines(draft, proposal.proposal_id)
     is_yes, kind = outcome is Outcome.YES, proposal.request.kind
     cause = _approve(draft, proposal) if is_yes else None
     if kind is ProposalKind.STEWARD_ELECTION and not is_yes:
@@ -123,6 +122,12 @@ def apply_outcome(draft: Draft, resolved: ConsensusResolved) -> None:
         draft.change_phase(cause)
     if is_yes or not draft.situation.config.only_approved_emergencies_end_reelection:
         draft.change_phase(Cause.EMERGENCY_RESOLVED)
+
+
+def cancel_deadlines(draft: Draft, proposal_id: int) -> None:
+    """Drop what is due of a proposal, as its outcome is there; also if it comes again (de-mls 2.4, 2.5)."""
+    cancel_auto_vote(draft, proposal_id, CancelReason.RESOLVED)
+    cancel_timeout(draft, proposal_id, CancelReason.RESOLVED)
 
 
 def cancel_auto_vote(draft: Draft, proposal_id: int, reason: CancelReason) -> None:

@@ -9,6 +9,7 @@ from ..event import Event
 from . import events, voting_events as voting
 from .config import ConfigChanges
 from .phases import AnchorAction, Cause
+from .scoring import REMOVABLE_SCORE
 from .state import ConversationStanding, ConversationState
 from .values import (
     CancelReason,
@@ -23,7 +24,13 @@ def withdraw_conversation(
 ) -> Event[Any]:
     """Undo that a conversation was created, or asked to be joined. It is as it was: unknown, or removed."""
     return events.ConversationWithdrawn(
-        now.conversation_id, now.situation.at, event.role, event.self_id, event.config, before.reason
+        now.conversation_id,
+        now.situation.at,
+        event.role,
+        event.self_id,
+        event.config,
+        None if before.reason is None else before.role,
+        before.reason,
     )
 
 
@@ -78,15 +85,18 @@ def restore_retries(
 def restore_stewards(
     event: events.StewardListInstalled, before: ConversationStanding, now: ConversationState
 ) -> Event[Any]:
-    """Give back the list of who may commit."""
-    return events.StewardListInstalled(now.conversation_id, now.situation.at, before.steward_list)
+    """Give back the list of who may commit; an election whose list goes can be accepted again."""
+    elected_by = None if event.steward_list is None else event.steward_list.proposal_id
+    return events.StewardListInstalled(now.conversation_id, now.situation.at, before.steward_list, elected_by)
 
 
 def restore_score(event: events.ScoreChanged, before: ConversationStanding, now: ConversationState) -> Event[Any]:
     """Take back what a member was thought better or worse of."""
-    score = now.score(event.member) - event.delta
-    at, reason = now.situation.at, ScoreReason.REVERTED
-    return events.ScoreChanged(now.conversation_id, at, event.member, reason, -event.delta, score)
+    member, delta, standing = event.member, -event.delta, now.score(event.member)
+    is_down = standing > REMOVABLE_SCORE >= standing + delta
+    return events.ScoreChanged(
+        now.conversation_id, now.situation.at, member, ScoreReason.REVERTED, delta, standing + delta, is_down
+    )
 
 
 def withdraw_round(event: events.FreezeRoundOpened, before: ConversationStanding, now: ConversationState) -> Event[Any]:
@@ -120,10 +130,15 @@ def propose_again(event: voting.ProposalWithdrawn, before: ConversationStanding,
 
 def restore_auto_vote(
     event: voting.AutoVoteScheduled | voting.AutoVoteCancelled, before: ConversationStanding, now: ConversationState
-) -> Event[Any]:
-    """Give back the vote that would have been cast by itself, due when it was; or that there was none."""
+) -> Event[Any] | None:
+    """Give back the vote that would have been cast by itself, due when it was; or that there was none.
+
+    Where nothing is left to vote on, or this member has voted, none is given back.
+    """
     proposal_id, at = event.proposal_id, now.situation.at
     standing, present = before.auto_votes.get(proposal_id), now.auto_votes.get(proposal_id)
+    if standing is not None and now.self_id in now.votes.get(proposal_id, {now.self_id: True}):
+        return None
     if standing is None:
         return voting.AutoVoteCancelled(now.conversation_id, at, proposal_id, CancelReason.REVERTED)
     replaced = None if present is None else present.fire_at
@@ -136,10 +151,15 @@ def restore_timeout(
     event: voting.ConsensusTimeoutScheduled | voting.ConsensusTimeoutCancelled,
     before: ConversationStanding,
     now: ConversationState,
-) -> Event[Any]:
-    """Give back until when votes were waited for; or that they were waited for without an end."""
+) -> Event[Any] | None:
+    """Give back until when votes were waited for; or that they were waited for without an end.
+
+    For what is not voted on any more, there is no waiting.
+    """
     proposal_id, at = event.proposal_id, now.situation.at
     standing, present = before.timeouts.get(proposal_id), now.timeouts.get(proposal_id)
+    if standing is not None and proposal_id not in now.proposals:
+        return None
     if standing is None:
         return voting.ConsensusTimeoutCancelled(now.conversation_id, at, proposal_id, CancelReason.REVERTED)
     replaced = None if present is None else present.fire_at
@@ -199,5 +219,7 @@ _NEEDED: dict[type[Event[Any]], tuple[str, ...]] = {
     voting.VoteCast: ("proposal",),
     voting.ConsensusResolved: ("votes",),
     voting.AutoVoteScheduled: ("proposal",),
+    voting.AutoVoteCancelled: ("proposal",),
     voting.ConsensusTimeoutScheduled: ("proposal",),
+    voting.ConsensusTimeoutCancelled: ("proposal",),
 }

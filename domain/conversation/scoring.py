@@ -62,10 +62,12 @@ def score_rejections(draft: Draft, rejected: Iterable[RejectedCandidate]) -> Non
         change_score(draft, each.member, _REJECTIONS[each.reason])
 
 
-def score_absence(draft: Draft, steward: str | None, candidates: Iterable[Candidate], winner: str | None) -> None:
-    """Judge whose turn it was and who offered nothing, unless that is this member itself (de-mls 4.6)."""
-    present = {each.steward for each in candidates} | {draft.state.self_id, winner}
-    if steward is not None and steward not in present:
+def score_absence(draft: Draft, steward: str | None, committer: str | None) -> None:
+    """Judge whose turn it was and who brought no commit about, unless that is this member itself (de-mls 4.6).
+
+    That the steward's name stands on a candidate excuses nothing: whoever forges one could excuse it.
+    """
+    if steward is not None and steward not in (draft.state.self_id, committer):
         change_score(draft, steward, ScoreReason.CENSORSHIP)
 
 

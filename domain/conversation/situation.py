@@ -110,19 +110,17 @@ def _steward_list(before: Situation, event: events.StewardListInstalled) -> Situ
 
 
 def _withdrawn(before: Situation, event: events.ConversationWithdrawn) -> Situation:
-    return _gone(before, event.at, event.removed)
+    return _gone(before, event.at, event.earlier_role or Role.CREATOR, event.earlier_reason)
 
 
 def _removed(before: Situation, event: events.ConversationRemoved) -> Situation:
-    return _gone(before, event.at, event.reason)
+    return _gone(before, event.at, before.role, event.reason)
 
 
-def _gone(before: Situation, at: int, reason: LeaveReason | None) -> Situation:
+def _gone(before: Situation, at: int, role: Role, reason: LeaveReason | None) -> Situation:
     """What is left of a conversation that is not, or no longer, in the registry."""
     life = Life.UNOPENED if reason is None else Life.REMOVED
-    return Situation(
-        at=at, life=life, incarnation=before.incarnation, role=before.role, reason=reason, visits=before.visits
-    )
+    return Situation(at, life, before.incarnation, role, reason, visits=before.visits)
 
 
 def _leaving(before: Situation, event: events.MemberLeaving) -> Situation:

@@ -22,6 +22,7 @@ from .values import (
     Phase,
     Proposal,
     ProposalKind,
+    Role,
     StewardList,
 )
 
@@ -62,6 +63,7 @@ class ConversationStanding:
     """Where a conversation stands: what undoing gives back, and compares."""
 
     life: Life
+    role: Role
     reason: LeaveReason | None
     phase: Phase | None
     anchor: int | None
@@ -97,7 +99,7 @@ class ConversationState:
         committed: the hashes of the last commits that were merged, oldest first.
         steward_list: who may commit; None if that was never said.
         members: who is in the group.
-        scores: what members are thought of, where that has changed.
+        scores: what members are thought of, where that is not what it was at first.
     """
 
     def __init__(self, conversation_id: str) -> None:
@@ -142,6 +144,7 @@ class ConversationState:
         now = self.situation
         return ConversationStanding(
             now.life,
+            now.role,
             now.reason,
             now.phase,
             now.anchor,
@@ -219,11 +222,15 @@ class ConversationState:
 
     def _on_steward_list(self, event: events.StewardListInstalled) -> None:
         self.steward_list = event.steward_list
+        if event.taken_back is not None:
+            self.accepted_elections.discard(event.taken_back)
         if event.steward_list is not None and event.steward_list.proposal_id is not None:
             self.accepted_elections.add(event.steward_list.proposal_id)
 
     def _on_score(self, event: events.ScoreChanged) -> None:
         self.scores[event.member] = event.score
+        if event.score == DEFAULT_SCORE:
+            del self.scores[event.member]
 
     def _on_round_opened(self, event: events.FreezeRoundOpened) -> None:
         self.freeze_round = event.epoch

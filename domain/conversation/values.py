@@ -19,6 +19,9 @@ MAX_DURATION_MS: Final = 100 * 366 * 24 * 3_600_000
 MAX_VOTERS: Final = 10_000
 """How many may be expected to vote on one proposal."""
 
+MAX_EPOCH: Final = 2**62
+"""The latest epoch that a member can be let in at."""
+
 Duration = Annotated[int, Field(ge=0, le=MAX_DURATION_MS)]
 """How long something takes, in ms."""
 
@@ -156,7 +159,6 @@ class StewardListReason(StrEnum):
     SYNC = "sync"
     AUTOFILL = "autofill"
     RECONCILE = "reconcile"
-    REVERTED = "reverted"
 
 
 class FreezeOutcome(StrEnum):

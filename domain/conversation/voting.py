@@ -14,7 +14,7 @@ from ..errors import (
 from ..event import Accepted, Decision, Refused
 from .draft import Draft
 from .guards import require_permitted
-from .outcomes import apply_outcome, cancel_auto_vote, cancel_timeout, count_votes
+from .outcomes import apply_outcome, cancel_auto_vote, cancel_deadlines, cancel_timeout, count_votes
 from .phases import Operation, operation_of
 from .situation import Situation
 from .state import ConversationState
@@ -127,8 +127,8 @@ def receive_proposal(
 def vote(state: ConversationState, proposal_id: int, choice: bool, now: int) -> Decision[Phase | None]:
     """Vote by hand; that takes the place of the vote that would be cast by itself (de-mls 2.4).
 
-    A vote on what is resolved is accepted, and changes nothing (de-mls 4.3). One that fails drops the automatic vote
-    all the same, on the record, unless the configuration keeps it.
+    A vote on what is resolved is accepted and not counted: its outcome comes again (de-mls 4.3). One that fails drops
+    the automatic vote all the same, on the record, unless the configuration keeps it.
 
     Raises:
         ConversationNotFound, ConversationEnded, ConversationBlocked
@@ -144,7 +144,9 @@ def vote(state: ConversationState, proposal_id: int, choice: bool, now: int) -> 
         cancel_auto_vote(draft, proposal_id, CancelReason.MANUAL)
         return Refused(error, tuple(draft.events))
     cancel_auto_vote(draft, proposal_id, CancelReason.MANUAL)
-    if not is_resolved:
+    if is_resolved:
+        cancel_deadlines(draft, proposal_id)
+    else:
         cast_vote(draft, proposal_id, state.self_id, choice, VoteSource.MANUAL)
     return draft.decided()
 
@@ -161,7 +163,9 @@ def receive_vote(
     if state.opened().phase is Phase.PENDING_JOIN:
         return Accepted(None)
     draft = Draft(state, now)
-    if not _require_votable(state, proposal_id, voter, draft.at):
+    if _require_votable(state, proposal_id, voter, draft.at):
+        cancel_deadlines(draft, proposal_id)
+    else:
         cast_vote(draft, proposal_id, voter, choice, VoteSource.PEER)
     return draft.decided()
 
@@ -272,7 +276,8 @@ def expiry(situation: Situation, at: int) -> int:
 
 
 def _require_new(state: ConversationState, proposal_id: int) -> None:
-    if proposal_id in state.proposals or proposal_id in state.resolved:
+    # What is approved has its number until the commit, also where its outcome is not remembered any more.
+    if proposal_id in state.proposals or proposal_id in state.resolved or proposal_id in state.approved:
         raise ProposalExists(state.conversation_id, proposal_id)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -220,7 +221,7 @@ def test_a_selection_that_finds_no_commit_ends_in_reelection_or_in_work(work: bo
     assert events[0] == FreezeRoundFinalized("c", 30_200, 5, FreezeOutcome.NOTHING, 1, None, rejected)
     state = go(begin, *events).state
     assert (state.situation.phase, state.situation.anchor, state.freeze_round) == (phase, None, None)
-    # Bob, whose turn it was, offered nothing; that counts only if there was something to offer.
+    # Bob's turn it was; that counts only if there was something to commit.
     assert state.scores == ({"carol": 70, "bob": 60} if work else {"carol": 70})
     # What was approved stays approved.
     assert len(state.approved) == len(before)
@@ -250,10 +251,24 @@ def test_who_offered_what_could_not_be_merged_is_thought_worse_of(reason: Reject
 def test_who_offered_and_was_not_picked_and_who_did_not_offer() -> None:
     both = given_conversation(*MEMBER, approved(), ROUND, buffered("bob"), buffered("carol", 2), FREEZING, SELECTION)
     go(both, *both.when(conversation.commit_applied, "carol", "by-carol", None, (), 40_000).accepted())
-    assert both.state.scores == {"carol": 110, "bob": 105}
+    # It was bob's turn, and he brought no commit about; he did offer one.
+    assert both.state.scores == {"carol": 110, "bob": 65}
     absent = given_conversation(*MEMBER, approved(), ROUND, buffered("carol"), FREEZING, SELECTION)
     go(absent, *absent.when(conversation.commit_applied, "carol", "by-carol", None, (), 40_000).accepted())
     assert absent.state.scores == {"bob": 60, "carol": 110}
+
+
+@pytest.mark.parametrize("forged", [True, False])
+def test_a_name_on_a_candidate_that_cannot_be_merged_excuses_nobody(forged: bool) -> None:
+    begin = given_conversation(*MEMBER, approved(), ROUND, buffered("bob"), FREEZING, SELECTION)
+    reason = RejectionReason.FORGED_SENDER if forged else RejectionReason.UNSTAGEABLE
+    rejected = (RejectedCandidate("by-bob", "mallory" if forged else "bob", reason),)
+    go(begin, *begin.when(conversation.no_commit_found, rejected, 40_000).accepted())
+    # SELECTION says that nothing was approved when it began; with work, it was bob's turn.
+    assert begin.state.scores == ({"mallory": 50} if forged else {"bob": 70})
+    begin = given_conversation(*MEMBER, approved(), ROUND, buffered("bob"), FREEZING, replace(SELECTION, approved=1))
+    go(begin, *begin.when(conversation.no_commit_found, rejected, 40_000).accepted())
+    assert begin.state.scores == ({"mallory": 50, "bob": 60} if forged else {"bob": 30})
 
 
 def test_this_member_does_not_blame_itself() -> None:

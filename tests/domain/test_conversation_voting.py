@@ -352,6 +352,23 @@ def test_scenario_110_an_outcome_that_comes_again_drops_the_vote_and_nothing_els
     begin.when(conversation.resolve, 1, Outcome.YES, 9).then(AutoVoteCancelled("c", 9, 1, CancelReason.RESOLVED))
 
 
+def test_an_outcome_that_comes_again_with_a_vote_drops_what_is_due_too() -> None:
+    begin = given_conversation(*MEMBER, received(), resolved(proposal(), Outcome.YES), auto_vote(), timeout())
+    facts: Any = ("c", 9, 1, CancelReason.RESOLVED)
+    dropped = (AutoVoteCancelled(*facts), ConsensusTimeoutCancelled(*facts))
+    begin.when(conversation.receive_vote, 1, "bob", True, 9).then(*dropped)
+    begin.when(conversation.resolve, 1, Outcome.NO, 9).then(*dropped)
+
+
+def test_what_is_approved_keeps_its_number_when_its_outcome_is_forgotten() -> None:
+    begin = given_conversation(*MEMBER, received(), resolved(proposal(), Outcome.YES), approved(1))
+    for number in range(2, 259):
+        go(begin, received(proposal_id=number), resolved(proposal(number), Outcome.NO))
+    assert 1 not in begin.state.resolved
+    begin.when(conversation.open_proposal, 1, ADD, 3, CreatorVote.YES, 9).refused(ProposalExists, proposal_id=1)
+    begin.when(conversation.receive_proposal, 1, ADD, "carol", 3, None, None, 9).refused(ProposalExists)
+
+
 def test_256_outcomes_are_remembered() -> None:
     begin = given_conversation(*MEMBER)
     for number in range(257):

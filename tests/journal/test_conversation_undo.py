@@ -37,9 +37,8 @@ def folded(journal: Journal, through: int | None = None) -> ConversationState:
 
 
 def standing(state: ConversationState) -> dict[str, Any]:
-    """Where a conversation stands; a score that is the default again is as good as none."""
+    """Where a conversation stands."""
     found = {field.name: getattr(state.standing(), field.name) for field in fields(state.standing())}
-    found["scores"] = {member: score for member, score in state.scores.items() if score != 100}
     counts = ("phase", "anchor", "mode", "retries", "proposals", "own_elections", "emergencies", "approved")
     found["counts"] = {name: getattr(state.situation, name) for name in counts}
     # What is due with the next tick is due since the last event, whichever that is.
@@ -279,11 +278,123 @@ def test_nothing_of_what_the_group_knows_is_undone(journal: Journal) -> None:
     }
 
 
+@pytest.mark.parametrize("cause", ["joined", "no_commit", "nothing_approved", "commit_applied"])
+def test_a_phase_change_that_follows_from_what_stays_stays(cause: str, journal: Journal) -> None:
+    if cause == "nothing_approved":
+        recovering(journal)
+    else:
+        anchored(journal)
+        if cause == "commit_applied":
+            journal.conversations.commit_applied("c", "h-1", "bob", now=2)
+        elif cause == "no_commit":
+            journal.conversations.tick(60_000)
+            journal.conversations.tick(90_000)
+    (change,) = [each for each in journal.read() if getattr(each.event, "cause", None) == cause]
+    head = journal.head()
+    with pytest.raises(NotCompensable, match=r"the group knows|over is over"):
+        journal.revert(change.position)
+    assert journal.head() == head
+
+
+def test_an_election_whose_list_was_taken_back_is_accepted_again(journal: Journal) -> None:
+    electing(journal)
+    journal.conversations.accept_election("c", 9, ["carol"], now=1)
+    (installed,) = [each for each in journal.read() if getattr(each.event, "steward_list", None) is not None][1:]
+    plan = journal.revert(installed.position)
+    assert journal.conversations["c"].stewards == 2
+    journal.revert(plan.positions[0])
+    assert journal.conversations["c"].stewards == 1
+    # It holds again, so that accepting it again changes nothing; taken back again, it does.
+    head = journal.head()
+    journal.conversations.accept_election("c", 9, ["carol"], now=2)
+    assert journal.head() == head
+    journal.revert(head)
+    journal.conversations.accept_election("c", 9, ["carol"], now=3)
+    assert journal.conversations["c"].stewards == 1
+
+
+def test_no_deadline_comes_back_for_what_is_gone_resolved_or_voted_on(journal: Journal) -> None:
+    opened(journal)
+    journal.conversations.vote("c", 1, True, now=1)
+    with pytest.raises(NotCompensable, match="ended by itself"):
+        journal.revert(journal.head() - 1)
+    journal.conversations.reject("c", 1, now=2)
+    with pytest.raises(NotCompensable, match="ended by itself"):
+        journal.revert(journal.head())
+    assert [each.type for each in journal.read() if "cancelled" in each.type] == [
+        "conversation.auto_vote_cancelled.v1",
+        "conversation.consensus_timeout_cancelled.v1",
+    ]
+    # And none of a proposal that was withdrawn.
+    journal.conversations.receive_proposal("c", 2, ADD, creator="bob", voters=3, now=3)
+    start = version(journal) - 2
+    journal.conversations.cancel_auto_vote("c", 2, now=4)
+    plan = journal.rollback(STREAM, start)
+    assert journal.conversations["c"].proposals == 0
+    with pytest.raises(LaterEventDepends):
+        journal.revert(plan.positions[1])
+    check_sound(journal)
+
+
+def test_a_round_of_an_epoch_that_is_over_does_not_come_back(journal: Journal) -> None:
+    anchored(journal)
+    journal.conversations.tick(60_000)
+    plan = journal.rollback(STREAM, version(journal) - 2)
+    assert [step.event.type for step in plan.steps][1] == "conversation.freeze_round_withdrawn.v1"
+    journal.conversations.commit_applied("c", "h-1", "bob", now=60_001)
+    with pytest.raises(LaterEventDepends):
+        journal.revert(plan.positions[1])
+
+
+def test_a_score_that_is_taken_back_to_the_first_is_none(journal: Journal) -> None:
+    accusing(journal)
+    journal.conversations.reject("c", 9, now=1)
+    assert journal.conversations.scores("c") == {"carol": 50}
+    journal.revert(journal.head())
+    assert journal.conversations.scores("c") == {}
+
+
+def test_taking_back_a_reward_says_when_a_member_comes_down(journal: Journal) -> None:
+    member(journal)
+    for number in (9, 10, 11):
+        journal.conversations.receive_proposal("c", number, BROKEN, creator="carol", voters=3, now=2)
+        if number < 11:
+            journal.conversations.reject("c", number, now=2)
+    journal.conversations.approve("c", 11, now=2)
+    assert journal.conversations.scores("c") == {"carol": 20, "bob": 50}
+    journal.revert(journal.head() - 1)
+    event: Any = journal.record(journal.head()).event
+    assert (event.member, event.score, event.crossed_down) == ("carol", 0, True)
+
+
+def test_a_withdrawn_conversation_is_in_no_mapping_and_in_no_ticks_way(journal: Journal) -> None:
+    journal.conversations.create("b", "alice", now=0)
+    journal.conversations.open_proposal("b", 1, ADD, voters=1, now=100)
+    journal.conversations.create("c", "alice", now=1_000)
+    journal.revert(journal.head())
+    assert list(journal.conversations) == ["b"]
+    assert ("c" in journal.conversations, len(journal.conversations)) == (False, 1)
+    # Also for a clock that is behind the last event of the one that is gone.
+    assert journal.conversations.next_wakeup(500) == 0
+    assert set(journal.conversations.tick(500)) == {"b"}
+    journal.conversations.join("c", "alice", now=1_000)
+    assert (journal.conversations["c"].incarnation, journal.conversations["c"].role) == (2, "joiner")
+
+
+def test_undoing_a_second_opening_leaves_what_was_removed(journal: Journal) -> None:
+    removed(journal)
+    before = journal.conversations["c"]
+    journal.conversations.join("c", "alice", now=9)
+    journal.revert(journal.head())
+    after = journal.conversations["c"]
+    assert after._replace(incarnation=1, since=before.since) == before
+    assert (after.life, after.role, after.reason) == ("removed", "creator", "self_leave")
+
+
 def test_a_withdrawn_conversation_can_be_created_anew(journal: Journal) -> None:
     create(journal)
     journal.revert(1)
-    row = journal.conversations["c"]
-    assert (row.life, row.phase, row.deadlines) == ("unopened", None, ())
+    assert "c" not in journal.conversations
     create(journal)
     assert journal.conversations["c"].incarnation == 2
     check_sound(journal)
