@@ -1,10 +1,13 @@
 """Where events are written, and the public face of Muniment."""
 
 from .async_bundles import AsyncBundles
+from .async_conversations import AsyncConversations
 from .async_journal import AsyncJournal
 from .async_saga import AsyncSaga, AsyncSagas
 from .async_sessions import AsyncSessions
 from .bundles import BundleCommands, Bundles
+from .conversation_commands import ConversationCommands
+from .conversations import Conversations
 from .execution import Clock
 from .follow import Following
 from .journal import Journal
@@ -18,6 +21,7 @@ from .verification import Finding, VerificationReport
 
 __all__ = [
     "AsyncBundles",
+    "AsyncConversations",
     "AsyncJournal",
     "AsyncSaga",
     "AsyncSagas",
@@ -25,6 +29,8 @@ __all__ = [
     "BundleCommands",
     "Bundles",
     "Clock",
+    "ConversationCommands",
+    "Conversations",
     "Finding",
     "Following",
     "Journal",

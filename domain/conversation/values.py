@@ -34,6 +34,7 @@ ValueT = TypeVar("ValueT")
 def given_by_callers(cls: type[ValueT]) -> type[ValueT]:
     """Let a value that callers build say what is wrong with it as a typed error. Decoding does not come this way."""
     build: Any = cls.__init__
+    names: dict[str, Any] = cls.__dataclass_fields__  # type: ignore[attr-defined]
 
     @wraps(build)
     def checked(self: Any, *args: Any, **fields: Any) -> None:
@@ -41,8 +42,11 @@ def given_by_callers(cls: type[ValueT]) -> type[ValueT]:
             build(self, *args, **fields)
         except ValidationError as error:
             first = error.errors()[0]
-            name = ".".join(map(str, first["loc"])) or cls.__name__
-            raise InvalidArgument(name, f"of {cls.__name__}: {first['msg']}, not {first['input']!r:.100}") from None
+            # What is given by place has the place's number here.
+            where, *parts = first["loc"] or (cls.__name__,)
+            name = list(names)[where] if isinstance(where, int) and where < len(names) else where
+            problem = f"of {cls.__name__}: {first['msg']}, not {first['input']!r:.100}"
+            raise InvalidArgument(".".join(map(str, (name, *parts))), problem) from None
 
     cls.__init__ = checked  # type: ignore[method-assign]
     return cls
