@@ -11,6 +11,7 @@ from ..domain.compensation import ONLY_UNDOING, UNDONE_BY, why_it_stays
 from ..domain.conversation import AutoVoteCancelled, ConsensusTimeoutCancelled
 from ..domain.saga import SagaCompensated, SagaCompleted, SagaResolved
 from ..projections import coherence_violations, footprint_changes
+from .conversation_laws import ConversationLaws
 
 
 class Laws:
@@ -26,12 +27,16 @@ class Laws:
         self._chains: dict[str, list[str]] = {}
         self._types: dict[str, list[type[Event[Any]]]] = {}
         self._sagas: dict[str, list[tuple[str, bool]]] = {}
+        self._conversations: dict[str, ConversationLaws] = {}
 
     def broken_by(self, record: RecordedEvent) -> Iterator[str]:
         """Say which laws an event breaks; every event is shown once, in order."""
         yield from self._undo(record)
         yield from self._saga(record)
-        if split_stream(record.stream)[0] != "session":
+        kind = split_stream(record.stream)[0]
+        if kind == "conversation" and record.type.startswith("conversation."):
+            yield from self._conversations.setdefault(record.stream, ConversationLaws()).broken_by(record)
+        if kind != "session":
             return
         yield from self._generation(record)
         yield from self._witness(record)

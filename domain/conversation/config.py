@@ -13,6 +13,12 @@ from ..artifacts import VALUE, Counter
 from ..errors import InvalidArgument
 from .values import MAX_DURATION_MS, Duration, given_by_callers
 
+Expiration = Annotated[int, Field(ge=1_000, le=MAX_DURATION_MS)]
+"""How long a proposal can be voted on, in ms; whole seconds count."""
+
+Timeout = Annotated[int, Field(ge=1, le=MAX_DURATION_MS)]
+"""How long votes are waited for, in ms."""
+
 
 @given_by_callers
 @dataclass(frozen=True, slots=True, config=VALUE)
@@ -24,8 +30,8 @@ class ConfigChanges:
             in.
         freeze_ms: how long candidates are collected.
         recovery_inactivity_ms: how long approved work may wait in recovery, or after a rejected election.
-        proposal_expiration_ms: how long a proposal can be voted on, in whole seconds.
-        consensus_timeout_ms: how long the one who opened a proposal waits for votes.
+        proposal_expiration_ms: how long a proposal can be voted on; at least a second, and whole seconds count.
+        consensus_timeout_ms: how long the one who opened a proposal waits for votes; not zero.
         liveness_yes: how those who are silent count, and what is voted when nobody votes by hand.
         max_reelection_attempts: how many elections may be rejected before a deadlock is declared.
     """
@@ -33,8 +39,8 @@ class ConfigChanges:
     commit_inactivity_ms: Duration | None = None
     freeze_ms: Duration | None = None
     recovery_inactivity_ms: Duration | None = None
-    proposal_expiration_ms: Duration | None = None
-    consensus_timeout_ms: Duration | None = None
+    proposal_expiration_ms: Expiration | None = None
+    consensus_timeout_ms: Timeout | None = None
     liveness_yes: bool | None = None
     max_reelection_attempts: Counter | None = None
 
@@ -46,14 +52,8 @@ class ConfigChanges:
                 yield field.name, value
 
 
-_WITHOUT_ZERO: Final = (
-    "commit_inactivity_ms",
-    "freeze_ms",
-    "recovery_inactivity_ms",
-    "proposal_expiration_ms",
-    "consensus_timeout_ms",
-)
-"""What a synchronisation must not make zero (de-mls 2.1)."""
+_WITHOUT_ZERO: Final = ("commit_inactivity_ms", "freeze_ms", "recovery_inactivity_ms")
+"""What a synchronisation must not make zero, though a configuration may begin with it (de-mls 2.1)."""
 
 
 @given_by_callers
@@ -86,8 +86,8 @@ class ConversationConfig:
     commit_inactivity_ms: Duration = 60_000
     freeze_ms: Duration = 30_000
     recovery_inactivity_ms: Duration = 5_000
-    proposal_expiration_ms: Annotated[int, Field(ge=1_000, le=MAX_DURATION_MS)] = 600_000
-    consensus_timeout_ms: Annotated[int, Field(ge=1, le=MAX_DURATION_MS)] = 30_000
+    proposal_expiration_ms: Expiration = 600_000
+    consensus_timeout_ms: Timeout = 30_000
     voting_delay_ms: Duration = 10_000
     election_voting_delay_ms: Duration = 5_000
     liveness_yes: bool = True
@@ -102,10 +102,8 @@ def require_synchronisable(changes: ConfigChanges) -> None:
     """Make sure that a synchronisation makes sense; it is taken whole or not at all (de-mls 2.1).
 
     Raises:
-        InvalidArgument: a time is zero, or too short to vote in.
+        InvalidArgument: a time is zero.
     """
     for name, value in changes.given():
         if name in _WITHOUT_ZERO and value == 0:
             raise InvalidArgument(name, "must not be zero in a synchronisation; nothing of it is taken")
-    if changes.proposal_expiration_ms is not None and changes.proposal_expiration_ms < 1_000:
-        raise InvalidArgument("proposal_expiration_ms", "must be at least 1000: whole seconds count")

@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings, strategies as st
 from muniment.domain import (
     AlreadyCompensated,
+    ConversationConfig,
+    Event,
     LaterEventDepends,
     NotCompensable,
+    Outcome,
     Phase,
+    Proposal,
     ProposalKind,
+    ProposalRequest,
     RecordedEvent,
+    accept,
 )
 from muniment.domain.conversation import (
     TRANSITIONS,
@@ -22,6 +30,7 @@ from muniment.domain.conversation import (
     AutoVoteCancelled,
     AutoVoteFired,
     AutoVoteScheduled,
+    CancelReason,
     Cause,
     ConsensusResolved,
     ConsensusTimeoutCancelled,
@@ -32,6 +41,9 @@ from muniment.domain.conversation import (
     Life,
     PendingJoinExpired,
     PhaseChanged,
+    ResolvedVia,
+    Role,
+    StewardListInstalled,
     next_wake_up,
     tick,
 )
@@ -262,3 +274,82 @@ def test_undoing_anything_leaves_everything_sound(commands: list[Command], switc
         check_history(list(journal.read_stream(STREAM)))
         assert journal.verify().findings == ()
         assert journal.replay().differences == {}
+
+
+CREATED = ConversationOpened("c", 0, 1, Role.CREATOR, "alice", ConversationConfig())
+JOINING = replace(CREATED, role=Role.JOINER)
+FROZEN = PhaseChanged("c", 0, Phase.WORKING, Phase.FREEZING, Cause.DEADLOCK, AnchorAction.SET, 0)
+PROPOSAL = Proposal(1, ProposalRequest.add_member("bob"), "carol", False, 3, True, 0, 600)
+FORGED: dict[str, tuple[tuple[Event[Any], ...], str]] = {
+    "time runs back": ((replace(CREATED, at=9), StewardListInstalled("c", 8, None)), "8 ms comes after 9 ms"),
+    "from another phase": (
+        (CREATED, replace(FROZEN, previous=Phase.REELECTION)),
+        "the phase is working since None",
+    ),
+    "from another anchor": ((CREATED, replace(FROZEN, previous_anchor=7)), "the phase is working since None"),
+    "to a phase it does not lead to": (
+        (CREATED, replace(FROZEN, phase=Phase.SELECTION)),
+        "deadlock does not lead from working to selection",
+    ),
+    "by a cause it does not lead by": (
+        (CREATED, replace(FROZEN, cause=Cause.NO_COMMIT)),
+        "no_commit does not lead from working to freezing",
+    ),
+    "a freeze too early": (
+        (
+            CREATED,
+            FROZEN,
+            PhaseChanged(
+                "c", 9, Phase.FREEZING, Phase.SELECTION, Cause.FREEZE_WINDOW, AnchorAction.KEEP, 0, 0, window_ms=10
+            ),
+        ),
+        "freeze_window changes the phase at 9 ms, and that is due at 10 ms",
+    ),
+    "an expiry too early": ((JOINING, PendingJoinExpired("c", 9, 0, 10)), "the join expires at 9 ms"),
+    "a vote too early": (
+        (CREATED, AutoVoteScheduled("c", 0, 1, True, 10, 10), AutoVoteFired("c", 9, 1, True, 10)),
+        "the vote of proposal 1 is fired at 9 ms, and that is due at 10 ms",
+    ),
+    "a timeout too early": (
+        (CREATED, ConsensusTimeoutScheduled("c", 0, 1, 10, 10), ConsensusTimeoutFired("c", 9, 1, 10, True)),
+        "the timeout of proposal 1 is fired at 9 ms",
+    ),
+    "a vote due at another time": (
+        (CREATED, AutoVoteScheduled("c", 0, 1, True, 10, 10), AutoVoteFired("c", 20, 1, True, 15)),
+        "is due at 10 ms, not 15",
+    ),
+    "a vote that nobody scheduled": ((CREATED, AutoVoteFired("c", 9, 1, True, 9)), "and none is due"),
+    "a timeout that is fired twice": (
+        (
+            CREATED,
+            ConsensusTimeoutScheduled("c", 0, 1, 5, 5),
+            ConsensusTimeoutFired("c", 9, 1, 5, True),
+            ConsensusTimeoutFired("c", 9, 1, 5, True),
+        ),
+        "a timeout of proposal 1 is fired or dropped, and none is due",
+    ),
+    "a vote that is dropped after it was fired": (
+        (
+            CREATED,
+            AutoVoteScheduled("c", 0, 1, True, 5, 5),
+            AutoVoteFired("c", 9, 1, True, 5),
+            AutoVoteCancelled("c", 9, 1, CancelReason.MANUAL),
+        ),
+        "a vote of proposal 1 is fired or dropped",
+    ),
+    "an outcome of what was not proposed": (
+        (CREATED, ConsensusResolved("c", 0, PROPOSAL, Outcome.YES, ResolvedVia.HOST, 0, 0)),
+        "proposal 1 is not voted on, and comes to an end",
+    ),
+}
+
+
+@pytest.mark.parametrize("story", FORGED)
+def test_a_past_that_breaks_the_law_of_time_is_found(story: str, journal: Journal) -> None:
+    events, problem = FORGED[story]
+    for event in events:
+        journal.execute(STREAM, lambda state, each=event: accept(each))
+    findings = [each.problem for each in journal.verify().findings if "law 10" in each.problem]
+    assert findings
+    assert problem in findings[0]
+    assert journal.verify().findings[0].position == len(events)
