@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
-from muniment.scripts import measure_reading as reading, measure_writing as writing
+from muniment.scripts import measure_reading as reading, measure_ticks as ticking, measure_writing as writing
 from muniment.scripts.output import envelope, progress_bar, show, table
 from muniment.scripts.places import Place, files, schemas, started_server
 
@@ -37,6 +37,7 @@ class Extent(NamedTuple):
         events: how long the journal is that is read.
         lengths: how long the journals are whose cost per command is compared.
         duration_s: how long eight processes write.
+        conversations: how many conversations there are whose ticks are compared.
     """
 
     rounds: int
@@ -44,10 +45,11 @@ class Extent(NamedTuple):
     events: int
     lengths: tuple[int, int]
     duration_s: float
+    conversations: tuple[int, int]
 
 
-QUICK: Final = Extent(1, 512, 2_000, (500, 2_000), 0.3)
-FULL: Final = Extent(5, 5_120, 1_000_000, (10_000, 1_000_000), 5.0)
+QUICK: Final = Extent(1, 512, 2_000, (500, 2_000), 0.3, (20, 100))
+FULL: Final = Extent(5, 5_120, 1_000_000, (10_000, 1_000_000), 5.0, (1_000, 10_000))
 
 
 def machine() -> dict[str, Any]:
@@ -69,7 +71,7 @@ def measure(folder: Path, server: str | None, extent: Extent, progress: Callable
     if server is not None:
         engines["postgres"] = _ways(schemas(server), partial(writing.bare_postgres, server), None)
         places["postgres"] = schemas(server)
-    steps, done = extent.rounds + 5, 0
+    steps, done = extent.rounds + 6, 0
     rates: dict[str, dict[str, list[float]]] = {engine: {way: [] for way in ways} for engine, ways in engines.items()}
     for _ in range(extent.rounds):
         # In turns, so that what else the machine does meets all of them.
@@ -107,6 +109,8 @@ def measure(folder: Path, server: str | None, extent: Extent, progress: Callable
     step("microseconds_per_command", {"journal of": _rounded(by_length), "stream of": _rounded(by_stream)})
     processes = {engine: writing.many_processes(place, extent.duration_s) for engine, place in places.items()}
     step("eight_processes", processes)
+    ticks = {engine: ticking.ticks(place, extent.conversations) for engine, place in places.items()}
+    step("microseconds_per_tick", {engine: _by_count(each) for engine, each in ticks.items()})
     return figures
 
 
@@ -124,6 +128,12 @@ def _ways(
 
 def _rounded(costs: dict[int, float]) -> dict[str, float]:
     return {f"{length} events": round(cost, 1) for length, cost in costs.items()}
+
+
+def _by_count(costs: dict[int, dict[str, float]]) -> dict[str, dict[str, float]]:
+    return {
+        f"{count} conversations": {what: round(cost, 1) for what, cost in each.items()} for count, each in costs.items()
+    }
 
 
 def print_tables(figures: dict[str, Any]) -> None:
@@ -148,6 +158,14 @@ def print_tables(figures: dict[str, Any]) -> None:
     )
     for engine, facts in figures["eight_processes"].items():
         show(table(f"Eight processes on one journal, {engine}", ["", ""], facts.items()))
+    for engine, by_count in figures["microseconds_per_tick"].items():
+        ticked = [
+            (count, what, cost, f"{cost / each[ticking.ONE_BY_ONE]:.5f}")
+            for count, each in by_count.items()
+            for what, cost in each.items()
+        ]
+        title = f"Time goes by, {ticking.DEADLINES} deadlines a conversation, {engine}, not waiting for the disk"
+        show(table(title, ["of", "", "µs", "of one by one"], ticked))
     show(", ".join(f"{name} {value}" for name, value in figures["machine"].items()))
 
 

@@ -401,6 +401,9 @@ def test_the_benchmark_runs(tmp_path: Path) -> None:
         "sqlite": 5,
         "postgres": 4,
     }
+    assert {engine: list(each) for engine, each in facts["microseconds_per_tick"].items()} == {
+        engine: ["20 conversations", "100 conversations"] for engine in ("sqlite", "postgres")
+    }
     assert all(rate > 0 for rates in facts["commands_per_second"].values() for rate in rates.values())
     assert list(tmp_path.iterdir()) == []
     assert CliRunner().invoke(main, ["--quick", "--folder", str(tmp_path)]).exit_code == 0
