@@ -19,6 +19,7 @@ from muniment.domain import (
 )
 from muniment.journal import Journal
 from muniment.projections import OwnersView
+from muniment.scripts.demo_conversation import CONVERSATION, hold_conversation
 from muniment.scripts.demo_hand_over import fail_hand_over
 from muniment.scripts.describe import describe
 from muniment.scripts.output import envelope, progress_bar, record_to_plain, short_kind, show, table, to_plain
@@ -48,6 +49,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
         session_id, stale, error = _refused_stale_capability(journal)
         followed = _followed(journal, session_id)
         failed = fail_hand_over(journal)
+        held = hold_conversation(journal)
         head = journal.head()
         then = journal.at(position=head // 2)
         chosen = _changed_sessions(journal.owners, then.owners, session_id)
@@ -65,6 +67,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
                 "refused": {"presented": to_plain(stale), "code": error.code, "message": str(error)},
                 "followed": record_to_plain(followed),
                 "hand_over": failed.to_json(),
+                "conversation": held.to_json(),
                 "findings": [finding._asdict() for finding in findings],
                 "try": _next_commands(url, session_id, then.position),
             }
@@ -87,6 +90,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
         what = f"{followed.position}  {followed.id}  {followed.type}"
         show(f"Whoever follows the journal is told as it is committed:\n  {what}\n")
         failed.show()
+        held.show()
         show(f"Verified from the first event to the last, tables included: {len(findings)} findings.\n")
     show("\n  ".join(["Try next:", *_next_commands(url, session_id, then.position)]))
 
@@ -167,6 +171,7 @@ def _next_commands(url: str, session_id: str, position: int | None) -> list[str]
         f"muniment owners --at {position} --journal {url}",
         f"muniment delegations --journal {url}",
         f"muniment sagas --journal {url}",
+        f"muniment conversation {CONVERSATION} --journal {url}",
         f"muniment tail --journal {url}",
         f"muniment verify --journal {url}",
         f"muniment replay --journal {url}",

@@ -22,7 +22,13 @@ def block(mark: str, document: str = "README.md") -> str:
 
 
 @pytest.mark.parametrize(
-    ("prefix", "document"), [("", "README.md"), ("undo ", "README.md"), ("", "docs/delegation-and-undo.md")]
+    ("prefix", "document"),
+    [
+        ("", "README.md"),
+        ("undo ", "README.md"),
+        ("conversation ", "README.md"),
+        ("", "docs/delegation-and-undo.md"),
+    ],
 )
 def test_the_examples_print_what_they_say(prefix: str, document: str, tmp_path: Path) -> None:
     example = block(f"{prefix}example", document)
