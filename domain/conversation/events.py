@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ..artifacts import Counter
-from ..event import Event, Fact, event_type
+from ..event import event_type
 from ..identifiers import Identifier, Names, Text
 from .config import ConfigChanges, ConversationConfig
+from .event import ConversationEvent, ConversationFact
 from .phases import AnchorAction, Cause
 from .values import (
     ApprovedRequest,
@@ -25,17 +26,14 @@ from .values import (
 
 
 @event_type("conversation.opened")
-class ConversationOpened(Fact):
+class ConversationOpened(ConversationFact):
     """This member created the conversation, or asked to join it (de-mls 1.3, T1, T2).
 
     Attributes:
-        at: when, in ms; for every event of a conversation, never lower than the one before.
         incarnation: how often this id was opened, this time included.
         self_id: who this member is.
     """
 
-    conversation_id: Identifier
-    at: Counter
     incarnation: Counter
     role: Role
     self_id: Identifier
@@ -48,7 +46,7 @@ class ConversationOpened(Fact):
 
 
 @event_type("conversation.withdrawn")
-class ConversationWithdrawn(Fact):
+class ConversationWithdrawn(ConversationFact):
     """That this member created the conversation, or asked to join it, was undone (law 8).
 
     Attributes:
@@ -59,8 +57,6 @@ class ConversationWithdrawn(Fact):
         earlier_reason: why this member had left it then.
     """
 
-    conversation_id: Identifier
-    at: Counter
     role: Role
     self_id: Identifier
     config: ConversationConfig
@@ -69,7 +65,7 @@ class ConversationWithdrawn(Fact):
 
 
 @event_type("conversation.member_joined")
-class MemberJoined(Fact):
+class MemberJoined(ConversationFact):
     """This member was let in (de-mls 1.3, T3).
 
     Attributes:
@@ -77,14 +73,12 @@ class MemberJoined(Fact):
         members: who is in it.
     """
 
-    conversation_id: Identifier
-    at: Counter
     epoch: Counter
     members: Names
 
 
 @event_type("conversation.pending_join_expired")
-class PendingJoinExpired(Fact):
+class PendingJoinExpired(ConversationFact):
     """Nobody let this member in for too long (de-mls 1.3, T4).
 
     Attributes:
@@ -92,18 +86,14 @@ class PendingJoinExpired(Fact):
         window_ms: how long it has waited for at least.
     """
 
-    conversation_id: Identifier
-    at: Counter
     anchored_at: Counter
     window_ms: Duration
 
 
 @event_type("conversation.leave_initiated")
-class LeaveInitiated(Event[int]):
+class LeaveInitiated(ConversationEvent[int]):
     """This member asked the group to let it go (de-mls 4.2)."""
 
-    conversation_id: Identifier
-    at: Counter
     proposal_id: Counter
 
     @property
@@ -112,7 +102,7 @@ class LeaveInitiated(Event[int]):
 
 
 @event_type("conversation.member_leaving")
-class MemberLeaving(Fact):
+class MemberLeaving(ConversationFact):
     """This member is on its way out; nothing but the removal comes after (de-mls 1.3, T4, T5, T13).
 
     Attributes:
@@ -120,23 +110,19 @@ class MemberLeaving(Fact):
         abandoned: the proposals that were voted on, which come to nothing here.
     """
 
-    conversation_id: Identifier
-    at: Counter
     reason: LeaveReason
     abandoned: tuple[Proposal, ...] = ()
 
 
 @event_type("conversation.removed")
-class ConversationRemoved(Fact):
+class ConversationRemoved(ConversationFact):
     """The conversation was taken from this member's registry."""
 
-    conversation_id: Identifier
-    at: Counter
     reason: LeaveReason
 
 
 @event_type("conversation.config_synced")
-class ConfigSynced(Fact):
+class ConfigSynced(ConversationFact):
     """The group's configuration was taken over (de-mls 4.8). It moves phase deadlines that run (de-mls 2.2).
 
     Attributes:
@@ -144,14 +130,12 @@ class ConfigSynced(Fact):
         changes: what is different from before.
     """
 
-    conversation_id: Identifier
-    at: Counter
     source_epoch: Counter
     changes: ConfigChanges
 
 
 @event_type("conversation.phase_changed")
-class PhaseChanged(Event[Phase]):
+class PhaseChanged(ConversationEvent[Phase]):
     """One phase gave way to another, or began anew (de-mls 1.3).
 
     Attributes:
@@ -165,8 +149,6 @@ class PhaseChanged(Event[Phase]):
         approved: how many approved requests wait for a commit.
     """
 
-    conversation_id: Identifier
-    at: Counter
     previous: Phase
     phase: Phase
     cause: Cause
@@ -182,7 +164,7 @@ class PhaseChanged(Event[Phase]):
 
 
 @event_type("conversation.phase_timer_anchored")
-class PhaseTimerAnchored(Fact):
+class PhaseTimerAnchored(ConversationFact):
     """Approved work was seen for the first time: inactivity is counted from here on (de-mls 1.4, 4b).
 
     Attributes:
@@ -191,30 +173,26 @@ class PhaseTimerAnchored(Fact):
         window_ms: how long they may, as it is now.
     """
 
-    conversation_id: Identifier
-    at: Counter
     phase: Phase
     approved: Counter
     window_ms: Duration
 
 
 @event_type("conversation.operating_mode_changed")
-class OperatingModeChanged(Fact):
+class OperatingModeChanged(ConversationFact):
     """The conversation began to recover, or has recovered (de-mls 1.1).
 
     Attributes:
         cause: what changed it.
     """
 
-    conversation_id: Identifier
-    at: Counter
     previous: OperatingMode
     mode: OperatingMode
     cause: Cause
 
 
 @event_type("conversation.election_retries_changed")
-class ElectionRetriesChanged(Fact):
+class ElectionRetriesChanged(ConversationFact):
     """An election of stewards was rejected, and that is counted until the next commit (de-mls 4.5).
 
     Attributes:
@@ -223,15 +201,13 @@ class ElectionRetriesChanged(Fact):
         maximum: from how many on more than that a deadlock is to be declared.
     """
 
-    conversation_id: Identifier
-    at: Counter
     previous: Counter
     retries: Counter
     maximum: Counter
 
 
 @event_type("conversation.steward_list_installed")
-class StewardListInstalled(Fact):
+class StewardListInstalled(ConversationFact):
     """It was said who may commit (de-mls 4.5).
 
     Attributes:
@@ -239,14 +215,12 @@ class StewardListInstalled(Fact):
         taken_back: the election whose list undoing takes back; None otherwise.
     """
 
-    conversation_id: Identifier
-    at: Counter
     steward_list: StewardList | None
     taken_back: Counter | None = None
 
 
 @event_type("conversation.score_changed")
-class ScoreChanged(Fact):
+class ScoreChanged(ConversationFact):
     """A member is thought better or worse of (de-mls 4.4, 4.6).
 
     Attributes:
@@ -256,8 +230,6 @@ class ScoreChanged(Fact):
         crossed_down: whether it has just come down to where a member is removable.
     """
 
-    conversation_id: Identifier
-    at: Counter
     member: Identifier
     reason: ScoreReason
     delta: Score
@@ -266,25 +238,21 @@ class ScoreChanged(Fact):
 
 
 @event_type("conversation.freeze_round_opened")
-class FreezeRoundOpened(Fact):
+class FreezeRoundOpened(ConversationFact):
     """Candidates of an epoch are collected (de-mls 4.6)."""
 
-    conversation_id: Identifier
-    at: Counter
     epoch: Counter
 
 
 @event_type("conversation.freeze_round_withdrawn")
-class FreezeRoundWithdrawn(Fact):
+class FreezeRoundWithdrawn(ConversationFact):
     """That candidates were collected, of which none came, was undone (law 8)."""
 
-    conversation_id: Identifier
-    at: Counter
     epoch: Counter
 
 
 @event_type("conversation.candidate_buffered")
-class CandidateBuffered(Fact):
+class CandidateBuffered(ConversationFact):
     """A commit was offered (de-mls 4.6).
 
     Attributes:
@@ -293,8 +261,6 @@ class CandidateBuffered(Fact):
         expected: how many stewards could offer one.
     """
 
-    conversation_id: Identifier
-    at: Counter
     epoch: Counter
     candidate: Candidate
     received: Counter
@@ -302,7 +268,7 @@ class CandidateBuffered(Fact):
 
 
 @event_type("conversation.freeze_round_finalized")
-class FreezeRoundFinalized(Fact):
+class FreezeRoundFinalized(ConversationFact):
     """The round is over, with a winner or without (de-mls 4.6).
 
     Attributes:
@@ -313,8 +279,6 @@ class FreezeRoundFinalized(Fact):
         rejected: the candidates that could not be.
     """
 
-    conversation_id: Identifier
-    at: Counter
     epoch: Counter
     result: FreezeOutcome
     candidates: Counter
@@ -323,7 +287,7 @@ class FreezeRoundFinalized(Fact):
 
 
 @event_type("conversation.commit_applied")
-class CommitApplied(Fact):
+class CommitApplied(ConversationFact):
     """A commit was merged: approved requests took effect, and an epoch began (de-mls 4.6).
 
     Attributes:
@@ -336,8 +300,6 @@ class CommitApplied(Fact):
         is_urgent: whether it was for an urgent removal alone.
     """
 
-    conversation_id: Identifier
-    at: Counter
     epoch: Counter
     committer: Identifier
     commit_hash: Identifier
@@ -348,10 +310,8 @@ class CommitApplied(Fact):
 
 
 @event_type("conversation.operation_failed")
-class OperationFailed(Fact):
+class OperationFailed(ConversationFact):
     """The host could not do something that it should have (de-mls 3.1, Error)."""
 
-    conversation_id: Identifier
-    at: Counter
     operation: Identifier
     message: Text

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..artifacts import Counter
-from ..event import Fact, event_type
+from ..event import event_type
 from ..identifiers import Identifier
+from .event import ConversationFact
 from .values import (
     ApprovedRequest,
     CancelReason,
@@ -18,40 +19,34 @@ from .values import (
 
 
 @event_type("conversation.proposal_opened")
-class ProposalOpened(Fact):
+class ProposalOpened(ConversationFact):
     """This member opened a proposal (de-mls 4.2)."""
 
-    conversation_id: Identifier
-    at: Counter
     proposal: Proposal
     creator_vote: CreatorVote
 
 
 @event_type("conversation.proposal_received")
-class ProposalReceived(Fact):
+class ProposalReceived(ConversationFact):
     """A peer's proposal came in (de-mls 4.2)."""
 
-    conversation_id: Identifier
-    at: Counter
     proposal: Proposal
 
 
 @event_type("conversation.proposal_withdrawn")
-class ProposalWithdrawn(Fact):
+class ProposalWithdrawn(ConversationFact):
     """That a proposal was opened or received was undone (law 8).
 
     Attributes:
         creator_vote: how its creator voted, if this member opened it.
     """
 
-    conversation_id: Identifier
-    at: Counter
     proposal: Proposal
     creator_vote: CreatorVote | None = None
 
 
 @event_type("conversation.auto_vote_scheduled")
-class AutoVoteScheduled(Fact):
+class AutoVoteScheduled(ConversationFact):
     """A vote will be cast by itself unless one is cast by hand before (de-mls 2.4).
 
     Attributes:
@@ -61,8 +56,6 @@ class AutoVoteScheduled(Fact):
         replaced_fire_at: when the one that this replaces was due; None if there was none.
     """
 
-    conversation_id: Identifier
-    at: Counter
     proposal_id: Counter
     vote: bool
     delay_ms: Duration
@@ -71,46 +64,38 @@ class AutoVoteScheduled(Fact):
 
 
 @event_type("conversation.auto_vote_cancelled")
-class AutoVoteCancelled(Fact):
+class AutoVoteCancelled(ConversationFact):
     """No vote will be cast by itself (de-mls 2.4)."""
 
-    conversation_id: Identifier
-    at: Counter
     proposal_id: Counter
     reason: CancelReason
 
 
 @event_type("conversation.auto_vote_fired")
-class AutoVoteFired(Fact):
+class AutoVoteFired(ConversationFact):
     """Nobody voted by hand in time (de-mls 2.4).
 
     Attributes:
         fire_at: when it was due, in ms.
     """
 
-    conversation_id: Identifier
-    at: Counter
     proposal_id: Counter
     vote: bool
     fire_at: Counter
 
 
 @event_type("conversation.auto_vote_failed")
-class AutoVoteFailed(Fact):
+class AutoVoteFailed(ConversationFact):
     """The vote that was due could not be cast, and is not tried again (de-mls 2.4)."""
 
-    conversation_id: Identifier
-    at: Counter
     proposal_id: Counter
     error: Identifier
 
 
 @event_type("conversation.vote_cast")
-class VoteCast(Fact):
+class VoteCast(ConversationFact):
     """A member voted (de-mls 4.3)."""
 
-    conversation_id: Identifier
-    at: Counter
     proposal_id: Counter
     voter: Identifier
     vote: bool
@@ -118,7 +103,7 @@ class VoteCast(Fact):
 
 
 @event_type("conversation.consensus_timeout_scheduled")
-class ConsensusTimeoutScheduled(Fact):
+class ConsensusTimeoutScheduled(ConversationFact):
     """Votes on a proposal are waited for, but not for ever (de-mls 2.5).
 
     Attributes:
@@ -127,8 +112,6 @@ class ConsensusTimeoutScheduled(Fact):
         replaced_fire_at: until when before; None if there was no such deadline.
     """
 
-    conversation_id: Identifier
-    at: Counter
     proposal_id: Counter
     delay_ms: Duration
     fire_at: Counter
@@ -136,17 +119,15 @@ class ConsensusTimeoutScheduled(Fact):
 
 
 @event_type("conversation.consensus_timeout_cancelled")
-class ConsensusTimeoutCancelled(Fact):
+class ConsensusTimeoutCancelled(ConversationFact):
     """Votes on a proposal are not waited for any more (de-mls 2.5)."""
 
-    conversation_id: Identifier
-    at: Counter
     proposal_id: Counter
     reason: CancelReason
 
 
 @event_type("conversation.consensus_timeout_fired")
-class ConsensusTimeoutFired(Fact):
+class ConsensusTimeoutFired(ConversationFact):
     """The time to vote on a proposal was over (de-mls 2.5).
 
     Attributes:
@@ -154,15 +135,13 @@ class ConsensusTimeoutFired(Fact):
         session_active: whether it was still being voted on.
     """
 
-    conversation_id: Identifier
-    at: Counter
     proposal_id: Counter
     fire_at: Counter
     session_active: bool
 
 
 @event_type("conversation.consensus_resolved")
-class ConsensusResolved(Fact):
+class ConsensusResolved(ConversationFact):
     """Voting on a proposal came to its end (de-mls 4.3).
 
     Attributes:
@@ -173,8 +152,6 @@ class ConsensusResolved(Fact):
         no: how many voted against it.
     """
 
-    conversation_id: Identifier
-    at: Counter
     proposal: Proposal
     result: Outcome
     via: ResolvedVia
@@ -183,7 +160,7 @@ class ConsensusResolved(Fact):
 
 
 @event_type("conversation.proposal_approved")
-class ProposalApproved(Fact):
+class ProposalApproved(ConversationFact):
     """What was proposed waits for a commit (de-mls 4.4).
 
     Attributes:
@@ -191,14 +168,12 @@ class ProposalApproved(Fact):
         is_urgent: whether it has to be done at once, and alone.
     """
 
-    conversation_id: Identifier
-    at: Counter
     approved: ApprovedRequest
     is_urgent: bool = False
 
 
 @event_type("conversation.removal_deduplicated")
-class RemovalDeduplicated(Fact):
+class RemovalDeduplicated(ConversationFact):
     """The member's removal was approved before, and once is enough (de-mls 4.4).
 
     Attributes:
@@ -206,8 +181,6 @@ class RemovalDeduplicated(Fact):
         approved_by: the proposal that it was approved by before.
     """
 
-    conversation_id: Identifier
-    at: Counter
     proposal_id: Counter
     target: Identifier
     approved_by: Counter
