@@ -31,11 +31,15 @@ from .bundle.values import (
 )
 from .conversation import (
     ApprovedRequest,
+    Candidate,
+    Cause,
     ConfigChanges,
     ConversationConfig,
     CreatorVote,
     Deadline,
     DeadlineKind,
+    LeaveReason,
+    Life,
     Notification,
     NotificationKind,
     OperatingMode,
@@ -47,6 +51,7 @@ from .conversation import (
     ProposalRequest,
     RejectedCandidate,
     RejectionReason,
+    Role,
     StewardListReason,
     Violation,
 )
@@ -140,7 +145,7 @@ from .event import (
     event_type,
 )
 from .fragment import SessionFragment
-from .identifiers import MAX_IDENTIFIER_LENGTH, MAX_TEXT_LENGTH, identifier, names, natural_number, text
+from .identifiers import MAX_IDENTIFIER_LENGTH, MAX_NAMES, MAX_TEXT_LENGTH, identifier, names, natural_number, text
 from .policy import Policy
 from .record import UNRECORDED, Metadata, RecordedEvent, split_event_id
 from .scope import FULL_SESSION, Fragments, FullSession, OwnershipScope, scope, scope_from_json, scope_to_json
@@ -172,8 +177,10 @@ __all__ = [
     "BundleNotFound",
     "CATALOGUE",
     "CancellationWitness",
+    "Candidate",
     "Catalogue",
     "CatalogueError",
+    "Cause",
     "CommandRefused",
     "ComposedBundle",
     "CompositionManifest",
@@ -219,9 +226,12 @@ __all__ = [
     "JournalReadOnly",
     "JournalUnavailable",
     "LaterEventDepends",
+    "LeaveReason",
+    "Life",
     "LinkBoundary",
     "LinkSpec",
     "MAX_IDENTIFIER_LENGTH",
+    "MAX_NAMES",
     "MAX_TEXT_LENGTH",
     "ManifestWithoutBundles",
     "MembersNotSeeded",
@@ -261,6 +271,7 @@ __all__ = [
     "Refused",
     "RejectedCandidate",
     "RejectionReason",
+    "Role",
     "RuntimeUpgradeArtifact",
     "RuntimeUpgradeRequest",
     "SagaEnded",

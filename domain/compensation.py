@@ -176,6 +176,7 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     conversation.ConversationWithdrawn: _compensated_by(
         conversations.open_again, Part.CONVERSATION, Part.PHASE, Part.MODE, Part.CONFIG
     ),
+    # Whose turn it is follows from the epoch.
     conversation.MemberJoined: _stays(_GROUP, Part.STEWARDS),
     conversation.PendingJoinExpired: _record_only(_FIRED),
     conversation.LeaveInitiated: _record_only(_GROUP),

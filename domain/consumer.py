@@ -6,6 +6,7 @@ Nothing is deleted when it was told; a consumer has a cursor, and acknowledging 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from .artifacts import Counter
@@ -42,19 +43,38 @@ class Cursor(NamedTuple):
     part: int = -1
 
 
+BEFORE_ALL: Final = Cursor()
+"""Where a consumer begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursors:
+    """How far a consumer has come.
+
+    Attributes:
+        everywhere: what it was told last of all conversations.
+        alone: what it was told last of single ones, where it has come further.
+    """
+
+    everywhere: Cursor = BEFORE_ALL
+    alone: dict[str, Cursor] = field(default_factory=dict)
+
+    def of(self, conversation_id: str) -> Cursor:
+        """What it was told last of a conversation."""
+        return max(self.everywhere, self.alone.get(conversation_id, BEFORE_ALL))
+
+
 class ConsumerState:
     """How far one consumer has come.
 
     Attributes:
         consumer: its name.
-        everywhere: what it was told last of all conversations.
-        by_conversation: what it was told last of single ones, where it has come further.
+        cursors: what it was told last.
     """
 
     def __init__(self, consumer: str) -> None:
         self.consumer = consumer
-        self.everywhere = Cursor()
-        self.by_conversation: dict[str, Cursor] = {}
+        self.cursors = Cursors()
 
     def apply(self, event: Event[Any]) -> None:
         """Take one event in. Events of other streams' types change nothing."""
@@ -62,25 +82,16 @@ class ConsumerState:
         if handler is not None:
             handler(self, event)
 
-    def of(self, conversation_id: str) -> Cursor:
-        """What it was told last of a conversation."""
-        return max(self.everywhere, self.by_conversation.get(conversation_id, Cursor()))
-
-    def cursors(self) -> tuple[Cursor, dict[str, Cursor]]:
-        """What it was told last, of all conversations and of single ones."""
-        return self.everywhere, dict(self.by_conversation)
-
-    def standing(self, *, is_brief: bool = False) -> NotificationsAcknowledged:
+    def standing(self, *, is_brief: bool = False) -> Cursors:
         """How far it has come; there is nothing here that undoing gives back."""
-        return NotificationsAcknowledged(self.consumer, self.everywhere.position, max(0, self.everywhere.part))
+        return self.cursors
 
     def _on_acknowledged(self, event: NotificationsAcknowledged) -> None:
-        cursor = Cursor(event.position, event.part)
+        cursor, alone = Cursor(event.position, event.part), self.cursors.alone
         if event.conversation_id is not None:
-            self.by_conversation[event.conversation_id] = cursor
-            return
-        self.everywhere = cursor
-        self.by_conversation = {name: each for name, each in self.by_conversation.items() if each > cursor}
+            self.cursors = Cursors(self.cursors.everywhere, {**alone, event.conversation_id: cursor})
+        else:
+            self.cursors = Cursors(cursor, {name: each for name, each in alone.items() if each > cursor})
 
 
 _HANDLERS: Final[dict[type[Event[Any]], Callable[[ConsumerState, Any], None]]] = {
@@ -90,7 +101,8 @@ _HANDLERS: Final[dict[type[Event[Any]], Callable[[ConsumerState, Any], None]]] =
 
 def acknowledge(state: ConsumerState, position: int, part: int, conversation_id: str | None) -> Decision[None]:
     """Move a consumer's cursor forward; it never moves back."""
-    told = state.everywhere if conversation_id is None else state.of(conversation_id)
+    cursors = state.cursors
+    told = cursors.everywhere if conversation_id is None else cursors.of(conversation_id)
     if Cursor(position, part) <= told:
         return Accepted(None)
     return accept(NotificationsAcknowledged(state.consumer, position, part, conversation_id))

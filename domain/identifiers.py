@@ -99,14 +99,20 @@ def text(argument: str, value: object) -> str:
     return value
 
 
-def natural_number(argument: str, value: object) -> int:
+def natural_number(argument: str, value: object, *, least: int = 0, most: int = MAX_NUMBER) -> int:
     """Return ``value`` if it may serve as a position, a count or a tick.
 
+    Args:
+        argument: what the caller calls it, for the message.
+        value: what the caller gave.
+        least: the least that it may be.
+        most: the most; by default what a database holds.
+
     Raises:
-        InvalidArgument: it is not an integer, is negative, or is more than a database holds.
+        InvalidArgument: it is not an integer, or is less or more than it may be.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_NUMBER:
-        raise InvalidArgument(argument, f"must be an integer from 0 to {MAX_NUMBER}, not {value!r}")
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise InvalidArgument(argument, f"must be an integer from {least} to {most}, not {value!r}")
     return value
 
 

@@ -13,6 +13,7 @@ from .follow import Following
 from .journal import Journal
 from .planning import StateChange, UndoPlan, UndoStep
 from .projecting import Projecting, ProjectionHealth
+from .proposal_commands import ProposalCommands
 from .sagas import Saga, Sagas
 from .sessions import Sessions
 from .tables import Projections
@@ -37,6 +38,7 @@ __all__ = [
     "Projecting",
     "ProjectionHealth",
     "Projections",
+    "ProposalCommands",
     "Saga",
     "Sagas",
     "Sessions",

@@ -12,6 +12,7 @@ from ..domain import (
     Event,
     Notification,
     Operation,
+    Phase,
     ProposalRequest,
     RejectedCandidate,
     consumer,
@@ -20,7 +21,6 @@ from ..domain.conversation import ConfigChanges, StewardListReason
 from .async_commands import AsyncCommands, Checks
 from .conversation_commands import ConversationCommands
 from .conversations import Conversations
-from .proposal_commands import PhaseChange
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
@@ -45,7 +45,7 @@ class AsyncConversations(AsyncCommands):
     ) -> None:
         super().__init__(execute)
         self._blocking = blocking
-        self._checked = ConversationCommands(Checks(), blocking.clock)
+        self._checked = ConversationCommands(Checks(), blocking._clock)
         self._call = call
         self._untouched = untouched
 
@@ -63,7 +63,7 @@ class AsyncConversations(AsyncCommands):
 
     async def joined(
         self, conversation_id: str, epoch: int, members: Iterable[str] = (), *, now: int | None = None
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """See ``Conversations.joined``."""
         return await self.give(self._checked.joined, conversation_id, epoch, members, now=now)
 
@@ -88,7 +88,7 @@ class AsyncConversations(AsyncCommands):
         voters: int,
         creator_vote: CreatorVote = CreatorVote.YES,
         now: int | None = None,
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """See ``Conversations.open_proposal``."""
         settings: Any = {"voters": voters, "creator_vote": creator_vote, "now": now}
         return await self.give(self._checked.open_proposal, conversation_id, proposal_id, request, **settings)
@@ -104,7 +104,7 @@ class AsyncConversations(AsyncCommands):
         vote: bool | None = None,
         expires_at_s: int | None = None,
         now: int | None = None,
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """See ``Conversations.receive_proposal``."""
         settings: Any = {
             "creator": creator,
@@ -117,29 +117,29 @@ class AsyncConversations(AsyncCommands):
 
     async def vote(
         self, conversation_id: str, proposal_id: int, choice: bool, *, now: int | None = None
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """See ``Conversations.vote``."""
         return await self.give(self._checked.vote, conversation_id, proposal_id, choice, now=now)
 
     async def receive_vote(
         self, conversation_id: str, proposal_id: int, voter: str, choice: bool, *, now: int | None = None
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """See ``Conversations.receive_vote``."""
         return await self.give(self._checked.receive_vote, conversation_id, proposal_id, voter, choice, now=now)
 
-    async def approve(self, conversation_id: str, proposal_id: int, *, now: int | None = None) -> PhaseChange:
+    async def approve(self, conversation_id: str, proposal_id: int, *, now: int | None = None) -> Phase | None:
         """See ``Conversations.approve``."""
         return await self.give(self._checked.approve, conversation_id, proposal_id, now=now)
 
     async def reject(
         self, conversation_id: str, proposal_id: int, *, failed: bool = False, now: int | None = None
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """See ``Conversations.reject``."""
         return await self.give(self._checked.reject, conversation_id, proposal_id, failed=failed, now=now)
 
     async def accept_election(
         self, conversation_id: str, proposal_id: int, stewards: Iterable[str], *, now: int | None = None
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """See ``Conversations.accept_election``."""
         return await self.give(self._checked.accept_election, conversation_id, proposal_id, stewards, now=now)
 
@@ -191,7 +191,7 @@ class AsyncConversations(AsyncCommands):
         proposals: int,
         is_local: bool = False,
         now: int | None = None,
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """See ``Conversations.buffer_candidate``."""
         settings: Any = {"proposals": proposals, "is_local": is_local, "now": now}
         return await self.give(self._checked.buffer_candidate, conversation_id, commit_hash, steward, **settings)
@@ -205,7 +205,7 @@ class AsyncConversations(AsyncCommands):
         members: Iterable[str] | None = None,
         rejected: Iterable[RejectedCandidate] = (),
         now: int | None = None,
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """See ``Conversations.commit_applied``."""
         settings: Any = {"members": members, "rejected": rejected, "now": now}
         return await self.give(self._checked.commit_applied, conversation_id, commit_hash, committer, **settings)
@@ -225,7 +225,7 @@ class AsyncConversations(AsyncCommands):
 
     async def no_commit_found(
         self, conversation_id: str, *, rejected: Iterable[RejectedCandidate] = (), now: int | None = None
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """See ``Conversations.no_commit_found``."""
         return await self.give(self._checked.no_commit_found, conversation_id, rejected=rejected, now=now)
 
@@ -243,8 +243,8 @@ class AsyncConversations(AsyncCommands):
         due = [conversation_id] if conversation_id is not None else await self._ask(self._blocking.due, time)
         happened: dict[str, tuple[Event[Any], ...]] = {}
         for each in due:
-            with self._untouched(), self._blocking.unless_withdrawn(conversation_id):
-                if events := await self.give(self._checked.tick_one, each, time):
+            with self._untouched(), self._blocking._unless_withdrawn(conversation_id):
+                if events := await self.give(self._checked._tick_one, each, time):
                     happened[each] = events
         return happened
 
@@ -262,7 +262,7 @@ class AsyncConversations(AsyncCommands):
 
     async def acknowledge(self, notification: Notification) -> None:
         """See ``Conversations.acknowledge``."""
-        stream, *arguments = await self._ask(self._blocking.require_told, notification)
+        stream, *arguments = await self._ask(self._blocking._require_told, notification)
         await self._execute(stream, consumer.acknowledge, *arguments)
 
     async def _ask(self, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs) -> ResultT:

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..domain import (
-    MAX_TEXT_LENGTH,
+    MAX_NAMES,
     ConversationConfig,
     InvalidArgument,
     Operation,
+    Phase,
     RejectedCandidate,
     conversation,
     conversation_stream,
@@ -27,7 +28,7 @@ from ..domain.conversation import (
     require_synchronisable,
 )
 from .commands import checked
-from .proposal_commands import PhaseChange, ProposalCommands, distinct_stewards
+from .proposal_commands import ProposalCommands, distinct_stewards
 
 
 class ConversationCommands(ProposalCommands):
@@ -60,9 +61,15 @@ class ConversationCommands(ProposalCommands):
 
     def joined(
         self, conversation_id: str, epoch: int, members: Iterable[str] = (), *, now: int | None = None
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """Be let in, at an epoch of the group; ignored of who is in already (de-mls 1.3, T3)."""
-        return self._run(conversation.joined, conversation_id, now, _epoch(epoch), names("members", members))
+        return self._run(
+            conversation.joined,
+            conversation_id,
+            now,
+            natural_number("epoch", epoch, most=MAX_EPOCH),
+            names("members", members),
+        )
 
     def leave(self, conversation_id: str, *, now: int | None = None) -> int | None:
         """Ask the group to let this member go; who is not let in yet goes at once (de-mls 1.3, T5; 4.2).
@@ -106,7 +113,9 @@ class ConversationCommands(ProposalCommands):
             InvalidArgument: a time is zero; nothing of it is taken.
         """
         require_synchronisable(checked(changes, ConfigChanges))
-        return self._run(conversation.sync_config, conversation_id, now, _epoch(epoch), changes)
+        return self._run(
+            conversation.sync_config, conversation_id, now, natural_number("epoch", epoch, most=MAX_EPOCH), changes
+        )
 
     def buffer_candidate(
         self,
@@ -117,7 +126,7 @@ class ConversationCommands(ProposalCommands):
         proposals: int,
         is_local: bool = False,
         now: int | None = None,
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """Take in a commit that somebody offers, or this member does; it freezes one that works (de-mls 4.6).
 
         Args:
@@ -145,7 +154,7 @@ class ConversationCommands(ProposalCommands):
         members: Iterable[str] | None = None,
         rejected: Iterable[RejectedCandidate] = (),
         now: int | None = None,
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """Take it from the host that a commit was merged, and this member is still in the group (de-mls 1.3, T12, T18).
 
         Args:
@@ -153,15 +162,15 @@ class ConversationCommands(ProposalCommands):
             commit_hash: what it is told by; one that was merged before is ignored.
             committer: who made it.
             members: who is in the group now; by default as the requests that took effect say.
-            rejected: the candidates that could not be merged.
+            rejected: the candidates that could not be merged; heard of an open round only.
             now: the time, in ms.
         """
         return self._run(
             conversation.commit_applied,
             conversation_id,
             now,
-            identifier("committer", committer),
             identifier("commit_hash", commit_hash),
+            identifier("committer", committer),
             None if members is None else names("members", members),
             _rejected(rejected),
         )
@@ -180,14 +189,14 @@ class ConversationCommands(ProposalCommands):
             conversation.removed_by_commit,
             conversation_id,
             now,
-            identifier("committer", committer),
             identifier("commit_hash", commit_hash),
+            identifier("committer", committer),
             _rejected(rejected),
         )
 
     def no_commit_found(
         self, conversation_id: str, *, rejected: Iterable[RejectedCandidate] = (), now: int | None = None
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """Take it from the host that no candidate could be merged; ignored but in selection (de-mls 1.3, T14, T15)."""
         return self._run(conversation.no_commit_found, conversation_id, now, _rejected(rejected))
 
@@ -201,7 +210,7 @@ class ConversationCommands(ProposalCommands):
             text("message", message),
         )
 
-    def tick_one(self, conversation_id: str, now: int) -> tuple[Any, ...]:
+    def _tick_one(self, conversation_id: str, now: int) -> tuple[Any, ...]:
         """Do what is due in one conversation; see ``Conversations.tick``."""
         return self._run(conversation.tick, conversation_id, now)
 
@@ -213,17 +222,10 @@ class ConversationCommands(ProposalCommands):
         return self._run(conversation.open_conversation, conversation_id, now, role, who, given)
 
 
-def _epoch(epoch: object) -> int:
-    """An epoch of the group; each commit begins the next, and all have to fit into a row."""
-    if natural_number("epoch", epoch) > MAX_EPOCH:
-        raise InvalidArgument("epoch", f"must be at most {MAX_EPOCH}, not {epoch}")
-    return natural_number("epoch", epoch)
-
-
 def _rejected(rejected: Iterable[RejectedCandidate]) -> tuple[RejectedCandidate, ...]:
     if not isinstance(rejected, Iterable):
         raise InvalidArgument("rejected", f"must be rejected candidates, not {type(rejected).__name__}")
     found = tuple(checked(each, RejectedCandidate) for each in rejected)
-    if len(found) > MAX_TEXT_LENGTH:
-        raise InvalidArgument("rejected", f"has {len(found)} candidates; at most {MAX_TEXT_LENGTH} are taken")
+    if len(found) > MAX_NAMES:
+        raise InvalidArgument("rejected", f"has {len(found)} candidates; at most {MAX_NAMES} are taken")
     return found

@@ -7,83 +7,71 @@ from typing import Any
 
 from ..domain import RecordedEvent
 from ..domain.conversation import (
+    AnchorAction,
     AutoVoteCancelled,
     AutoVoteFired,
-    AutoVoteScheduled,
     Cause,
     ConsensusResolved,
     ConsensusTimeoutCancelled,
     ConsensusTimeoutFired,
-    ConsensusTimeoutScheduled,
+    ConversationState,
     PendingJoinExpired,
     PhaseChanged,
-    ProposalOpened,
-    ProposalReceived,
     ProposalWithdrawn,
-    Situation,
     transition,
 )
-
-_SCHEDULED = {AutoVoteScheduled: "vote", ConsensusTimeoutScheduled: "timeout"}
-_GONE = {AutoVoteCancelled: "vote", ConsensusTimeoutCancelled: "timeout"}
-_FIRED = {AutoVoteFired: "vote", ConsensusTimeoutFired: "timeout"}
 
 
 class ConversationLaws:
     """What has to be remembered of one conversation to tell whether its next event breaks a law."""
 
-    def __init__(self) -> None:
-        self._situation = Situation()
-        self._due: dict[tuple[str, int], int] = {}
-        self._open: set[int] = set()
+    def __init__(self, conversation_id: str) -> None:
+        self._state = ConversationState(conversation_id)
 
     def broken_by(self, record: RecordedEvent) -> Iterator[str]:
         """Say which laws an event breaks; every event of the conversation is shown once, in order."""
         event: Any = record.event
-        before = self._situation
-        if event.at < before.at:
-            yield f"law 10: {event.at} ms comes after {before.at} ms"
-        if isinstance(event, PhaseChanged):
-            yield from self._phase(event)
-        elif isinstance(event, PendingJoinExpired):
-            yield from _not_before(event.at, event.anchored_at + event.window_ms, "the join expires")
-        else:
-            yield from self._deadline(event)
-            yield from self._proposal(event)
-        self._situation = before.after(event)
+        before = self._state.situation.at
+        if event.at < before:
+            yield f"law 10: {event.at} ms comes after {before} ms"
+        match event:
+            case PhaseChanged():
+                yield from self._phase(event)
+            case PendingJoinExpired():
+                yield from _not_before(event.at, event.anchored_at + event.window_ms, "the join expires")
+            case AutoVoteFired() | AutoVoteCancelled():
+                yield from _deadline(event, "vote", self._state.auto_votes)
+            case ConsensusTimeoutFired() | ConsensusTimeoutCancelled():
+                yield from _deadline(event, "timeout", self._state.timeouts)
+            case ConsensusResolved() | ProposalWithdrawn():
+                if event.proposal.proposal_id not in self._state.proposals:
+                    yield f"law 10: proposal {event.proposal.proposal_id} is not voted on, and comes to an end"
+        self._state.apply(event)
 
     def _phase(self, event: PhaseChanged) -> Iterator[str]:
-        before = self._situation
-        if (event.previous, event.previous_anchor) != (before.phase, before.anchor):
+        before, anchor = self._state.situation, event.previous_anchor
+        if (event.previous, anchor) != (before.phase, before.anchor):
             yield f"law 10: the phase is {before.phase} since {before.anchor}, and the event says otherwise"
         row = transition(event.previous, event.cause)
-        if event.cause is not Cause.REVERTED and (row is None or row.phase is not event.phase):
-            yield f"law 10: {event.cause} does not lead from {event.previous} to {event.phase}"
-        if event.window_ms is not None and event.previous_anchor is not None:
-            yield from _not_before(
-                event.at, event.previous_anchor + event.window_ms, f"{event.cause} changes the phase"
-            )
+        if row is None or (row.phase, row.anchor) != (event.phase, event.anchor_action):
+            if event.cause is not Cause.REVERTED:
+                yield f"law 10: {event.cause} does not lead from {event.previous} to {event.phase}"
+        elif event.anchor != {AnchorAction.SET: event.at, AnchorAction.KEEP: anchor}.get(row.anchor):
+            yield f"law 10: the anchor is not {event.anchor} after {event.cause}"
+        if event.window_ms is not None and anchor is not None:
+            yield from _not_before(event.at, anchor + event.window_ms, f"{event.cause} changes the phase")
 
-    def _deadline(self, event: Any) -> Iterator[str]:
-        kind = type(event)
-        if name := _SCHEDULED.get(kind):
-            self._due[name, event.proposal_id] = event.fire_at
-        elif name := _GONE.get(kind) or _FIRED.get(kind):
-            due = self._due.pop((name, event.proposal_id), None)
-            if due is None:
-                yield f"law 10: a {name} of proposal {event.proposal_id} is fired or dropped, and none is due"
-            elif kind in _FIRED:
-                if due != event.fire_at:
-                    yield f"law 10: the {name} of proposal {event.proposal_id} is due at {due} ms, not {event.fire_at}"
-                yield from _not_before(event.at, due, f"the {name} of proposal {event.proposal_id} is fired")
 
-    def _proposal(self, event: Any) -> Iterator[str]:
-        if isinstance(event, ProposalOpened | ProposalReceived):
-            self._open.add(event.proposal.proposal_id)
-        elif isinstance(event, ConsensusResolved | ProposalWithdrawn):
-            if event.proposal.proposal_id not in self._open:
-                yield f"law 10: proposal {event.proposal.proposal_id} is not voted on, and comes to an end"
-            self._open.discard(event.proposal.proposal_id)
+def _deadline(event: Any, name: str, pending: dict[int, Any]) -> Iterator[str]:
+    """What is fired or dropped is due, and is not fired before that."""
+    what = f"the {name} of proposal {event.proposal_id}"
+    if event.proposal_id not in pending:
+        yield f"law 10: {what} is fired or dropped, and none is due"
+    elif isinstance(event, AutoVoteFired | ConsensusTimeoutFired):
+        due = pending[event.proposal_id].fire_at
+        if due != event.fire_at:
+            yield f"law 10: {what} is due at {due} ms, not {event.fire_at}"
+        yield from _not_before(event.at, due, f"{what} is fired")
 
 
 def _not_before(at: int, due: int, what: str) -> Iterator[str]:

@@ -21,7 +21,7 @@ from ..domain import (
     natural_number,
 )
 from ..domain.consumer import ConsumerState
-from ..domain.conversation import TELLING_TYPES, kinds_told, next_wake_up
+from ..domain.conversation import TELLING_TYPES, kinds_told, next_wakeup
 from ..projections import ConversationsView, DeadlinesView, Projector, TemporalStore
 from .commands import Executes, checked
 from .conversation_commands import ConversationCommands
@@ -77,18 +77,26 @@ class Conversations(ConversationCommands, ConversationsView):
         due = [conversation_id] if conversation_id is not None else self.due(time)
         happened: dict[str, tuple[Event[Any], ...]] = {}
         for each in due:
-            with self._untouched(), self.unless_withdrawn(conversation_id):
-                if events := self.tick_one(each, time):
+            with self._untouched(), self._unless_withdrawn(conversation_id):
+                if events := self._tick_one(each, time):
                     happened[each] = events
         return happened
 
     def due(self, now: int) -> list[str]:
-        """The conversations in which something may be due at a time in ms, earliest first."""
-        found = dict.fromkeys(each.conversation_id for each in self._deadlines.until(now))
-        # Where a clock went back, the time of the last event counts.
-        return list(found | dict.fromkeys(self.ahead_of(now)))
+        """The conversations in which something is due at a time in ms, earliest first.
 
-    def unless_withdrawn(self, named: str | None) -> AbstractContextManager[None]:
+        Where a clock went back, the time of the last event counts.
+        """
+        ahead = self._ahead_of(now)
+        pending = self._deadlines.until(max(ahead.values(), default=now))
+        found = (
+            each.conversation_id
+            for each in pending
+            if each.deadline.due_at <= max(now, ahead.get(each.conversation_id, now))
+        )
+        return list(dict.fromkeys(found))
+
+    def _unless_withdrawn(self, named: str | None) -> AbstractContextManager[None]:
         """Pass over a conversation that nobody named, and whose opening was undone since it was found to be due."""
         return nullcontext() if named is not None else suppress(ConversationNotFound)
 
@@ -107,12 +115,10 @@ class Conversations(ConversationCommands, ConversationsView):
         """
         time = self.time(now)
         if conversation_id is None:
-            for each in self.ahead_of(time):
-                with self.unless_withdrawn(None):
-                    if self._wakeup_of(each, time) == 0:
-                        return 0
-            return self._deadlines.wake_up(time)
-        return self._wakeup_of(identifier("conversation_id", conversation_id), time)
+            wakeup = self._deadlines.next_wakeup(time)
+            return 0 if wakeup and self.due(time) else wakeup
+        stream = conversation_stream(identifier("conversation_id", conversation_id))
+        return self._journal.read_state(stream, lambda state: next_wakeup(state, time))
 
     def scores(self, conversation_id: str) -> dict[str, int]:
         """What the members of a conversation are thought of, where that is not what it was at first (de-mls 4.6)."""
@@ -144,10 +150,10 @@ class Conversations(ConversationCommands, ConversationsView):
             UnknownPosition: it is from no event of this journal.
             InvalidArgument: no such notification is told of that event.
         """
-        stream, *cursor = self.require_told(notification)
+        stream, *cursor = self._require_told(notification)
         self._journal.execute(stream, consumer.acknowledge, *cursor)
 
-    def require_told(self, notification: Notification) -> tuple[str, int, int, str | None]:
+    def _require_told(self, notification: Notification) -> tuple[str, int, int, str | None]:
         """The stream of a notification's consumer, and how far that has come with it; see ``acknowledge``."""
         given = checked(notification, Notification)
         stream = consumer_stream(identifier("consumer", given.consumer))
@@ -162,12 +168,12 @@ class Conversations(ConversationCommands, ConversationsView):
         return stream, position, part, given.conversation_id if checked(given.only, bool) else None
 
     def _notifications(self, consumer: str, only: str | None) -> Iterator[Notification]:
-        everywhere, alone = self._journal.read_state(consumer_stream(consumer), ConsumerState.cursors)
-        start = everywhere if only is None else max(everywhere, alone.get(only, everywhere))
+        cursors = self._journal.read_state(consumer_stream(consumer), ConsumerState.standing)
+        start = cursors.everywhere if only is None else cursors.of(only)
         for stored in self._telling(start.position, only):
             record = self._application.mapper.to_domain_event(stored)
             event: Any = record.event
-            cursor = max(everywhere, alone.get(event.conversation_id, everywhere))
+            cursor = cursors.of(event.conversation_id)
             for part, kind in enumerate(kinds_told(event)):
                 if (record.position, part) > cursor:
                     yield Notification(
@@ -178,7 +184,8 @@ class Conversations(ConversationCommands, ConversationsView):
         """The events that tell anything, page by page, from a position on."""
         recorder = self._application.recorder
         if only is not None:
-            yield from recorder.select_events(conversation_stream(only), behind=max(0, start - 1))
+            stream = conversation_stream(only)
+            yield from recorder.select_events(stream, behind=max(0, start - 1), topics=TELLING_TYPES)
             return
         while True:
             page = recorder.select_notifications(start, PAGE_SIZE, topics=TELLING_TYPES)
@@ -186,9 +193,3 @@ class Conversations(ConversationCommands, ConversationsView):
             if len(page) < PAGE_SIZE:
                 return
             start = page[-1].id + 1
-
-    def _wakeup_of(self, conversation_id: str, now: int) -> int | None:
-        wakeup: int | None = self._journal.read_state(
-            conversation_stream(conversation_id), lambda state: next_wake_up(state, now)
-        )
-        return wakeup

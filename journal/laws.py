@@ -8,7 +8,7 @@ from typing import Any, Final
 from ..domain import Event, FootprintClass, RecordedEvent, session as events, split_event_id, split_stream
 from ..domain.bundle import UpgradeStaged
 from ..domain.compensation import ONLY_UNDOING, UNDONE_BY, why_it_stays
-from ..domain.conversation import AutoVoteCancelled, ConsensusTimeoutCancelled
+from ..domain.conversation import AutoVoteCancelled, ConsensusTimeoutCancelled, ConversationEvent
 from ..domain.saga import SagaCompensated, SagaCompleted, SagaResolved
 from ..projections import coherence_violations, footprint_changes
 from .conversation_laws import ConversationLaws
@@ -33,10 +33,11 @@ class Laws:
         """Say which laws an event breaks; every event is shown once, in order."""
         yield from self._undo(record)
         yield from self._saga(record)
-        kind = split_stream(record.stream)[0]
-        if kind == "conversation" and record.type.startswith("conversation."):
-            yield from self._conversations.setdefault(record.stream, ConversationLaws()).broken_by(record)
-        if kind != "session":
+        if isinstance(record.event, ConversationEvent):
+            if record.stream not in self._conversations:
+                self._conversations[record.stream] = ConversationLaws(record.event.conversation_id)
+            yield from self._conversations[record.stream].broken_by(record)
+        if split_stream(record.stream)[0] != "session":
             return
         yield from self._generation(record)
         yield from self._witness(record)

@@ -28,8 +28,6 @@ from .execution import Clock
 from .times import time_ms
 
 ResultT = TypeVar("ResultT")
-PhaseChange = Phase | None
-"""The phase that a command led to; None if it changed none."""
 
 
 class ProposalCommands:
@@ -37,7 +35,8 @@ class ProposalCommands:
 
     Every command takes the time as ``now``, UTC, in ms since 1970; without it, the journal's clock tells it. A time
     before the conversation's last event counts as the time of that event. A command either appends its events and
-    returns, or raises. Where the reference ignores something, nothing is appended and the answer is None. All of them
+    returns, or raises. Those that may change the phase answer the phase that they have recorded, and None if they have
+    recorded none. Where the reference ignores something, nothing is appended and the answer is None. All of them
     raise ``ConversationNotFound`` and ``ConversationEnded`` where there is nothing to be done, ``InvalidInput`` for
     arguments that make no sense, ``ConcurrencyConflict`` when other writers win every race, and ``JournalError`` when
     the storage fails.
@@ -45,14 +44,11 @@ class ProposalCommands:
     Args:
         journal: what carries commands out.
         clock: tells the time.
-
-    Attributes:
-        clock: tells the time.
     """
 
     def __init__(self, journal: Executes, clock: Clock) -> None:
         self._journal = journal
-        self.clock = clock
+        self._clock = clock
 
     def open_proposal(
         self,
@@ -63,7 +59,7 @@ class ProposalCommands:
         voters: int,
         creator_vote: CreatorVote = CreatorVote.YES,
         now: int | None = None,
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """Open a proposal: with this member's yes, or to be voted on later, by itself if not by hand (de-mls 4.2).
 
         Args:
@@ -85,7 +81,7 @@ class ProposalCommands:
             now,
             natural_number("proposal_id", proposal_id),
             _request(request),
-            _voters(voters),
+            natural_number("voters", voters, least=1, most=MAX_VOTERS),
             checked(creator_vote, CreatorVote),
         )
 
@@ -100,7 +96,7 @@ class ProposalCommands:
         vote: bool | None = None,
         expires_at_s: int | None = None,
         now: int | None = None,
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """Take in a peer's proposal; this member's vote on it is cast by itself if not by hand (de-mls 2.4, 4.2).
 
         Args:
@@ -126,12 +122,12 @@ class ProposalCommands:
             natural_number("proposal_id", proposal_id),
             _request(request),
             identifier("creator", creator),
-            _voters(voters),
+            natural_number("voters", voters, least=1, most=MAX_VOTERS),
             None if vote is None else checked(vote, bool),
             None if expires_at_s is None else natural_number("expires_at_s", expires_at_s),
         )
 
-    def vote(self, conversation_id: str, proposal_id: int, choice: bool, *, now: int | None = None) -> PhaseChange:
+    def vote(self, conversation_id: str, proposal_id: int, choice: bool, *, now: int | None = None) -> Phase | None:
         """Vote by hand, in the place of the vote that would be cast by itself (de-mls 2.4).
 
         On what is resolved, a vote is accepted and not counted.
@@ -147,7 +143,7 @@ class ProposalCommands:
 
     def receive_vote(
         self, conversation_id: str, proposal_id: int, voter: str, choice: bool, *, now: int | None = None
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """Take in a peer's vote, in any phase (de-mls 1.5, 4.3). On what is resolved, it is not counted.
 
         Raises:
@@ -162,7 +158,7 @@ class ProposalCommands:
             checked(choice, bool),
         )
 
-    def approve(self, conversation_id: str, proposal_id: int, *, now: int | None = None) -> PhaseChange:
+    def approve(self, conversation_id: str, proposal_id: int, *, now: int | None = None) -> Phase | None:
         """Take it from the host that a proposal was approved, emergencies included, and do what follows (de-mls 4.4).
 
         It is for hosts that count votes elsewhere. What was resolved before stays; nothing follows again.
@@ -174,13 +170,13 @@ class ProposalCommands:
 
     def reject(
         self, conversation_id: str, proposal_id: int, *, failed: bool = False, now: int | None = None
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """Take it from the host that a proposal was rejected, or that voting on it failed; see ``approve``."""
         return self._resolve(conversation_id, proposal_id, Outcome.FAILED if failed else Outcome.NO, now)
 
     def accept_election(
         self, conversation_id: str, proposal_id: int, stewards: Iterable[str], *, now: int | None = None
-    ) -> PhaseChange:
+    ) -> Phase | None:
         """Install the list of an election that was won, which the host has found valid (de-mls 1.3, T16).
 
         Args:
@@ -201,15 +197,21 @@ class ProposalCommands:
     ) -> None:
         """Have a vote cast by itself after a delay, in the place of any that would be (de-mls 2.4).
 
+        On what is resolved by then, none is cast, and that is put on record.
+
         Raises:
             ProposalNotFound
         """
-        number, delay = natural_number("proposal_id", proposal_id), _delay(delay_ms)
-        return self._run(conversation.schedule_auto_vote, conversation_id, now, number, delay, checked(choice, bool))
+        number, delay = (
+            natural_number("proposal_id", proposal_id),
+            _delay(delay_ms),
+        )
+        return self._run(conversation.schedule_auto_vote, conversation_id, now, number, checked(choice, bool), delay)
 
     def cancel_auto_vote(self, conversation_id: str, proposal_id: int, *, now: int | None = None) -> None:
         """Have no vote cast by itself; of what there is none, nothing happens (de-mls 2.4)."""
-        return self._run(conversation.drop_auto_vote, conversation_id, now, natural_number("proposal_id", proposal_id))
+        number = natural_number("proposal_id", proposal_id)
+        return self._run(conversation.cancel_auto_vote, conversation_id, now, number)
 
     def schedule_timeout(
         self, conversation_id: str, proposal_id: int, *, delay_ms: int, now: int | None = None
@@ -220,11 +222,17 @@ class ProposalCommands:
             ProposalNotFound
         """
         number = natural_number("proposal_id", proposal_id)
-        return self._run(conversation.schedule_timeout, conversation_id, now, number, _delay(delay_ms))
+        return self._run(
+            conversation.schedule_timeout,
+            conversation_id,
+            now,
+            number,
+            _delay(delay_ms),
+        )
 
     def cancel_timeout(self, conversation_id: str, proposal_id: int, *, now: int | None = None) -> None:
         """Wait for votes without an end; of what there is none, nothing happens (de-mls 2.5)."""
-        return self._run(conversation.drop_timeout, conversation_id, now, natural_number("proposal_id", proposal_id))
+        return self._run(conversation.cancel_timeout, conversation_id, now, natural_number("proposal_id", proposal_id))
 
     def time(self, now: int | None) -> int:
         """The time that is given, or else what the clock tells.
@@ -232,9 +240,9 @@ class ProposalCommands:
         Raises:
             InvalidArgument: it is no time that a calendar shows.
         """
-        return self.clock() if now is None else time_ms("now", now)
+        return self._clock() if now is None else time_ms("now", now)
 
-    def _resolve(self, conversation_id: str, proposal_id: int, outcome: Outcome, now: int | None) -> PhaseChange:
+    def _resolve(self, conversation_id: str, proposal_id: int, outcome: Outcome, now: int | None) -> Phase | None:
         number = natural_number("proposal_id", proposal_id)
         return self._run(conversation.resolve, conversation_id, now, number, outcome)
 
@@ -252,16 +260,8 @@ def _request(request: object) -> ProposalRequest:
     return made
 
 
-def _voters(voters: object) -> int:
-    if natural_number("voters", voters) not in range(1, MAX_VOTERS + 1):
-        raise InvalidArgument("voters", f"must be from 1 to {MAX_VOTERS}, not {voters}")
-    return natural_number("voters", voters)
-
-
 def _delay(delay_ms: object) -> int:
-    if natural_number("delay_ms", delay_ms) > MAX_DURATION_MS:
-        raise InvalidArgument("delay_ms", f"must be at most {MAX_DURATION_MS}, a hundred years, not {delay_ms}")
-    return natural_number("delay_ms", delay_ms)
+    return natural_number("delay_ms", delay_ms, most=MAX_DURATION_MS)
 
 
 def distinct_stewards(stewards: Iterable[str]) -> tuple[str, ...]:

@@ -118,6 +118,7 @@ class PositionedRecorder(ApplicationRecorder):
         limit: int | None = None,
         behind: int = 0,
         through: int | None = None,
+        topics: Sequence[str] = (),
     ) -> Sequence[Notification]:
         """One originator's events, by version; each says its position too.
 
@@ -129,6 +130,7 @@ class PositionedRecorder(ApplicationRecorder):
             limit: at most so many.
             behind: only those behind this position.
             through: only those up to this position.
+            topics: only events of these types; all if there are none.
         """
         conditions = ["originator_id=?"]
         parameters: list[Any] = [self._to_column(originator_id)]
@@ -144,6 +146,7 @@ class PositionedRecorder(ApplicationRecorder):
         if through is not None:
             conditions.append(f"{self._position}<=?")
             parameters.append(through)
+        self._of_types(topics, conditions, parameters)
         order = f"originator_version {'DESC' if desc else 'ASC'}"
         return self._notifications(conditions, parameters, order, limit)
 
@@ -165,9 +168,7 @@ class PositionedRecorder(ApplicationRecorder):
         if stop is not None:
             conditions.append(f"{self._position}<=?")
             parameters.append(stop)
-        if topics:
-            conditions.append(f"topic IN ({','.join('?' * len(topics))})")
-            parameters += topics
+        self._of_types(topics, conditions, parameters)
         return self._notifications(conditions, parameters, self._position, limit)
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
@@ -181,6 +182,11 @@ class PositionedRecorder(ApplicationRecorder):
             A context manager and endless iterator of notifications; ``stop`` ends it.
         """
         return ChangesSubscription(self, gt, topics)
+
+    def _of_types(self, topics: Sequence[str], conditions: list[str], parameters: list[Any]) -> None:
+        if topics:
+            conditions.append(f"topic IN ({','.join('?' * len(topics))})")
+            parameters += topics
 
     def _notifications(
         self, conditions: list[str], parameters: list[Any], order: str, limit: int | None

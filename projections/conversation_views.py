@@ -9,14 +9,24 @@ from ..domain import (
     Deadline,
     DeadlineKind,
     Event,
+    LeaveReason,
+    Life,
     OperatingMode,
     Phase,
     ProposalKind,
+    Role,
     Violation,
     conversation_stream,
 )
-from ..domain.conversation import LeaveReason, Life, Role, Situation, wake_up
-from ..domain.conversation.restore import proposals_of
+from ..domain.conversation import (
+    ConversationEvent,
+    ConversationOpened,
+    ProposalOpened,
+    ProposalReceived,
+    Situation,
+    earliest_wakeup,
+    proposals_of,
+)
 from .audit import Events
 from .conversations import (
     CONFIGS,
@@ -59,7 +69,7 @@ class ConversationRow(NamedTuple):
         incarnation: how often it was opened.
         reason: why this member leaves, or left; None otherwise.
         at: when its last event was, in ms.
-        since: the position of that event.
+        since: the position of the event from which on all this holds, but for what is due.
     """
 
     life: Life
@@ -95,10 +105,10 @@ class ConversationsView(MappingView[str, ConversationRow]):
             raise KeyError(conversation_id)
         return found[conversation_id]
 
-    def ahead_of(self, now: int) -> list[str]:
-        """The conversations whose last event was after a time in ms: those for which a clock went back."""
+    def _ahead_of(self, now: int) -> dict[str, int]:
+        """The conversations whose last event was after a time in ms, and when that was: there a clock went back."""
         rows = self._select(between=("at", min(max(now, -1), FOREVER - 1) + 1, FOREVER), order=("at",))
-        return [row[0] for row in rows if row[_LIFE] != Life.UNOPENED]
+        return {row[0]: row[1] for row in rows if row[_LIFE] != Life.UNOPENED}
 
     def _all(self) -> dict[str, ConversationRow]:
         return self._find({})
@@ -163,7 +173,7 @@ class PendingDeadline(NamedTuple):
 
 def to_pending(row: Row) -> PendingDeadline:
     """Read a row of the deadlines."""
-    conversation_id, kind, proposal_id, due_at, _, since = row
+    conversation_id, kind, proposal_id, due_at, since = row
     about = None if proposal_id == NO_PROPOSAL else proposal_id
     return PendingDeadline(conversation_id, Deadline(due_at, DeadlineKind(kind), about), since)
 
@@ -188,16 +198,16 @@ class DeadlinesView(TableReader):
         """What is due in one conversation."""
         return self._read(where={"conversation_id": conversation_id})
 
-    def wake_up(self, now: int) -> int | None:
+    def next_wakeup(self, now: int) -> int | None:
         """How long nothing is due anywhere, in ms: 0 if something is, None if nothing ever will be."""
-        return wake_up((each.deadline for each in self._read(limit=1)), now)
+        return earliest_wakeup((each.deadline for each in self._read(limit=1)), now)
 
     def _read(self, **conditions: Any) -> list[PendingDeadline]:
         found = []
-        for row in self._select(order=("due_at", "kind_order"), **conditions):
+        for row in self._select(order=("due_at",), **conditions):
             with readable(self.projection, self.table, row):
                 found.append(to_pending(row))
-        return found
+        return sorted(found, key=lambda each: each.deadline.order)
 
 
 class ProposalRow(NamedTuple):
@@ -276,15 +286,23 @@ class ProposalsView(TableMapping[tuple[str, int], ProposalRow]):
     def timeline(self, conversation_id: str, proposal_id: int) -> list[ProposalEntry]:
         """What happened to a proposal, in order: opened, voted on, its deadlines, resolved, committed.
 
+        It reads all events of the conversation. Where the number was used again after the conversation was removed and
+        opened again, it is about the later one.
+
         Raises:
             UnknownEventType, DamagedRecord: an event of the conversation cannot be decoded.
         """
-        records = self._events.read_stream(conversation_stream(conversation_id), through=self._position)
-        return [
-            ProposalEntry(record.event.at, record.position, record.event)  # type: ignore[attr-defined]
-            for record in records
-            if proposal_id in proposals_of(record.event)
-        ]
+        entries: list[ProposalEntry] = []
+        is_afresh = False
+        for record in self._events.read_stream(conversation_stream(conversation_id), through=self._position):
+            event = record.event
+            is_afresh = is_afresh or isinstance(event, ConversationOpened)
+            if isinstance(event, ConversationEvent) and proposal_id in proposals_of(event):
+                if is_afresh and isinstance(event, ProposalOpened | ProposalReceived):
+                    entries.clear()
+                    is_afresh = False
+                entries.append(ProposalEntry(event.at, record.position, event))
+        return entries
 
 
 class PhaseVisit(NamedTuple):

@@ -49,7 +49,7 @@ DEADLINES = TemporalTable(
     version=1,
     # A phase's own deadline is about no proposal, and has none of a number there can be.
     key={"conversation_id": str, "kind": str, "proposal_id": int},
-    columns={"due_at": int, "kind_order": int},
+    columns={"due_at": int},
     ordered=("due_at",),
 )
 PROPOSALS = TemporalTable(
@@ -84,8 +84,6 @@ LATE_FIRINGS = TemporalTable(
 
 NO_PROPOSAL: Final = -1
 """What stands in the place of a proposal's number where a deadline is about none."""
-
-KIND_ORDER: Final = {kind: number for number, kind in enumerate(DeadlineKind)}
 
 _CONFIG = TypeAdapter(ConversationConfig)
 _PHASES: Final = {phase.value: phase for phase in Phase}
@@ -169,7 +167,8 @@ class ConversationsProjection(Projection):
 
     def _changes(self, record: RecordedEvent, event: Any, before: Situation, after: Situation) -> Iterator[Change]:
         key = (event.conversation_id,)
-        yield Set(CONVERSATIONS, key, _to_columns(after))
+        if after != before:
+            yield Set(CONVERSATIONS, key, _to_columns(after))
         if after.config != before.config or before.life is Life.UNOPENED:
             yield Set(CONFIGS, key, (_CONFIG.dump_json(after.config).decode(),))
         yield from _visits(event, before, after)
@@ -200,7 +199,7 @@ def _phase_deadline(conversation_id: str, before: Situation, after: Situation) -
 
 
 def _due(conversation_id: str, kind: DeadlineKind, proposal_id: int, due_at: int) -> Change:
-    return Set(DEADLINES, (conversation_id, kind.value, proposal_id), (due_at, KIND_ORDER[kind]))
+    return Set(DEADLINES, (conversation_id, kind.value, proposal_id), (due_at,))
 
 
 def _not_due(event: Any, kind: DeadlineKind) -> tuple[Change]:

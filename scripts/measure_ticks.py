@@ -52,8 +52,8 @@ def _with_deadlines(state: ConversationState, first_ms: int) -> Accepted[None]:
     commands: tuple[tuple[Any, ...], ...] = (
         (conversation.open_conversation, Role.CREATOR, "alice", ConversationConfig()),
         *((conversation.receive_proposal, number, _REQUEST, "bob", 3, None, None) for number in range(2)),
-        (conversation.schedule_auto_vote, 0, first_ms, True),
-        (conversation.schedule_auto_vote, 1, _DELAY_MS, True),
+        (conversation.schedule_auto_vote, 0, True, first_ms),
+        (conversation.schedule_auto_vote, 1, True, _DELAY_MS),
         (conversation.schedule_timeout, 1, _DELAY_MS),
     )
     for command, *arguments in commands:

@@ -1,8 +1,9 @@
 """Conversations: their phases, deadlines, proposals and votes (de-mls 1 to 3, 5)."""
 
 from .config import ConfigChanges, ConversationConfig, require_synchronisable
-from .deadlines import Deadline, DeadlineKind, inactivity_window, phase_deadline, wake_up
+from .deadlines import Deadline, DeadlineKind, earliest_wakeup, inactivity_window, phase_deadline
 from .draft import Draft
+from .event import ConversationEvent
 from .events import (
     CandidateBuffered,
     CommitApplied,
@@ -43,7 +44,8 @@ from .outcomes import resolve, tally
 from .phases import PERMITTED, TRANSITIONS, AnchorAction, Cause, Operation, Transition, transition
 from .situation import Situation
 from .state import DEFAULT_SCORE, ConversationStanding, ConversationState, PendingTimeout, PendingVote, Resolution
-from .ticking import next_wake_up, tick
+from .ticking import next_wakeup, tick
+from .timelines import proposals_of
 from .values import (
     MAX_DURATION_MS,
     MAX_EPOCH,
@@ -72,8 +74,8 @@ from .values import (
     VoteSource,
 )
 from .voting import (
-    drop_auto_vote,
-    drop_timeout,
+    cancel_auto_vote,
+    cancel_timeout,
     open_proposal,
     receive_proposal,
     receive_vote,
@@ -117,6 +119,7 @@ __all__ = [
     "ConsensusTimeoutFired",
     "ConsensusTimeoutScheduled",
     "ConversationConfig",
+    "ConversationEvent",
     "ConversationOpened",
     "ConversationRemoved",
     "ConversationStanding",
@@ -181,20 +184,22 @@ __all__ = [
     "VoteSource",
     "accept_election",
     "buffer_candidate",
+    "cancel_auto_vote",
+    "cancel_timeout",
     "check",
     "commit_applied",
-    "drop_auto_vote",
-    "drop_timeout",
+    "earliest_wakeup",
     "inactivity_window",
     "install_stewards",
     "joined",
     "kinds_told",
     "leave",
-    "next_wake_up",
+    "next_wakeup",
     "no_commit_found",
     "open_conversation",
     "open_proposal",
     "phase_deadline",
+    "proposals_of",
     "receive_proposal",
     "receive_vote",
     "remove",
@@ -210,5 +215,4 @@ __all__ = [
     "tick",
     "transition",
     "vote",
-    "wake_up",
 ]

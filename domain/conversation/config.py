@@ -79,7 +79,7 @@ class ConversationConfig:
         auto_votes_keep_phases: whether a vote that is due where none may be cast by hand comes to nothing (de-mls 7.4,
             22).
         failed_votes_keep_auto_votes: whether a vote by hand that fails leaves the automatic one (de-mls 7.4, 23).
-        only_approved_emergencies_end_reelection: whether a rejected emergency leaves a reelection as it is (de-mls 7.3,
+        only_approved_emergencies_end_reelection: whether a rejected emergency leaves a reelection as it is (de-mls 7.5,
             33).
     """
 

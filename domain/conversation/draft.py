@@ -41,8 +41,8 @@ class Draft:
         self.events.append(event)
         return event
 
-    def change_phase(self, cause: Cause, window_ms: int | None = None) -> bool:
-        """Change the phase as the table says; say whether the cause changes anything in this phase.
+    def change_phase(self, cause: Cause, window_ms: int | None = None) -> None:
+        """Change the phase as the table says; in a phase in which the cause changes nothing, nothing happens.
 
         Args:
             cause: what changes it.
@@ -51,7 +51,7 @@ class Draft:
         before = self.situation
         row = transition(before.phase, cause)
         if row is None:
-            return False
+            return
         anchors = {AnchorAction.SET: self.at, AnchorAction.KEEP: before.anchor}
         self.record(
             PhaseChanged,
@@ -64,7 +64,6 @@ class Draft:
             window_ms=window_ms,
             approved=before.approved,
         )
-        return True
 
     def decided(self) -> Accepted[Any]:
         """Decide for the command. What it answers is what the last event says: the new phase, if that is it."""

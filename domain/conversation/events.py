@@ -198,7 +198,7 @@ class ElectionRetriesChanged(ConversationFact):
     Attributes:
         previous: how many were before.
         retries: how many are now.
-        maximum: from how many on more than that a deadlock is to be declared.
+        maximum: how many may be; with one more, a deadlock is to be declared.
     """
 
     previous: Counter

@@ -59,8 +59,8 @@ def buffer_candidate(state: ConversationState, candidate: Candidate, now: int) -
 
 def commit_applied(
     state: ConversationState,
-    committer: str,
     commit_hash: str,
+    committer: str,
     members: frozenset[str] | None,
     rejected: tuple[RejectedCandidate, ...],
     now: int,
@@ -74,15 +74,15 @@ def commit_applied(
     if not _can_merge(state, commit_hash):
         return Accepted(None)
     draft = Draft(state, now)
-    _merge(draft, committer, commit_hash, members, rejected, FreezeOutcome.APPLIED)
+    _merge(draft, commit_hash, committer, members, rejected, FreezeOutcome.APPLIED)
     draft.change_phase(Cause.COMMIT_APPLIED)
     return draft.decided()
 
 
 def removed_by_commit(
     state: ConversationState,
-    committer: str,
     commit_hash: str,
+    committer: str,
     rejected: tuple[RejectedCandidate, ...],
     now: int,
 ) -> Decision[None]:
@@ -94,7 +94,7 @@ def removed_by_commit(
     if not _can_merge(state, commit_hash):
         return Accepted(None)
     draft = Draft(state, now)
-    _merge(draft, committer, commit_hash, None, rejected, FreezeOutcome.REMOVED_US)
+    _merge(draft, commit_hash, committer, None, rejected, FreezeOutcome.REMOVED_US)
     begin_leaving(draft, LeaveReason.REMOVED)
     return draft.decided()
 
@@ -131,8 +131,8 @@ def _can_merge(state: ConversationState, commit_hash: str) -> bool:
 
 def _merge(
     draft: Draft,
-    committer: str,
     commit_hash: str,
+    committer: str,
     members: frozenset[str] | None,
     rejected: tuple[RejectedCandidate, ...],
     outcome: FreezeOutcome,

@@ -28,7 +28,7 @@ from .events import (
     OperationFailed,
     StewardListInstalled,
 )
-from .outcomes import cancel_auto_vote, cancel_timeout, resolve_by_host
+from .outcomes import end_auto_vote, end_timeout, resolve_by_host
 from .phases import Cause
 from .state import ConversationState
 from .values import (
@@ -92,8 +92,8 @@ def leave(state: ConversationState, now: int) -> Decision[int | None]:
         ConversationNotFound, ConversationEnded
     """
     situation = state.opened()
-    draft = Draft(state, now)
     if situation.phase is Phase.PENDING_JOIN:
+        draft = Draft(state, now)
         begin_leaving(draft, LeaveReason.LEFT_PENDING)
         draft.record(ConversationRemoved, reason=LeaveReason.LEFT_PENDING)
         return draft.decided()
@@ -101,6 +101,7 @@ def leave(state: ConversationState, now: int) -> Decision[int | None]:
     is_known = proposal_id in state.proposals or proposal_id in state.resolved
     if is_known or state.approved_removal_of(state.self_id) is not None:
         return Accepted(None)
+    draft = Draft(state, now)
     proposal = Proposal(
         proposal_id,
         ProposalRequest.remove_member(state.self_id),
@@ -125,9 +126,9 @@ def self_leave_id(self_id: str) -> int:
 def begin_leaving(draft: Draft, reason: LeaveReason) -> None:
     """Be on the way out: nothing is due any more, and what is voted on comes to nothing here."""
     for proposal_id in sorted(draft.state.auto_votes):
-        cancel_auto_vote(draft, proposal_id, CancelReason.LEFT)
+        end_auto_vote(draft, proposal_id, CancelReason.LEFT)
     for proposal_id in sorted(draft.state.timeouts):
-        cancel_timeout(draft, proposal_id, CancelReason.LEFT)
+        end_timeout(draft, proposal_id, CancelReason.LEFT)
     draft.record(MemberLeaving, reason=reason, abandoned=tuple(draft.state.proposals.values()))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ProposalNotFound
-from ..event import Accepted, Decision
+from ..event import Decision
 from .draft import Draft
 from .events import ElectionRetriesChanged, OperatingModeChanged
 from .phases import Cause
@@ -93,23 +93,25 @@ def resolve(state: ConversationState, proposal_id: int, outcome: Outcome, now: i
     Raises:
         ConversationNotFound, ConversationEnded, ProposalNotFound
     """
-    if state.opened().phase is Phase.PENDING_JOIN:
-        return Accepted(None)
+    state.opened()
     proposal = state.proposals.get(proposal_id)
     if proposal is None and proposal_id not in state.resolved:
         raise ProposalNotFound(state.conversation_id, proposal_id)
     draft = Draft(state, now)
     if proposal is None:
-        cancel_deadlines(draft, proposal_id)
+        end_deadlines(draft, proposal_id)
     else:
         resolve_by_host(draft, proposal, outcome)
     return draft.decided()
 
 
 def apply_outcome(draft: Draft, resolved: ConsensusResolved) -> None:
-    """Have follow from an outcome what does; the phase changes last (de-mls 4.4)."""
+    """Have follow from an outcome what does (de-mls 4.4).
+
+    The phase changes last, unlike there: a command answers what its last event says.
+    """
     proposal, outcome = resolved.proposal, resolved.result
-    cancel_deadlines(draft, proposal.proposal_id)
+    end_deadlines(draft, proposal.proposal_id)
     is_yes, kind = outcome is Outcome.YES, proposal.request.kind
     cause = _approve(draft, proposal) if is_yes else None
     if kind is ProposalKind.STEWARD_ELECTION and not is_yes:
@@ -124,19 +126,19 @@ def apply_outcome(draft: Draft, resolved: ConsensusResolved) -> None:
         draft.change_phase(Cause.EMERGENCY_RESOLVED)
 
 
-def cancel_deadlines(draft: Draft, proposal_id: int) -> None:
+def end_deadlines(draft: Draft, proposal_id: int) -> None:
     """Drop what is due of a proposal, as its outcome is there; also if it comes again (de-mls 2.4, 2.5)."""
-    cancel_auto_vote(draft, proposal_id, CancelReason.RESOLVED)
-    cancel_timeout(draft, proposal_id, CancelReason.RESOLVED)
+    end_auto_vote(draft, proposal_id, CancelReason.RESOLVED)
+    end_timeout(draft, proposal_id, CancelReason.RESOLVED)
 
 
-def cancel_auto_vote(draft: Draft, proposal_id: int, reason: CancelReason) -> None:
+def end_auto_vote(draft: Draft, proposal_id: int, reason: CancelReason) -> None:
     """Drop a vote that would be cast by itself, if there is one."""
     if proposal_id in draft.state.auto_votes:
         draft.record(AutoVoteCancelled, proposal_id=proposal_id, reason=reason)
 
 
-def cancel_timeout(draft: Draft, proposal_id: int, reason: CancelReason) -> None:
+def end_timeout(draft: Draft, proposal_id: int, reason: CancelReason) -> None:
     """Wait for votes no longer, if they are waited for."""
     if proposal_id in draft.state.timeouts:
         draft.record(ConsensusTimeoutCancelled, proposal_id=proposal_id, reason=reason)

@@ -19,7 +19,7 @@ class AnchorAction(StrEnum):
 
 
 class Cause(StrEnum):
-    """What changes a phase."""
+    """What changes a phase, or the operating mode."""
 
     JOINED = "joined"
     INACTIVITY = "inactivity"

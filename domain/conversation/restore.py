@@ -137,7 +137,8 @@ def restore_auto_vote(
     """
     proposal_id, at = event.proposal_id, now.situation.at
     standing, present = before.auto_votes.get(proposal_id), now.auto_votes.get(proposal_id)
-    if standing is not None and now.self_id in now.votes.get(proposal_id, {now.self_id: True}):
+    is_over = proposal_id not in now.proposals or now.self_id in now.votes[proposal_id]
+    if standing is not None and is_over:
         return None
     if standing is None:
         return voting.AutoVoteCancelled(now.conversation_id, at, proposal_id, CancelReason.REVERTED)
@@ -181,21 +182,6 @@ def parts_needed(event: Event[Any]) -> Iterator[str]:
     """The parts of a conversation's state that an event stands on and names itself."""
     for prefix in _NEEDED.get(type(event), ()):
         yield f"{prefix}:{_proposal_of(event)}"
-
-
-def proposals_of(event: Any) -> tuple[int, ...]:
-    """The proposals that an event is about: mostly one, or none; a commit is about all that it put into effect."""
-    if isinstance(event, events.CommitApplied):
-        return tuple(each.proposal_id for each in event.batch)
-    if isinstance(event, events.StewardListInstalled):
-        elected_by = None if event.steward_list is None else event.steward_list.proposal_id
-        return () if elected_by is None else (elected_by,)
-    if isinstance(event, events.MemberLeaving):
-        return tuple(each.proposal_id for each in event.abandoned)
-    if isinstance(event, voting.ProposalApproved):
-        return (event.approved.proposal_id,)
-    is_about_one = hasattr(event, "proposal") or hasattr(event, "proposal_id")
-    return (_proposal_of(event),) if is_about_one else ()
 
 
 def _proposal_of(event: Any) -> int:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ..event import Event
 from . import events, voting_events as voting
 from .config import ConversationConfig
+from .event import ConversationEvent
 from .values import LeaveReason, Life, OperatingMode, Phase, Proposal, ProposalKind, Role
 
 
@@ -64,104 +65,105 @@ class Situation:
     stewards: int = 0
 
     def after(self, event: Event[Any]) -> Situation:
-        """Where it stands after an event. Events of other streams' types change nothing."""
+        """Where it stands after an event; itself if nothing changes. Events of other streams' types change nothing."""
+        if not isinstance(event, ConversationEvent):
+            return self
         handler = _HANDLERS.get(type(event))
-        if handler is not None:
-            return handler(self, event)
-        at = getattr(event, "at", None) if event.type.startswith("conversation.") else None
-        return self if at is None or at == self.at else replace(self, at=at)
+        changes = {} if handler is None else handler(self, event)
+        return replace(self, at=event.at, **changes) if changes or event.at != self.at else self
 
 
-def _opened(before: Situation, event: events.ConversationOpened) -> Situation:
-    return Situation(
-        at=event.at,
-        life=Life.OPEN,
-        incarnation=event.incarnation,
-        role=event.role,
-        phase=event.phase,
-        entered_at=event.at,
-        visits=before.visits + 1,
-        anchor=event.at if event.phase is Phase.PENDING_JOIN else None,
-        config=event.config,
-    )
+Changes: TypeAlias = dict[str, Any]
+"""What is different after an event, beside the time."""
 
 
-def _phase_changed(before: Situation, event: events.PhaseChanged) -> Situation:
-    is_new = event.phase is not before.phase
-    return replace(
-        before,
-        at=event.at,
-        phase=event.phase,
-        entered_at=event.at if is_new else before.entered_at,
-        visits=before.visits + is_new,
-        anchor=event.anchor,
-        approved_at_selection=event.approved if event.phase is Phase.SELECTION else before.approved_at_selection,
-    )
+def _opened(before: Situation, event: events.ConversationOpened) -> Changes:
+    return {
+        **_AFRESH,
+        "life": Life.OPEN,
+        "incarnation": event.incarnation,
+        "role": event.role,
+        "phase": event.phase,
+        "entered_at": event.at,
+        "visits": before.visits + 1,
+        "anchor": event.at if event.phase is Phase.PENDING_JOIN else None,
+        "config": event.config,
+    }
 
 
-def _config_synced(before: Situation, event: events.ConfigSynced) -> Situation:
-    changed: dict[str, Any] = dict(event.changes.given())
-    return replace(before, at=event.at, config=replace(before.config, **changed))
+def _withdrawn(before: Situation, event: events.ConversationWithdrawn) -> Changes:
+    return _gone(event.earlier_role or Role.CREATOR, event.earlier_reason)
 
 
-def _steward_list(before: Situation, event: events.StewardListInstalled) -> Situation:
-    installed = event.steward_list
-    return replace(before, at=event.at, stewards=0 if installed is None else len(installed.stewards))
+def _removed(before: Situation, event: events.ConversationRemoved) -> Changes:
+    return _gone(before.role, event.reason)
 
 
-def _withdrawn(before: Situation, event: events.ConversationWithdrawn) -> Situation:
-    return _gone(before, event.at, event.earlier_role or Role.CREATOR, event.earlier_reason)
-
-
-def _removed(before: Situation, event: events.ConversationRemoved) -> Situation:
-    return _gone(before, event.at, before.role, event.reason)
-
-
-def _gone(before: Situation, at: int, role: Role, reason: LeaveReason | None) -> Situation:
+def _gone(role: Role, reason: LeaveReason | None) -> Changes:
     """What is left of a conversation that is not, or no longer, in the registry."""
-    life = Life.UNOPENED if reason is None else Life.REMOVED
-    return Situation(at, life, before.incarnation, role, reason, visits=before.visits)
+    return {**_AFRESH, "life": Life.UNOPENED if reason is None else Life.REMOVED, "role": role, "reason": reason}
 
 
-def _leaving(before: Situation, event: events.MemberLeaving) -> Situation:
-    return replace(
-        before, at=event.at, life=Life.LEAVING, reason=event.reason, proposals=0, own_elections=0, emergencies=0
-    )
+def _phase_changed(before: Situation, event: events.PhaseChanged) -> Changes:
+    changes: Changes = {"phase": event.phase, "anchor": event.anchor}
+    if event.phase is not before.phase:
+        changes |= {"entered_at": event.at, "visits": before.visits + 1}
+    if event.phase is Phase.SELECTION:
+        changes["approved_at_selection"] = event.approved
+    return changes
 
 
-def _counted(before: Situation, at: int, proposal: Proposal, by: int) -> Situation:
+def _config_synced(before: Situation, event: events.ConfigSynced) -> Changes:
+    changed: Changes = dict(event.changes.given())
+    return {"config": replace(before.config, **changed)}
+
+
+def _steward_list(before: Situation, event: events.StewardListInstalled) -> Changes:
+    return {"stewards": 0 if event.steward_list is None else len(event.steward_list.stewards)}
+
+
+def _counted(before: Situation, proposal: Proposal, by: int) -> Changes:
     kind = proposal.request.kind
-    return replace(
-        before,
-        at=at,
-        proposals=before.proposals + by,
-        own_elections=before.own_elections + by * (proposal.is_own and kind is ProposalKind.STEWARD_ELECTION),
-        emergencies=before.emergencies + by * (kind is ProposalKind.EMERGENCY),
-    )
+    return {
+        "proposals": before.proposals + by,
+        "own_elections": before.own_elections + by * (proposal.is_own and kind is ProposalKind.STEWARD_ELECTION),
+        "emergencies": before.emergencies + by * (kind is ProposalKind.EMERGENCY),
+    }
 
 
-_HANDLERS: Final[dict[type[Event[Any]], Callable[[Situation, Any], Situation]]] = {
+_AFRESH: Final[Changes] = {
+    name: getattr(Situation(), name)
+    for name in Situation.__dataclass_fields__
+    if name not in ("at", "incarnation", "visits")
+}
+"""What begins anew with every incarnation."""
+
+_HANDLERS: Final[dict[type[Event[Any]], Callable[[Situation, Any], Changes]]] = {
     events.ConversationOpened: _opened,
     events.ConversationRemoved: _removed,
     events.ConversationWithdrawn: _withdrawn,
-    events.MemberJoined: lambda before, event: replace(before, at=event.at, epoch=event.epoch),
-    events.MemberLeaving: _leaving,
+    events.MemberJoined: lambda before, event: {"epoch": event.epoch},
+    events.MemberLeaving: lambda before, event: {
+        "life": Life.LEAVING,
+        "reason": event.reason,
+        "proposals": 0,
+        "own_elections": 0,
+        "emergencies": 0,
+    },
     events.PhaseChanged: _phase_changed,
-    events.PhaseTimerAnchored: lambda before, event: replace(before, at=event.at, anchor=event.at),
-    events.OperatingModeChanged: lambda before, event: replace(before, at=event.at, mode=event.mode),
-    events.ElectionRetriesChanged: lambda before, event: replace(before, at=event.at, retries=event.retries),
+    events.PhaseTimerAnchored: lambda before, event: {"anchor": event.at},
+    events.OperatingModeChanged: lambda before, event: {"mode": event.mode},
+    events.ElectionRetriesChanged: lambda before, event: {"retries": event.retries},
     events.ConfigSynced: _config_synced,
     events.StewardListInstalled: _steward_list,
-    events.FreezeRoundOpened: lambda before, event: replace(before, at=event.at, candidates=0),
-    events.CandidateBuffered: lambda before, event: replace(before, at=event.at, candidates=event.received),
-    events.FreezeRoundFinalized: lambda before, event: replace(before, at=event.at, candidates=0),
-    events.FreezeRoundWithdrawn: lambda before, event: replace(before, at=event.at, candidates=0),
-    events.CommitApplied: lambda before, event: replace(
-        before, at=event.at, epoch=event.epoch, approved=event.left, retries=0
-    ),
-    voting.ProposalOpened: lambda before, event: _counted(before, event.at, event.proposal, 1),
-    voting.ProposalReceived: lambda before, event: _counted(before, event.at, event.proposal, 1),
-    voting.ProposalWithdrawn: lambda before, event: _counted(before, event.at, event.proposal, -1),
-    voting.ConsensusResolved: lambda before, event: _counted(before, event.at, event.proposal, -1),
-    voting.ProposalApproved: lambda before, event: replace(before, at=event.at, approved=before.approved + 1),
+    events.FreezeRoundOpened: lambda before, event: {"candidates": 0},
+    events.CandidateBuffered: lambda before, event: {"candidates": event.received},
+    events.FreezeRoundFinalized: lambda before, event: {"candidates": 0},
+    events.FreezeRoundWithdrawn: lambda before, event: {"candidates": 0},
+    events.CommitApplied: lambda before, event: {"epoch": event.epoch, "approved": event.left, "retries": 0},
+    voting.ProposalOpened: lambda before, event: _counted(before, event.proposal, 1),
+    voting.ProposalReceived: lambda before, event: _counted(before, event.proposal, 1),
+    voting.ProposalWithdrawn: lambda before, event: _counted(before, event.proposal, -1),
+    voting.ConsensusResolved: lambda before, event: _counted(before, event.proposal, -1),
+    voting.ProposalApproved: lambda before, event: {"approved": before.approved + 1},
 }

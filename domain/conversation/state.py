@@ -135,12 +135,17 @@ class ConversationState:
         """The same, to be moved on alone."""
         made = object.__new__(ConversationState)
         for name, value in self.__dict__.items():
-            made.__dict__[name] = value.copy() if isinstance(value, dict | set) else value
+            if name != "votes":
+                made.__dict__[name] = value.copy() if isinstance(value, dict | set) else value
         made.votes = {proposal_id: votes.copy() for proposal_id, votes in self.votes.items()}
         return made
 
     def standing(self, *, is_brief: bool = False) -> ConversationStanding:
-        """Where it stands now; it is brief either way."""
+        """Where it stands now.
+
+        Args:
+            is_brief: whether only that is of interest which undoing gives back; the rest is empty.
+        """
         now = self.situation
         return ConversationStanding(
             now.life,
@@ -152,12 +157,12 @@ class ConversationState:
             now.config,
             now.retries,
             self.steward_list,
-            dict(self.proposals),
+            {} if is_brief else dict(self.proposals),
             dict(self.auto_votes),
             dict(self.timeouts),
-            dict(self.approved),
+            {} if is_brief else dict(self.approved),
             self.freeze_round,
-            dict(self.scores),
+            {} if is_brief else dict(self.scores),
         )
 
     def opened(self) -> Situation:

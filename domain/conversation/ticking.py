@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import ConversationNotFound
 from ..event import Accepted, Decision, Event
-from .deadlines import Deadline, DeadlineKind, phase_deadline, wake_up
+from .deadlines import Deadline, DeadlineKind, earliest_wakeup, phase_deadline
 from .draft import Draft
 from .events import PendingJoinExpired, PhaseTimerAnchored
 from .freezing import finish_without_commit, open_round
@@ -22,7 +22,7 @@ from .voting_events import AutoVoteFailed, AutoVoteFired, ConsensusResolved, Con
 def tick(state: ConversationState, now: int) -> Decision[tuple[Event[Any], ...]]:
     """Do what is due.
 
-    The order is that of de-mls 5.1, 7: votes, then timeouts, each by time and number, all told before the first is
+    The order is that of de-mls 5.1, 7: votes, then timeouts, each by time and number, all picked before the first is
     fired; then what the outcomes lead to; then the freeze; then inactivity, unless there was a freeze to look at (as
     the reference gateway does); then the expiry of a join. After a pause, what is overdue is done once.
 
@@ -52,15 +52,19 @@ def tick(state: ConversationState, now: int) -> Decision[tuple[Event[Any], ...]]
     return Accepted(tuple(draft.events), tuple(draft.events))
 
 
-def next_wake_up(state: ConversationState, now: int) -> int | None:
-    """How long nothing is due, in ms: 0 if something is, None if nothing ever will be."""
+def next_wakeup(state: ConversationState, now: int) -> int | None:
+    """How long nothing is due, in ms: 0 if something is, None if nothing ever will be.
+
+    Raises:
+        ConversationNotFound
+    """
     if state.situation.life is Life.UNOPENED:
         raise ConversationNotFound(state.conversation_id)
     deadlines = list(state.deadlines())
     # What was due when the last event was recorded is due, also for a clock that went back.
     if any(each.due_at <= state.situation.at for each in deadlines):
         return 0
-    return wake_up(deadlines, now)
+    return earliest_wakeup(deadlines, now)
 
 
 def _fire(draft: Draft, due: list[Deadline]) -> None:

@@ -20,7 +20,7 @@ MAX_VOTERS: Final = 10_000
 """How many may be expected to vote on one proposal."""
 
 MAX_EPOCH: Final = 2**62
-"""The latest epoch that a member can be let in at."""
+"""The latest epoch that a host can name."""
 
 Duration = Annotated[int, Field(ge=0, le=MAX_DURATION_MS)]
 """How long something takes, in ms."""
@@ -180,7 +180,8 @@ class ProposalRequest:
 
     Attributes:
         kind: what it is for.
-        target: the member that it is about; to add and to remove one, and for every emergency but a deadlock.
+        target: the member that it is about; to add and to remove one, and for every emergency but a deadlock;
+            optional for ``OTHER``.
         violation: what an emergency is about; None for everything else.
         details: what else the host needs to know of it.
     """

@@ -14,7 +14,7 @@ from ..errors import (
 from ..event import Accepted, Decision, Refused
 from .draft import Draft
 from .guards import require_permitted
-from .outcomes import apply_outcome, cancel_auto_vote, cancel_deadlines, cancel_timeout, count_votes
+from .outcomes import apply_outcome, count_votes, end_auto_vote, end_deadlines, end_timeout
 from .phases import Operation, operation_of
 from .situation import Situation
 from .state import ConversationState
@@ -141,11 +141,11 @@ def vote(state: ConversationState, proposal_id: int, choice: bool, now: int) -> 
     except CommandRefused as error:
         if situation.config.failed_votes_keep_auto_votes:
             raise
-        cancel_auto_vote(draft, proposal_id, CancelReason.MANUAL)
+        end_auto_vote(draft, proposal_id, CancelReason.MANUAL)
         return Refused(error, tuple(draft.events))
-    cancel_auto_vote(draft, proposal_id, CancelReason.MANUAL)
+    end_auto_vote(draft, proposal_id, CancelReason.MANUAL)
     if is_resolved:
-        cancel_deadlines(draft, proposal_id)
+        end_deadlines(draft, proposal_id)
     else:
         cast_vote(draft, proposal_id, state.self_id, choice, VoteSource.MANUAL)
     return draft.decided()
@@ -164,14 +164,14 @@ def receive_vote(
         return Accepted(None)
     draft = Draft(state, now)
     if _require_votable(state, proposal_id, voter, draft.at):
-        cancel_deadlines(draft, proposal_id)
+        end_deadlines(draft, proposal_id)
     else:
         cast_vote(draft, proposal_id, voter, choice, VoteSource.PEER)
     return draft.decided()
 
 
 def schedule_auto_vote(
-    state: ConversationState, proposal_id: int, delay_ms: int, choice: bool, now: int
+    state: ConversationState, proposal_id: int, choice: bool, delay_ms: int, now: int
 ) -> Decision[None]:
     """Have a vote cast by itself after a delay, instead of any that would be (de-mls 2.4).
 
@@ -184,7 +184,7 @@ def schedule_auto_vote(
     return draft.decided()
 
 
-def drop_auto_vote(state: ConversationState, proposal_id: int, now: int) -> Decision[None]:
+def cancel_auto_vote(state: ConversationState, proposal_id: int, now: int) -> Decision[None]:
     """Have no vote cast by itself; nothing happens if none would be (de-mls 2.4).
 
     Raises:
@@ -192,7 +192,7 @@ def drop_auto_vote(state: ConversationState, proposal_id: int, now: int) -> Deci
     """
     state.opened()
     draft = Draft(state, now)
-    cancel_auto_vote(draft, proposal_id, CancelReason.MANUAL)
+    end_auto_vote(draft, proposal_id, CancelReason.MANUAL)
     return draft.decided()
 
 
@@ -208,7 +208,7 @@ def schedule_timeout(state: ConversationState, proposal_id: int, delay_ms: int, 
     return draft.decided()
 
 
-def drop_timeout(state: ConversationState, proposal_id: int, now: int) -> Decision[None]:
+def cancel_timeout(state: ConversationState, proposal_id: int, now: int) -> Decision[None]:
     """Wait for votes without an end; nothing happens if that is so (de-mls 2.5).
 
     Raises:
@@ -216,7 +216,7 @@ def drop_timeout(state: ConversationState, proposal_id: int, now: int) -> Decisi
     """
     state.opened()
     draft = Draft(state, now)
-    cancel_timeout(draft, proposal_id, CancelReason.MANUAL)
+    end_timeout(draft, proposal_id, CancelReason.MANUAL)
     return draft.decided()
 
 

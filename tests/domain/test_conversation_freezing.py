@@ -146,7 +146,7 @@ def test_a_commit_takes_everything_that_was_approved() -> None:
         FREEZING,
         SELECTION,
     )
-    events = begin.when(conversation.commit_applied, "bob", "by-bob", None, (), 40_000).accepted()
+    events = begin.when(conversation.commit_applied, "by-bob", "bob", None, (), 40_000).accepted()
     assert events[:2] == (
         FreezeRoundFinalized("c", 40_000, 5, FreezeOutcome.APPLIED, 1, "by-bob"),
         CommitApplied(
@@ -167,34 +167,34 @@ def test_a_commit_takes_everything_that_was_approved() -> None:
     assert (state.approved, state.situation.approved, state.situation.retries) == ({}, 0, 0)
     assert state.scores == {"bob": 110}
     # The same commit is merged once.
-    begin.when(conversation.commit_applied, "bob", "by-bob", None, (), 40_001).then()
-    begin.when(conversation.removed_by_commit, "bob", "by-bob", (), 40_001).then()
+    begin.when(conversation.commit_applied, "by-bob", "bob", None, (), 40_001).then()
+    begin.when(conversation.removed_by_commit, "by-bob", "bob", (), 40_001).then()
 
 
 @pytest.mark.parametrize("phase", [phase for phase in Phase if phase is not Phase.PENDING_JOIN])
 def test_a_commit_leads_back_to_work_from_anywhere(phase: Phase) -> None:
     begin = given_conversation(*IN_PHASE[phase])
     # From work itself too, and that is told again (T18).
-    last: Any = begin.when(conversation.commit_applied, "bob", "h", frozenset({"alice"}), (), 40_000).accepted()[-1]
+    last: Any = begin.when(conversation.commit_applied, "h", "bob", frozenset({"alice"}), (), 40_000).accepted()[-1]
     assert (last.previous, last.phase, last.anchor) == (phase, Phase.WORKING, None)
-    given_conversation(JOINING).when(conversation.commit_applied, "bob", "h", None, (), 40_000).then()
+    given_conversation(JOINING).when(conversation.commit_applied, "h", "bob", None, (), 40_000).then()
 
 
 def test_the_host_says_who_is_in_the_group_if_it_knows_better() -> None:
     begin = given_conversation(*MEMBER, approved(7))
     members = frozenset({"alice", "zoe"})
-    (commit, _) = begin.when(conversation.commit_applied, "bob", "h", members, (), 9).accepted()
+    (commit, _) = begin.when(conversation.commit_applied, "h", "bob", members, (), 9).accepted()
     assert commit.members == members  # type: ignore[attr-defined]
 
 
 def test_an_urgent_removal_is_committed_alone() -> None:
     begin = given_conversation(*MEMBER, approved(7), approved(8, REMOVE_BOB, is_urgent=True), approved(9, ADD))
-    (commit, _) = begin.when(conversation.commit_applied, "carol", "h", None, (), 9).accepted()
+    (commit, _) = begin.when(conversation.commit_applied, "h", "carol", None, (), 9).accepted()
     assert isinstance(commit, CommitApplied)
     assert (commit.batch, commit.left, commit.is_urgent) == ((ApprovedRequest(8, REMOVE_BOB),), 2, True)
     state = go(begin, commit).state
     assert (list(state.approved), state.situation.approved, state.urgent_target) == ([7, 9], 2, None)
-    (next_commit, _) = begin.when(conversation.commit_applied, "carol", "h-2", None, (), 9).accepted()
+    (next_commit, _) = begin.when(conversation.commit_applied, "h-2", "carol", None, (), 9).accepted()
     assert [each.proposal_id for each in next_commit.batch] == [7, 9]  # type: ignore[attr-defined]
 
 
@@ -202,7 +202,7 @@ def test_a_commit_that_removes_this_member_leaves_the_phase_and_ends_the_rest() 
     begin = given_conversation(
         *MEMBER, approved(7, REMOVE_ALICE), received(), auto_vote(1, 90_000), timeout(1, 90_000), FREEZING, SELECTION
     )
-    events = begin.when(conversation.removed_by_commit, "bob", "h", (), 40_000).accepted()
+    events = begin.when(conversation.removed_by_commit, "h", "bob", (), 40_000).accepted()
     assert types(events) == ["commit_applied", "auto_vote_cancelled", "consensus_timeout_cancelled", "member_leaving"]
     assert events[-1] == MemberLeaving("c", 40_000, LeaveReason.REMOVED, (proposal(),))
     state = go(begin, *events).state
@@ -244,17 +244,17 @@ def test_that_nothing_was_found_is_heard_in_selection_only(phase: Phase) -> None
 def test_who_offered_what_could_not_be_merged_is_thought_worse_of(reason: RejectionReason, score: int) -> None:
     begin = given_conversation(*MEMBER, approved(), ROUND, buffered("bob"), FREEZING, SELECTION)
     rejected = (RejectedCandidate("by-mallory", "mallory", reason),)
-    go(begin, *begin.when(conversation.commit_applied, "bob", "by-bob", None, rejected, 40_000).accepted())
+    go(begin, *begin.when(conversation.commit_applied, "by-bob", "bob", None, rejected, 40_000).accepted())
     assert begin.state.scores == {"mallory": score, "bob": 110}
 
 
 def test_who_offered_and_was_not_picked_and_who_did_not_offer() -> None:
     both = given_conversation(*MEMBER, approved(), ROUND, buffered("bob"), buffered("carol", 2), FREEZING, SELECTION)
-    go(both, *both.when(conversation.commit_applied, "carol", "by-carol", None, (), 40_000).accepted())
+    go(both, *both.when(conversation.commit_applied, "by-carol", "carol", None, (), 40_000).accepted())
     # It was bob's turn, and he brought no commit about; he did offer one.
     assert both.state.scores == {"carol": 110, "bob": 65}
     absent = given_conversation(*MEMBER, approved(), ROUND, buffered("carol"), FREEZING, SELECTION)
-    go(absent, *absent.when(conversation.commit_applied, "carol", "by-carol", None, (), 40_000).accepted())
+    go(absent, *absent.when(conversation.commit_applied, "by-carol", "carol", None, (), 40_000).accepted())
     assert absent.state.scores == {"bob": 60, "carol": 110}
 
 
@@ -302,9 +302,9 @@ def test_a_list_of_stewards_is_installed_once() -> None:
 def test_ten_commits_are_remembered() -> None:
     begin = given_conversation(*MEMBER, approved())
     for number in range(11):
-        go(begin, *begin.when(conversation.commit_applied, "bob", f"h-{number}", None, (), 9).accepted())
-    begin.when(conversation.commit_applied, "bob", "h-1", None, (), 9).then()
-    assert begin.when(conversation.commit_applied, "bob", "h-0", None, (), 9).accepted()
+        go(begin, *begin.when(conversation.commit_applied, f"h-{number}", "bob", None, (), 9).accepted())
+    begin.when(conversation.commit_applied, "h-1", "bob", None, (), 9).then()
+    assert begin.when(conversation.commit_applied, "h-0", "bob", None, (), 9).accepted()
 
 
 def test_a_failure_is_put_on_record() -> None:

@@ -36,7 +36,7 @@ from muniment.domain.conversation import (
     VoteCast,
     VoteSource,
     inactivity_window,
-    next_wake_up,
+    next_wakeup,
     phase_deadline,
     require_synchronisable,
 )
@@ -128,7 +128,7 @@ def test_an_anchor_stays_while_there_is_no_work_and_while_an_own_election_is_ope
 def test_scenario_6_registering_again_replaces_deadline_and_vote() -> None:
     begin = given_conversation(*MEMBER, received(proposal_id=7))
     for now, delay, choice in ((0, 10_000, True), (2, 20_000, False)):
-        for event in begin.when(conversation.schedule_auto_vote, 7, delay, choice, now).accepted():
+        for event in begin.when(conversation.schedule_auto_vote, 7, choice, delay, now).accepted():
             begin.state.apply(event)
     assert event.replaced_fire_at == 10_000  # type: ignore[attr-defined]
     assert begin.state.auto_votes == {7: (20_002, False, 20_000)}
@@ -139,7 +139,7 @@ def test_scenario_7_cancelling_one_leaves_the_others_and_leaving_none() -> None:
     three = [event for number in (1, 2, 3) for event in (received(proposal_id=number), auto_vote(number))]
     begin = given_conversation(*MEMBER, *three)
     cancelled = AutoVoteCancelled("c", 1, 2, CancelReason.MANUAL)
-    begin.when(conversation.drop_auto_vote, 2, 1).then(cancelled)
+    begin.when(conversation.cancel_auto_vote, 2, 1).then(cancelled)
     begin.state.apply(cancelled)
     assert list(begin.state.auto_votes) == [1, 3]
     for event in begin.when(conversation.remove, 2).accepted():
@@ -153,10 +153,10 @@ def test_scenario_8_a_timeout_is_as_far_away_as_it_says_and_can_be_dropped() -> 
     begin.state.apply(event)
     assert begin.state.timeouts == {42: (31_000, 30_000)}
     dropped = ConsensusTimeoutCancelled("c", 1_000, 42, CancelReason.MANUAL)
-    begin.when(conversation.drop_timeout, 42, 1_000).then(dropped)
+    begin.when(conversation.cancel_timeout, 42, 1_000).then(dropped)
     begin.state.apply(dropped)
     assert begin.state.timeouts == {}
-    begin.when(conversation.drop_timeout, 999, 1_000).then()
+    begin.when(conversation.cancel_timeout, 999, 1_000).then()
 
 
 @pytest.mark.parametrize("now", [0, 10**6, 10**12])
@@ -177,7 +177,7 @@ def test_scenarios_15_16_and_102_a_window_is_over_at_its_very_end(now: int, is_o
 
 def test_scenario_17_work_that_is_done_takes_the_anchor_away() -> None:
     begin = given_conversation(*WAITING, anchored())
-    for event in begin.when(conversation.commit_applied, "bob", "h-1", None, (), 5).accepted():
+    for event in begin.when(conversation.commit_applied, "h-1", "bob", None, (), 5).accepted():
         begin.state.apply(event)
     assert begin.state.situation.anchor is None
     assert ticks(begin, 10**9) == [[]]
@@ -377,7 +377,7 @@ def test_the_wake_up_is_when_a_tick_does_something(phase: Phase) -> None:
     """The wake-up and the tick go by one function: one ms before nothing happens, at it something does."""
     begin = given_conversation(*IN_PHASE[phase], approved(at=30_100))
     now = begin.state.situation.at
-    wakeup = next_wake_up(begin.state, now)
+    wakeup = next_wakeup(begin.state, now)
     if wakeup is None:
         assert phase in (Phase.SELECTION, Phase.REELECTION)
         assert ticks(begin, 10**12) == [[]]
@@ -391,4 +391,4 @@ def test_a_clock_that_went_back_is_woken_for_what_was_due_then() -> None:
     state = ConversationState("c")
     for event in (*WAITING, received(at=90_000, proposal_id=3), auto_vote(3, 90_000)):
         state.apply(event)
-    assert next_wake_up(state, 5) == 0
+    assert next_wakeup(state, 5) == 0

@@ -267,11 +267,11 @@ def test_of_an_unknown_proposal_nothing_is_done() -> None:
     begin.when(conversation.receive_vote, 1, "bob", True, 1).refused(ProposalNotFound)
     begin.when(conversation.resolve, 1, Outcome.YES, 1).refused(ProposalNotFound)
     begin.when(conversation.accept_election, 1, ("bob",), 1).refused(ProposalNotFound)
-    begin.when(conversation.schedule_auto_vote, 1, 5, True, 1).refused(ProposalNotFound)
+    begin.when(conversation.schedule_auto_vote, 1, True, 5, 1).refused(ProposalNotFound)
     begin.when(conversation.schedule_timeout, 1, 5, 1).refused(ProposalNotFound)
     # Dropping what is not there is nothing.
-    begin.when(conversation.drop_auto_vote, 1, 1).then()
-    begin.when(conversation.drop_timeout, 1, 1).then()
+    begin.when(conversation.cancel_auto_vote, 1, 1).then()
+    begin.when(conversation.cancel_timeout, 1, 1).then()
 
 
 def test_before_a_joiner_is_let_in_the_group_is_not_heard() -> None:

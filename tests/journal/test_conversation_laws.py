@@ -38,13 +38,16 @@ from muniment.domain.conversation import (
     ConsensusTimeoutScheduled,
     ConversationOpened,
     ConversationState,
+    LeaveReason,
     Life,
+    MemberLeaving,
     PendingJoinExpired,
     PhaseChanged,
+    ProposalReceived,
     ResolvedVia,
     Role,
     StewardListInstalled,
-    next_wake_up,
+    next_wakeup,
     tick,
 )
 from muniment.journal import Journal
@@ -150,7 +153,7 @@ def check_tables(journal: Journal, state: ConversationState) -> None:
 def check_wake_up(state: ConversationState) -> None:
     """A tick does something from the wake-up on, and nothing before; a second at the same time finds little left."""
     now = state.situation.at
-    wakeup = next_wake_up(state, now)
+    wakeup = next_wakeup(state, now)
     if wakeup is None:
         assert tick(state, now + 10**9).events == ()
         return
@@ -295,6 +298,20 @@ FORGED: dict[str, tuple[tuple[Event[Any], ...], str]] = {
         (CREATED, replace(FROZEN, cause=Cause.NO_COMMIT)),
         "no_commit does not lead from working to freezing",
     ),
+    "an anchor that the table does not give": (
+        (CREATED, replace(FROZEN, anchor=None, anchor_action=AnchorAction.CLEAR)),
+        "deadlock does not lead from working to freezing",
+    ),
+    "an anchor at another time": ((CREATED, replace(FROZEN, at=9)), "the anchor is not 0 after deadlock"),
+    "an outcome after leaving": (
+        (
+            CREATED,
+            ProposalReceived("c", 0, PROPOSAL),
+            MemberLeaving("c", 0, LeaveReason.REMOVED, (PROPOSAL,)),
+            ConsensusResolved("c", 0, PROPOSAL, Outcome.YES, ResolvedVia.HOST, 0, 0),
+        ),
+        "proposal 1 is not voted on",
+    ),
     "a freeze too early": (
         (
             CREATED,
@@ -326,7 +343,7 @@ FORGED: dict[str, tuple[tuple[Event[Any], ...], str]] = {
             ConsensusTimeoutFired("c", 9, 1, 5, True),
             ConsensusTimeoutFired("c", 9, 1, 5, True),
         ),
-        "a timeout of proposal 1 is fired or dropped, and none is due",
+        "the timeout of proposal 1 is fired or dropped, and none is due",
     ),
     "a vote that is dropped after it was fired": (
         (
@@ -335,7 +352,7 @@ FORGED: dict[str, tuple[tuple[Event[Any], ...], str]] = {
             AutoVoteFired("c", 9, 1, True, 5),
             AutoVoteCancelled("c", 9, 1, CancelReason.MANUAL),
         ),
-        "a vote of proposal 1 is fired or dropped",
+        "the vote of proposal 1 is fired or dropped",
     ),
     "an outcome of what was not proposed": (
         (CREATED, ConsensusResolved("c", 0, PROPOSAL, Outcome.YES, ResolvedVia.HOST, 0, 0)),

@@ -59,7 +59,7 @@ def test_where_a_conversation_stands(journal: Journal) -> None:
     assert (row.life, row.role, row.phase, row.entered_at) == ("open", "joiner", Phase.WORKING, 7)
     assert (row.mode, row.anchor, row.epoch, row.stewards) == (OperatingMode.NORMAL, None, 5, 2)
     assert (row.proposals, row.own_elections, row.emergencies, row.approved) == (1, 0, 0, 0)
-    assert (row.incarnation, row.reason, row.at, row.since) == (1, None, 9, journal.head())
+    assert (row.incarnation, row.reason, row.at, row.since) == (1, None, 9, journal.head() - 1)
     assert row.deadlines == ((10_009, DeadlineKind.AUTO_VOTE, 1, None),)
     assert dict(journal.conversations.items()) == {"c": row}
     assert (list(journal.conversations), len(journal.conversations)) == (["c"], 1)
@@ -125,6 +125,18 @@ def test_a_proposal_and_everything_that_happened_to_it(journal: Journal) -> None
     conversations.remove("c", now=6)
     assert (journal.proposals["c", 2].status, journal.proposals["c", 2].resolved_at) == ("abandoned", 6)
     assert types(each.event for each in journal.proposals.timeline("c", 2))[-1] == "member_leaving"
+
+
+def test_a_number_that_is_used_again_has_a_timeline_of_its_own(journal: Journal) -> None:
+    for _ in range(2):
+        journal.conversations.create("c", "alice", now=0)
+        journal.conversations.open_proposal("c", 1, ADD, voters=3, now=0)
+        journal.conversations.remove("c", now=0)
+    expected = ["proposal_opened", "consensus_timeout_scheduled", "vote_cast", "consensus_timeout_cancelled"]
+    assert types(each.event for each in journal.proposals.timeline("c", 1)) == [*expected, "member_leaving"]
+    journal.conversations.create("c", "alice", now=0)
+    # Until it is used again, it is about the last.
+    assert len(journal.proposals.timeline("c", 1)) == 5
 
 
 def test_how_long_each_phase_took(journal: Journal) -> None:
@@ -301,6 +313,18 @@ with Journal.open(sys.argv[1], lock_timeout_s=60) as journal:
             for event in events:
                 print(name, event.type, getattr(event, "proposal_id", None))
 """
+
+
+def test_only_what_is_due_by_its_own_time_is_looked_at_when_a_clock_is_behind(journal: Journal) -> None:
+    for number in range(50):
+        member(journal, f"c-{number}", now=1_000)
+    journal.conversations.receive_proposal("c-7", 1, ADD, creator="bob", voters=3, now=1_000)
+    assert journal.conversations.due(5) == []
+    assert journal.conversations.next_wakeup(5) == 10_995
+    journal.conversations.schedule_auto_vote("c-7", 1, True, delay_ms=0, now=5)
+    assert journal.conversations.due(5) == ["c-7"]
+    assert journal.conversations.next_wakeup(5) == 0
+    assert set(journal.conversations.tick(5)) == {"c-7"}
 
 
 def test_processes_that_tick_at_once_fire_everything_once(shared_url: str) -> None:
@@ -623,7 +647,7 @@ def test_a_read_only_journal_shows_conversations_and_changes_none(file_url: str)
 
 def test_the_commands_for_asyncio_are_the_same() -> None:
     ticking = {"tick", "next_wakeup", "scores", "notifications", "acknowledge"}
-    commands = {name for name in dir(ConversationCommands) if not name.startswith("_")} - {"time", "tick_one"}
+    commands = {name for name in dir(ConversationCommands) if not name.startswith("_")} - {"time"}
     assert {name for name in dir(AsyncConversations) if not name.startswith("_")} - {"give"} == commands | ticking
     for name in (commands | ticking) - {"notifications"}:
         theirs, ours = (inspect.signature(getattr(cls, name)) for cls in (Conversations, AsyncConversations))
