@@ -32,6 +32,7 @@ class ConfigChanges:
         recovery_inactivity_ms: how long approved work may wait in recovery, or after a rejected election.
         proposal_expiration_ms: how long a proposal can be voted on; at least a second, and whole seconds count.
         consensus_timeout_ms: how long the one who opened a proposal waits for votes; not zero.
+        voting_inactivity_ms: how long backups leave what came in to the steward; zero is no change.
         liveness_yes: how those who are silent count, and what is voted when nobody votes by hand.
         max_reelection_attempts: how many elections may be rejected before a deadlock is declared.
     """
@@ -41,6 +42,7 @@ class ConfigChanges:
     recovery_inactivity_ms: Duration | None = None
     proposal_expiration_ms: Expiration | None = None
     consensus_timeout_ms: Timeout | None = None
+    voting_inactivity_ms: Duration | None = None
     liveness_yes: bool | None = None
     max_reelection_attempts: Counter | None = None
 
@@ -71,6 +73,8 @@ class ConversationConfig:
         recovery_inactivity_ms: how long approved work may wait in recovery, or after a rejected election.
         proposal_expiration_ms: how long a proposal can be voted on; at least a second, and whole seconds count.
         consensus_timeout_ms: how long the one who opened a proposal waits for votes; not zero.
+        voting_inactivity_ms: how long backups leave what came in to the steward whose turn it is, before they propose
+            it themselves; zero: as long as both kinds of inactivity together. It is for the host (de-mls 2.7).
         voting_delay_ms: how long a vote by hand is waited for.
         election_voting_delay_ms: the same for the election of stewards.
         liveness_yes: how those who are silent count, and what is voted when nobody votes by hand.
@@ -88,6 +92,7 @@ class ConversationConfig:
     recovery_inactivity_ms: Duration = 5_000
     proposal_expiration_ms: Expiration = 600_000
     consensus_timeout_ms: Timeout = 30_000
+    voting_inactivity_ms: Duration = 0
     voting_delay_ms: Duration = 10_000
     election_voting_delay_ms: Duration = 5_000
     liveness_yes: bool = True
@@ -96,6 +101,11 @@ class ConversationConfig:
     auto_votes_keep_phases: bool = False
     failed_votes_keep_auto_votes: bool = False
     only_approved_emergencies_end_reelection: bool = False
+
+    @property
+    def takeover_ms(self) -> int:
+        """How long a backup steward waits before it proposes what came in, in ms (de-mls 2.1, 2.7)."""
+        return self.voting_inactivity_ms or self.commit_inactivity_ms + self.recovery_inactivity_ms
 
 
 def require_synchronisable(changes: ConfigChanges) -> None:

@@ -158,7 +158,12 @@ def sync_config(state: ConversationState, source_epoch: int, changes: ConfigChan
         ConversationNotFound, ConversationEnded
     """
     config = state.opened().config
-    different: dict[str, Any] = {name: value for name, value in changes.given() if getattr(config, name) != value}
+    different: dict[str, Any] = {
+        name: value
+        for name, value in changes.given()
+        # A zero there means that nothing is said of it.
+        if getattr(config, name) != value and not (name == "voting_inactivity_ms" and value == 0)
+    }
     if not different:
         return Accepted(None)
     draft = Draft(state, now)

@@ -208,11 +208,24 @@ def test_scenario_18_all_times_that_are_synchronised_are_taken() -> None:
     )
 
 
+@pytest.mark.parametrize(("given", "derived"), [(0, 65_000), (12_000, 12_000)])
+def test_scenario_20_backups_take_over_after_a_window_of_their_own_or_a_derived_one(given: int, derived: int) -> None:
+    assert ConversationConfig(voting_inactivity_ms=given).takeover_ms == derived
+
+
+def test_scenario_21_what_is_zero_where_that_says_nothing_keeps_its_value() -> None:
+    begin = given_conversation(replace(JOINING, config=ConversationConfig(voting_inactivity_ms=12_000)), *MEMBER[1:])
+    changes = ConfigChanges(freeze_ms=7, voting_inactivity_ms=0)
+    begin.when(conversation.sync_config, 6, changes, 9).then(ConfigSynced("c", 9, 6, ConfigChanges(freeze_ms=7)))
+    begin.when(conversation.sync_config, 6, ConfigChanges(voting_inactivity_ms=0), 9).then()
+    begin.when(conversation.sync_config, 6, ConfigChanges(voting_inactivity_ms=1), 9).then(
+        ConfigSynced("c", 9, 6, ConfigChanges(voting_inactivity_ms=1))
+    )
+
+
 @pytest.mark.parametrize("mode", list(OperatingMode))
 @pytest.mark.parametrize("retries", [0, 1])
-def test_scenario_20_the_window_of_inactivity_is_that_of_recovery_when_it_recovers(
-    mode: OperatingMode, retries: int
-) -> None:
+def test_the_window_of_inactivity_is_that_of_recovery_when_it_recovers(mode: OperatingMode, retries: int) -> None:
     begin = given_conversation(*WAITING)
     situation = replace(begin.state.situation, mode=mode, retries=retries)
     is_recovering = mode is OperatingMode.RECOVERY or retries > 0

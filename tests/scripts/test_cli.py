@@ -375,16 +375,18 @@ def test_demo_end_to_end(tmp_path: Path) -> None:
     assert (first.returncode, first.stderr) == (0, "")
     assert "6578 recorded commands given" in first.stdout
     assert "StaleCapability: session" in first.stdout
-    assert "3540 events are in" in first.stdout
+    assert "3558 events are in" in first.stdout
+    assert "selection to reelection: no_commit" in first.stdout
+    assert "Done late: freeze by 1500 ms." in first.stdout
     assert "tables included: 0 findings" in first.stdout
     suggestions = [line.split() for line in first.stdout.splitlines() if line.startswith("  muniment ")]
-    assert len(suggestions) == 7
+    assert len(suggestions) == 8
     for suggestion in suggestions:
         followed = run(*suggestion[1:])
         assert followed.returncode == 0, followed.stderr
         assert followed.stdout
     again = run("demo", "--json")
-    assert json.loads(again.stdout)["data"]["events"] == 3_540
+    assert json.loads(again.stdout)["data"]["events"] == 3_558
     assert sorted(each.name for each in tmp_path.glob("*.db")) == ["muniment-demo-2.db", "muniment-demo.db"]
     refused = run("demo", "muniment-demo.db")
     assert refused.returncode == 2
