@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from ..domain import (
     ConversationConfig,
+    ConversationView,
     CreatorVote,
     Event,
     Notification,
@@ -252,9 +253,9 @@ class AsyncConversations(AsyncCommands):
         """See ``Conversations.next_wakeup``."""
         return await self._ask(self._blocking.next_wakeup, now, conversation_id)
 
-    async def scores(self, conversation_id: str) -> dict[str, int]:
-        """See ``Conversations.scores``."""
-        return await self._ask(self._blocking.scores, conversation_id)
+    async def state(self, conversation_id: str) -> ConversationView:
+        """See ``Conversations.state``."""
+        return await self._ask(self._blocking.state, conversation_id)
 
     async def notifications(self, consumer: str, conversation_id: str | None = None) -> list[Notification]:
         """See ``Conversations.notifications``; all that there are now."""

@@ -56,14 +56,21 @@ class SessionCommands:
         return self._journal.execute(stream, command, *arguments)
 
 
-def checked(value: object, kind: type[ValueT]) -> ValueT:
+def checked(value: object, kind: type[ValueT], argument: str = "") -> ValueT:
     """Return ``value`` if it is of this kind.
+
+    Args:
+        value: what the caller gave.
+        kind: what it has to be.
+        argument: what the caller calls it, for the message, if the kind alone does not tell.
 
     Raises:
         InvalidArgument: it is something else.
     """
     if isinstance(value, kind):
         return value
+    if argument:
+        raise InvalidArgument(argument, f"must be of type {kind.__name__}, not {value!r:.100}")
     raise InvalidArgument(kind.__name__, f"is what this command takes, not {type(value).__name__}")
 
 

@@ -75,7 +75,8 @@ class ConversationCommands(ProposalCommands):
         """Ask the group to let this member go; who is not let in yet goes at once (de-mls 1.3, T5; 4.2).
 
         Returns:
-            The number of the proposal to send; None if there is none, or it was sent before.
+            The number of the proposal to send, which follows from this member's name, and which other proposals must
+            not have; None if there is none to send, or it was sent before.
         """
         return self._run(conversation.leave, conversation_id, now)
 
@@ -90,7 +91,7 @@ class ConversationCommands(ProposalCommands):
             ConversationBlocked: it is not (de-mls 1.5).
         """
         stream = conversation_stream(identifier("conversation_id", conversation_id))
-        return self._journal.execute(stream, conversation.check, checked(operation, Operation))
+        return self._journal.execute(stream, conversation.check, checked(operation, Operation, "operation"))
 
     def install_stewards(
         self,
@@ -101,7 +102,7 @@ class ConversationCommands(ProposalCommands):
         now: int | None = None,
     ) -> None:
         """Say who may commit, without an election (de-mls 4.5)."""
-        why = checked(reason, StewardListReason)
+        why = checked(reason, StewardListReason, "reason")
         if why is StewardListReason.ELECTION:
             raise InvalidArgument("reason", "must not be election: accept_election records that")
         return self._run(conversation.install_stewards, conversation_id, now, distinct_stewards(stewards), why)
@@ -112,7 +113,7 @@ class ConversationCommands(ProposalCommands):
         Raises:
             InvalidArgument: a time is zero; nothing of it is taken.
         """
-        require_synchronisable(checked(changes, ConfigChanges))
+        require_synchronisable(checked(changes, ConfigChanges, "changes"))
         return self._run(
             conversation.sync_config, conversation_id, now, natural_number("epoch", epoch, most=MAX_EPOCH), changes
         )
@@ -129,6 +130,8 @@ class ConversationCommands(ProposalCommands):
     ) -> Phase | None:
         """Take in a commit that somebody offers, or this member does; it freezes one that works (de-mls 4.6).
 
+        When there are as many as there are stewards, whoever offered them, the next tick begins the selection.
+
         Args:
             conversation_id: the conversation.
             commit_hash: what it is told by; one that was taken or merged before is ignored.
@@ -141,7 +144,7 @@ class ConversationCommands(ProposalCommands):
             identifier("commit_hash", commit_hash),
             identifier("steward", steward),
             natural_number("proposals", proposals),
-            checked(is_local, bool),
+            checked(is_local, bool, "is_local"),
         )
         return self._run(conversation.buffer_candidate, conversation_id, now, candidate)
 
@@ -218,14 +221,14 @@ class ConversationCommands(ProposalCommands):
         self, conversation_id: str, role: Role, self_id: str, config: ConversationConfig | None, now: int | None
     ) -> None:
         who = identifier("self_id", self_id)
-        given = ConversationConfig() if config is None else checked(config, ConversationConfig)
+        given = ConversationConfig() if config is None else checked(config, ConversationConfig, "config")
         return self._run(conversation.open_conversation, conversation_id, now, role, who, given)
 
 
 def _rejected(rejected: Iterable[RejectedCandidate]) -> tuple[RejectedCandidate, ...]:
     if not isinstance(rejected, Iterable):
         raise InvalidArgument("rejected", f"must be rejected candidates, not {type(rejected).__name__}")
-    found = tuple(checked(each, RejectedCandidate) for each in rejected)
+    found = tuple(checked(each, RejectedCandidate, "rejected") for each in rejected)
     if len(found) > MAX_NAMES:
         raise InvalidArgument("rejected", f"has {len(found)} candidates; at most {MAX_NAMES} are taken")
     return found

@@ -10,8 +10,10 @@ from eventsourcing.persistence import Notification as StoredNotification
 
 from ..domain import (
     ConversationNotFound,
+    ConversationView,
     Event,
     InvalidArgument,
+    Life,
     Notification,
     UnknownPosition,
     consumer,
@@ -120,10 +122,17 @@ class Conversations(ConversationCommands, ConversationsView):
         stream = conversation_stream(identifier("conversation_id", conversation_id))
         return self._journal.read_state(stream, lambda state: next_wakeup(state, time))
 
-    def scores(self, conversation_id: str) -> dict[str, int]:
-        """What the members of a conversation are thought of, where that is not what it was at first (de-mls 4.6)."""
+    def state(self, conversation_id: str) -> ConversationView:
+        """Read a conversation as it is now: who is in it, what is approved, offered and voted, whose turn it is.
+
+        Raises:
+            ConversationNotFound: it was never opened.
+        """
         stream = conversation_stream(identifier("conversation_id", conversation_id))
-        return self._journal.read_state(stream, lambda state: dict(state.scores))
+        view: ConversationView = self._journal.read_state(stream, ConversationView.of)
+        if view.life is Life.UNOPENED:
+            raise ConversationNotFound(conversation_id)
+        return view
 
     def notifications(self, consumer: str, conversation_id: str | None = None) -> Iterator[Notification]:
         """Tell a consumer what it was not told yet, in order (de-mls 3, 5.1).
@@ -165,7 +174,7 @@ class Conversations(ConversationCommands, ConversationsView):
         event: Any = self._application.mapper.to_domain_event(stored).event
         if part >= len(kinds_told(event)) or event.conversation_id != given.conversation_id:
             raise InvalidArgument("notification", f"is not one that the event at position {position} tells")
-        return stream, position, part, given.conversation_id if checked(given.only, bool) else None
+        return stream, position, part, given.conversation_id if checked(given.only, bool, "only") else None
 
     def _notifications(self, consumer: str, only: str | None) -> Iterator[Notification]:
         cursors = self._journal.read_state(consumer_stream(consumer), ConsumerState.standing)

@@ -82,7 +82,7 @@ class ProposalCommands:
             natural_number("proposal_id", proposal_id),
             _request(request),
             natural_number("voters", voters, least=1, most=MAX_VOTERS),
-            checked(creator_vote, CreatorVote),
+            checked(creator_vote, CreatorVote, "creator_vote"),
         )
 
     def receive_proposal(
@@ -123,7 +123,7 @@ class ProposalCommands:
             _request(request),
             identifier("creator", creator),
             natural_number("voters", voters, least=1, most=MAX_VOTERS),
-            None if vote is None else checked(vote, bool),
+            None if vote is None else checked(vote, bool, "vote"),
             None if expires_at_s is None else natural_number("expires_at_s", expires_at_s),
         )
 
@@ -139,7 +139,7 @@ class ProposalCommands:
                 is recorded, unless the configuration keeps it.
         """
         number = natural_number("proposal_id", proposal_id)
-        return self._run(conversation.vote, conversation_id, now, number, checked(choice, bool))
+        return self._run(conversation.vote, conversation_id, now, number, checked(choice, bool, "choice"))
 
     def receive_vote(
         self, conversation_id: str, proposal_id: int, voter: str, choice: bool, *, now: int | None = None
@@ -155,7 +155,7 @@ class ProposalCommands:
             now,
             natural_number("proposal_id", proposal_id),
             identifier("voter", voter),
-            checked(choice, bool),
+            checked(choice, bool, "choice"),
         )
 
     def approve(self, conversation_id: str, proposal_id: int, *, now: int | None = None) -> Phase | None:
@@ -206,7 +206,9 @@ class ProposalCommands:
             natural_number("proposal_id", proposal_id),
             _delay(delay_ms),
         )
-        return self._run(conversation.schedule_auto_vote, conversation_id, now, number, checked(choice, bool), delay)
+        return self._run(
+            conversation.schedule_auto_vote, conversation_id, now, number, checked(choice, bool, "choice"), delay
+        )
 
     def cancel_auto_vote(self, conversation_id: str, proposal_id: int, *, now: int | None = None) -> None:
         """Have no vote cast by itself; of what there is none, nothing happens (de-mls 2.4)."""
@@ -255,7 +257,7 @@ class ProposalCommands:
 
 
 def _request(request: object) -> ProposalRequest:
-    made = checked(request, ProposalRequest)
+    made = checked(request, ProposalRequest, "request")
     made.require_sense()
     return made
 

@@ -13,6 +13,7 @@ from .conversation_views import (
     PhaseVisitsView,
     ProposalEntry,
     ProposalRow,
+    ProposalStatus,
     ProposalsView,
 )
 from .conversations import ConversationsProjection
@@ -74,6 +75,7 @@ __all__ = [
     "Projector",
     "ProposalEntry",
     "ProposalRow",
+    "ProposalStatus",
     "ProposalsView",
     "RebuildReport",
     "Row",

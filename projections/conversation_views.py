@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from ..domain import (
@@ -14,6 +15,7 @@ from ..domain import (
     OperatingMode,
     Phase,
     ProposalKind,
+    ProposalRequest,
     Role,
     Violation,
     conversation_stream,
@@ -29,11 +31,13 @@ from ..domain.conversation import (
 )
 from .audit import Events
 from .conversations import (
+    ABANDONED,
     CONFIGS,
     CONVERSATIONS,
     DEADLINES,
     LATE_FIRINGS,
     NO_PROPOSAL,
+    OPEN,
     PHASE_VISITS,
     PROPOSALS,
     ConversationsProjection,
@@ -54,7 +58,7 @@ class ConversationRow(NamedTuple):
         life: where it stands in its life, for this member.
         role: how this member came to it.
         phase: its phase; None once it is removed.
-        entered_at: since when it has been in it, in ms.
+        entered_at: since when it has been in it, in ms; None once it is removed.
         mode: whether it recovers from a deadlock.
         anchor: the time that the phase's window is counted from, in ms; None if there is none.
         deadlines: what is due, and when, earliest first.
@@ -75,7 +79,7 @@ class ConversationRow(NamedTuple):
     life: Life
     role: Role
     phase: Phase | None
-    entered_at: int
+    entered_at: int | None
     mode: OperatingMode
     anchor: int | None
     deadlines: tuple[Deadline, ...]
@@ -138,7 +142,7 @@ def _to_row(now: Situation, deadlines: list[Deadline], since: int) -> Conversati
         now.life,
         now.role,
         now.phase,
-        now.entered_at,
+        None if now.phase is None else now.entered_at,
         now.mode,
         now.anchor,
         tuple(deadlines),
@@ -173,9 +177,9 @@ class PendingDeadline(NamedTuple):
 
 def to_pending(row: Row) -> PendingDeadline:
     """Read a row of the deadlines."""
-    conversation_id, kind, proposal_id, due_at, since = row
+    conversation_id, kind, proposal_id, due_at, window_ms, since = row
     about = None if proposal_id == NO_PROPOSAL else proposal_id
-    return PendingDeadline(conversation_id, Deadline(due_at, DeadlineKind(kind), about), since)
+    return PendingDeadline(conversation_id, Deadline(due_at, DeadlineKind(kind), about, window_ms), since)
 
 
 class DeadlinesView(TableReader):
@@ -210,32 +214,38 @@ class DeadlinesView(TableReader):
         return sorted(found, key=lambda each: each.deadline.order)
 
 
+class ProposalStatus(StrEnum):
+    """Where a proposal stands: voted on, or what voting came to; abandoned if this member left before."""
+
+    OPEN = OPEN
+    YES = "yes"
+    NO = "no"
+    FAILED = "failed"
+    ABANDONED = ABANDONED
+
+
 class ProposalRow(NamedTuple):
     """What is known of one proposal.
 
     Attributes:
-        kind: what it is for.
-        target: the member that it is about; None if it is about none.
-        violation: what an emergency is about; None for everything else.
+        request: what is proposed.
         creator: who opened it.
         is_own: whether this member did.
         voters: how many are expected to vote.
         opened_at: when it was opened here, in ms.
         expires_at_s: from when on it cannot be voted on, UTC, in seconds since 1970.
-        status: ``open``, or what it came to: ``yes``, ``no`` or ``failed``; ``abandoned`` if this member left before.
+        status: where it stands.
         resolved_at: when, in ms; None while it is open.
         since: the position of the event from which on all this holds.
     """
 
-    kind: ProposalKind
-    target: str | None
-    violation: Violation | None
+    request: ProposalRequest
     creator: str
     is_own: bool
     voters: int
     opened_at: int
     expires_at_s: int
-    status: str
+    status: ProposalStatus
     resolved_at: int | None
     since: int
 
@@ -273,10 +283,20 @@ class ProposalsView(TableMapping[tuple[str, int], ProposalRow]):
 
     def to_item(self, row: Row) -> tuple[tuple[str, int], ProposalRow]:
         """Read a row."""
-        conversation_id, proposal_id, kind, target, violation, creator, is_own, *rest = row
+        conversation_id, proposal_id, kind, target, violation, details, creator, is_own, *rest = row
         about = None if violation is None else Violation(violation)
+        request = ProposalRequest(ProposalKind(kind), target, about, details)
+        voters, opened_at, expires_at_s, status, resolved_at, since = rest
         return (conversation_id, proposal_id), ProposalRow(
-            ProposalKind(kind), target, about, creator, bool(is_own), *rest
+            request,
+            creator,
+            bool(is_own),
+            voters,
+            opened_at,
+            expires_at_s,
+            ProposalStatus(status),
+            resolved_at,
+            since,
         )
 
     def of_conversation(self, conversation_id: str) -> dict[int, ProposalRow]:

@@ -49,7 +49,7 @@ DEADLINES = TemporalTable(
     version=1,
     # A phase's own deadline is about no proposal, and has none of a number there can be.
     key={"conversation_id": str, "kind": str, "proposal_id": int},
-    columns={"due_at": int},
+    columns={"due_at": int, "window_ms": int},
     ordered=("due_at",),
 )
 PROPOSALS = TemporalTable(
@@ -60,6 +60,7 @@ PROPOSALS = TemporalTable(
         "kind": str,
         "target": str,
         "violation": str,
+        "details": str,
         "creator": str,
         "is_own": int,
         "voters": int,
@@ -81,6 +82,10 @@ LATE_FIRINGS = TemporalTable(
     key={"conversation_id": str, "position": int},
     columns={"kind": str, "proposal_id": int, "due_at": int, "fired_at": int},
 )
+
+OPEN: Final = "open"
+ABANDONED: Final = "abandoned"
+"""What a proposal's status is where voting has come to no outcome."""
 
 NO_PROPOSAL: Final = -1
 """What stands in the place of a proposal's number where a deadline is about none."""
@@ -195,23 +200,26 @@ def _phase_deadline(conversation_id: str, before: Situation, after: Situation) -
     if was is not None and (is_now is None or is_now.kind is not was.kind):
         yield Unset(DEADLINES, (conversation_id, was.kind.value, NO_PROPOSAL))
     if is_now is not None:
-        yield _due(conversation_id, is_now.kind, NO_PROPOSAL, is_now.due_at)
+        yield _due(conversation_id, is_now.kind, NO_PROPOSAL, is_now.due_at, is_now.window_ms)
 
 
-def _due(conversation_id: str, kind: DeadlineKind, proposal_id: int, due_at: int) -> Change:
-    return Set(DEADLINES, (conversation_id, kind.value, proposal_id), (due_at,))
+def _due(
+    conversation_id: str, kind: DeadlineKind, proposal_id: int, due_at: int, window_ms: int | None = None
+) -> Change:
+    return Set(DEADLINES, (conversation_id, kind.value, proposal_id), (due_at, window_ms))
 
 
 def _not_due(event: Any, kind: DeadlineKind) -> tuple[Change]:
     return (Unset(DEADLINES, (event.conversation_id, kind.value, event.proposal_id)),)
 
 
-def _proposal(conversation_id: str, proposal: Proposal, status: str = "open", resolved_at: int | None = None) -> Change:
+def _proposal(conversation_id: str, proposal: Proposal, status: str = OPEN, resolved_at: int | None = None) -> Change:
     request = proposal.request
     value = (
         request.kind.value,
         request.target,
         request.violation,
+        request.details,
         proposal.creator,
         int(proposal.is_own),
         proposal.voters,
@@ -266,7 +274,7 @@ _HANDLERS: Final[dict[type[Event[Any]], Callable[[Any], Iterable[Change]]]] = {
         _proposal(event.conversation_id, event.proposal, event.result.value, event.at),
     ),
     events.MemberLeaving: lambda event: tuple(
-        _proposal(event.conversation_id, each, "abandoned", event.at) for each in event.abandoned
+        _proposal(event.conversation_id, each, ABANDONED, event.at) for each in event.abandoned
     ),
     events.ProposalWithdrawn: lambda event: (Unset(PROPOSALS, (event.conversation_id, event.proposal.proposal_id)),),
 }

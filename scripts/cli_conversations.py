@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from muniment.domain import ConversationNotFound, Deadline, identifier
 from muniment.journal import Projections
+from muniment.projections import PhaseVisit
 from muniment.scripts.cli_base import (
     LARGEST,
     actor_option,
@@ -16,7 +17,7 @@ from muniment.scripts.cli_base import (
     tables_at,
 )
 from muniment.scripts.describe import describe
-from muniment.scripts.output import envelope, show, table, to_plain, utc
+from muniment.scripts.output import envelope, show, table, to_plain, utc, utc_or_none
 
 
 @cli.command()
@@ -37,7 +38,7 @@ def conversations(at: str | None, url: str, lock_timeout: float, as_json: bool) 
             name,
             row.life,
             row.phase,
-            None if row.phase is None else utc(row.entered_at),
+            utc_or_none(row.entered_at),
             row.mode,
             row.proposals,
             row.approved,
@@ -80,7 +81,7 @@ def deadlines(at: str | None, url: str, lock_timeout: float, as_json: bool) -> N
         ]
         envelope("deadlines", data, journal=journal.url, position=as_of.position)
         return
-    columns = ["due at", "ms", "conversation", "what", "proposal", "since"]
+    columns = ["due at", "ms since 1970", "conversation", "what", "proposal", "since"]
     rows = [
         (
             utc(each.deadline.due_at),
@@ -146,13 +147,18 @@ def _due(deadline: Deadline) -> str:
 
 def _to_plain(as_of: Projections, conversation_id: str) -> dict[str, object]:
     proposals = as_of.proposals.of_conversation(conversation_id)
+    visits = as_of.phase_visits.of_conversation(conversation_id)
+    late = as_of.late_firings.of_conversation(conversation_id)
     return {
-        "conversation_id": conversation_id,
-        **to_plain(as_of.conversations[conversation_id]),
-        "proposals_known": [{"proposal_id": number, **to_plain(each)} for number, each in proposals.items()],
-        "phase_visits": to_plain(as_of.phase_visits.of_conversation(conversation_id)),
-        "late_firings": to_plain(as_of.late_firings.of_conversation(conversation_id)),
+        "conversation": {"conversation_id": conversation_id, **to_plain(as_of.conversations[conversation_id])},
+        "proposals": [{"proposal_id": number, **to_plain(each)} for number, each in proposals.items()],
+        "phases": [{**to_plain(each), "lasted_ms": _lasted(each)} for each in visits],
+        "late": [{**to_plain(each), "lateness_ms": each.lateness_ms} for each in late],
     }
+
+
+def _lasted(visit: PhaseVisit) -> int | None:
+    return None if visit.left_at is None else visit.lasted(visit.left_at)
 
 
 def _show(as_of: Projections, conversation_id: str, url: str) -> None:
@@ -162,8 +168,8 @@ def _show(as_of: Projections, conversation_id: str, url: str) -> None:
         ("life", row.life if row.reason is None else f"{row.life}: {row.reason}"),
         ("role", row.role),
         ("phase", row.phase),
-        ("in it from", None if row.phase is None else utc(row.entered_at)),
-        ("its window counts from", None if row.anchor is None else utc(row.anchor)),
+        ("in it from", utc_or_none(row.entered_at)),
+        ("its window counts from", utc_or_none(row.anchor)),
         ("mode", row.mode),
         ("epoch", row.epoch),
         ("stewards", row.stewards),
@@ -181,13 +187,13 @@ def _show(as_of: Projections, conversation_id: str, url: str) -> None:
     proposals = [
         (
             number,
-            each.violation or each.kind,
-            each.target,
+            each.request.violation or each.request.kind,
+            each.request.target,
             each.creator,
             each.voters,
             each.status,
             utc(each.opened_at),
-            None if each.resolved_at is None else utc(each.resolved_at),
+            utc_or_none(each.resolved_at),
         )
         for number, each in as_of.proposals.of_conversation(conversation_id).items()
     ]
@@ -198,8 +204,8 @@ def _show(as_of: Projections, conversation_id: str, url: str) -> None:
         (
             each.phase,
             utc(each.entered_at),
-            None if each.left_at is None else utc(each.left_at),
-            None if each.left_at is None else each.lasted(each.left_at),
+            utc_or_none(each.left_at),
+            _lasted(each),
         )
         for each in as_of.phase_visits.of_conversation(conversation_id)
     ]

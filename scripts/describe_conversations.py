@@ -27,7 +27,8 @@ def _choice(choice: bool) -> str:
 
 
 def _phase(event: conversation.PhaseChanged) -> str:
-    anchor = "" if event.anchor is None else f"; its window counts from {utc(event.anchor)}"
+    is_as_before = event.anchor is None or event.anchor == event.previous_anchor
+    anchor = "" if is_as_before else f"; its window counts from {utc(event.anchor or 0)}"
     return f"{event.previous} to {event.phase}: {event.cause}{anchor}"
 
 
@@ -81,15 +82,15 @@ DESCRIPTIONS: Final[dict[type[Any], Callable[[Any], str]]] = {
     conversation.ConversationRemoved: lambda event: str(event.reason),
     conversation.ConfigSynced: _synced,
     conversation.PhaseChanged: _phase,
-    conversation.PhaseTimerAnchored: lambda event: f"{event.approved} approved may wait {event.window_ms} ms",
+    conversation.PhaseTimerAnchored: lambda event: f"approved work ({event.approved}) may wait {event.window_ms} ms",
     conversation.OperatingModeChanged: lambda event: f"{event.previous} to {event.mode}: {event.cause}",
     conversation.ElectionRetriesChanged: lambda event: (
         f"rejected elections: {event.previous} to {event.retries}, of {event.maximum}"
     ),
     conversation.StewardListInstalled: _stewards,
     conversation.ScoreChanged: lambda event: f"{event.member} {event.delta:+} to {event.score}: {event.reason}",
-    conversation.FreezeRoundOpened: lambda event: f"epoch {event.epoch}",
-    conversation.FreezeRoundWithdrawn: lambda event: f"epoch {event.epoch}",
+    conversation.FreezeRoundOpened: lambda event: f"candidates of epoch {event.epoch} are collected",
+    conversation.FreezeRoundWithdrawn: lambda event: f"candidates of epoch {event.epoch} are not collected",
     conversation.CandidateBuffered: lambda event: (
         f"{event.candidate.commit_hash} by {event.candidate.steward}, {event.received} of {event.expected}"
     ),

@@ -120,6 +120,11 @@ def utc(time_ms: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def utc_or_none(time_ms: int | None) -> str | None:
+    """The same, where None stands for none."""
+    return None if time_ms is None else utc(time_ms)
+
+
 def to_plain(value: Any) -> Any:
     """A value as what JSON knows: artifacts as objects, scopes as ``"session"`` or a list of fragment keys."""
     if isinstance(value, FullSession | Fragments):

@@ -27,6 +27,7 @@ def block(mark: str, document: str = "README.md") -> str:
         ("", "README.md"),
         ("undo ", "README.md"),
         ("conversation ", "README.md"),
+        ("", "docs/conversations.md"),
         ("", "docs/delegation-and-undo.md"),
     ],
 )

@@ -73,6 +73,7 @@ from .values import (
     Violation,
     VoteSource,
 )
+from .view import ConversationView
 from .voting import (
     cancel_auto_vote,
     cancel_timeout,
@@ -124,6 +125,7 @@ __all__ = [
     "ConversationRemoved",
     "ConversationStanding",
     "ConversationState",
+    "ConversationView",
     "ConversationWithdrawn",
     "CreatorVote",
     "DEFAULT_SCORE",

@@ -34,7 +34,7 @@ class ConfigChanges:
         consensus_timeout_ms: how long the one who opened a proposal waits for votes; not zero.
         voting_inactivity_ms: how long backups leave what came in to the steward; zero is no change.
         liveness_yes: how those who are silent count, and what is voted when nobody votes by hand.
-        max_reelection_attempts: how many elections may be rejected before a deadlock is declared.
+        max_reelection_attempts: how many elections may be rejected before the host is to declare a deadlock.
     """
 
     commit_inactivity_ms: Duration | None = None
@@ -78,7 +78,7 @@ class ConversationConfig:
         voting_delay_ms: how long a vote by hand is waited for.
         election_voting_delay_ms: the same for the election of stewards.
         liveness_yes: how those who are silent count, and what is voted when nobody votes by hand.
-        max_reelection_attempts: how many elections may be rejected before a deadlock is declared.
+        max_reelection_attempts: how many elections may be rejected before the host is to declare a deadlock.
         peers_time_out: whether a peer's proposal has a consensus timeout here too (de-mls 7.4, 20).
         auto_votes_keep_phases: whether a vote that is due where none may be cast by hand comes to nothing (de-mls 7.4,
             22).

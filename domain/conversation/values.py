@@ -208,7 +208,7 @@ class ProposalRequest:
 
     @classmethod
     def emergency(cls, violation: Violation, target: str | None = None, details: str = "") -> ProposalRequest:
-        """Declare an emergency, with evidence."""
+        """Declare an emergency: about a member, unless it is a deadlock."""
         return cls(ProposalKind.EMERGENCY, target, violation, details)
 
     def require_sense(self) -> None:

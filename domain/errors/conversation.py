@@ -46,7 +46,8 @@ class ConversationEnded(CommandRefused):
     reason: str
 
     def __str__(self) -> str:
-        return f"conversation {self.conversation_id!r} is {self.life} ({self.reason}); create or join it again"
+        first = "create" if self.life == "removed" else "remove it, then create"
+        return f"conversation {self.conversation_id!r} is {self.life} ({self.reason}); {first} or join it again"
 
 
 @dataclass(eq=False)
@@ -87,8 +88,8 @@ class PartialFreeze(CommandRefused):
     def __str__(self) -> str:
         emergencies = ", ".join(map(str, self.emergencies))
         return (
-            f"conversation {self.conversation_id!r}: {self.operation} waits until the emergencies {emergencies} "
-            "are resolved"
+            f"conversation {self.conversation_id!r}: {self.operation} has to wait for the end of these emergencies: "
+            f"{emergencies}"
         )
 
 
@@ -147,7 +148,7 @@ class ProposalExpired(CommandRefused):
     def __str__(self) -> str:
         return (
             f"conversation {self.conversation_id!r}: proposal {self.proposal_id} expired at {self.expires_at_s} s; "
-            f"it is {self.now} ms now"
+            f"it is {self.now // 1_000} s now"
         )
 
 

@@ -210,6 +210,12 @@ def test_a_commit_that_removes_this_member_leaves_the_phase_and_ends_the_rest() 
     assert list(state.deadlines()) == []
 
 
+def test_who_is_removed_is_no_member_whatever_else_the_commit_did() -> None:
+    begin = given_conversation(*MEMBER, approved(7, REMOVE_BOB))
+    (commit, _) = begin.when(conversation.removed_by_commit, "h", "carol", (), 9).accepted()
+    assert commit.members == frozenset({"carol"})  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(("work", "phase"), [(True, Phase.REELECTION), (False, Phase.WORKING)])
 def test_a_selection_that_finds_no_commit_ends_in_reelection_or_in_work(work: bool, phase: Phase) -> None:
     before = [approved()] if work else []

@@ -151,7 +151,7 @@ def test_f_a_silent_steward(journal: Journal) -> None:
     assert phases(happened) == [Phase.SELECTION, Phase.REELECTION]
     assert types(happened) == ["phase_changed", "freeze_round_finalized", "score_changed", "phase_changed"]
     # Bob's turn it was: the list begins with this epoch.
-    assert journal.conversations.scores("c") == {"bob": 60}
+    assert journal.conversations.state("c").scores == {"bob": 60}
     after = journal.conversations["c"]
     assert (after.anchor, after.approved, after.deadlines) == (None, 1, ())
     assert ticked(journal, 10_000_000) == []

@@ -349,9 +349,9 @@ def test_a_round_of_an_epoch_that_is_over_does_not_come_back(journal: Journal) -
 def test_a_score_that_is_taken_back_to_the_first_is_none(journal: Journal) -> None:
     accusing(journal)
     journal.conversations.reject("c", 9, now=1)
-    assert journal.conversations.scores("c") == {"carol": 50}
+    assert journal.conversations.state("c").scores == {"carol": 50}
     journal.revert(journal.head())
-    assert journal.conversations.scores("c") == {}
+    assert journal.conversations.state("c").scores == {}
 
 
 def test_taking_back_a_reward_says_when_a_member_comes_down(journal: Journal) -> None:
@@ -361,7 +361,7 @@ def test_taking_back_a_reward_says_when_a_member_comes_down(journal: Journal) ->
         if number < 11:
             journal.conversations.reject("c", number, now=2)
     journal.conversations.approve("c", 11, now=2)
-    assert journal.conversations.scores("c") == {"carol": 20, "bob": 50}
+    assert journal.conversations.state("c").scores == {"carol": 20, "bob": 50}
     journal.revert(journal.head() - 1)
     event: Any = journal.record(journal.head()).event
     assert (event.member, event.score, event.crossed_down) == ("carol", 0, True)

@@ -34,10 +34,9 @@ from muniment.domain import (
     RejectionReason,
     StewardListReason,
     UnknownPosition,
-    Violation,
 )
 from muniment.journal import AsyncConversations, AsyncJournal, ConversationCommands, Conversations, Journal
-from muniment.projections import ConversationRow, LateFiring, PendingDeadline, PhaseVisit
+from muniment.projections import ConversationRow, LateFiring, PendingDeadline, PhaseVisit, ProposalStatus
 
 from ..conftest import Clock
 from .conversation_stories import ADD, BROKEN, DEADLOCK, ELECTION, approved, member, phase_of, reelecting, ticked, types
@@ -97,9 +96,9 @@ def test_a_proposal_and_everything_that_happened_to_it(journal: Journal) -> None
     conversations.receive_vote("c", 1, "bob", True, now=4)
     conversations.commit_applied("c", "h-1", "bob", now=5)
     row = journal.proposals["c", 1]
-    assert (row.kind, row.target, row.violation, row.creator, row.is_own) == ("add_member", "bob", None, "alice", True)
+    assert (row.request, row.creator, row.is_own) == (ADD, "alice", True)
     assert (row.status, row.opened_at, row.resolved_at, row.voters) == ("yes", 1, 4, 3)
-    assert journal.proposals["c", 2].violation is Violation.BROKEN_COMMIT
+    assert journal.proposals["c", 2].request == BROKEN
     assert journal.proposals["c", 2].status == "open"
     assert set(journal.proposals.of_conversation("c")) == {1, 2}
     timeline = journal.proposals.timeline("c", 1)
@@ -137,6 +136,50 @@ def test_a_number_that_is_used_again_has_a_timeline_of_its_own(journal: Journal)
     journal.conversations.create("c", "alice", now=0)
     # Until it is used again, it is about the last.
     assert len(journal.proposals.timeline("c", 1)) == 5
+
+
+def test_what_a_host_can_see_to_make_a_commit(journal: Journal) -> None:
+    reelecting(journal)
+    journal.conversations.receive_proposal("c", 2, BROKEN, creator="carol", voters=3, vote=True, now=90_000)
+    journal.conversations.buffer_candidate("c", "h-1", "bob", proposals=1, now=90_000)
+    seen = journal.conversations.state("c")
+    assert (seen.self_id, seen.phase, seen.epoch) == ("alice", Phase.REELECTION, 5)
+    assert seen.members == {"alice", "bob", "carol"}
+    assert (seen.stewards, seen.epoch_steward) == (("bob", "carol"), "bob")
+    assert seen.approved == (ApprovedRequest(1, ADD),)
+    assert (list(seen.proposals), seen.votes, seen.scores) == ([2], {2: {"carol": True}}, {"bob": 60})
+    assert [each.commit_hash for each in seen.candidates] == ["h-1"]
+    # It is of one moment.
+    journal.conversations.commit_applied("c", "h-1", "bob", now=90_000)
+    assert seen.approved == (ApprovedRequest(1, ADD),)
+    assert journal.conversations.state("c").approved == ()
+    journal.conversations.remove("c", now=90_000)
+    gone = journal.conversations.state("c")
+    assert (gone.life, gone.phase, gone.self_id, gone.members) == ("removed", None, "", frozenset())
+    with pytest.raises(ConversationNotFound):
+        journal.conversations.state("nowhere")
+
+
+def test_what_became_of_a_proposal(journal: Journal) -> None:
+    member(journal)
+    for number in range(1, 6):
+        request = ProposalRequest.remove_member("bob", details="he is gone")
+        journal.conversations.receive_proposal("c", number, request, creator="carol", voters=3, now=0)
+    journal.conversations.approve("c", 1, now=0)
+    journal.conversations.reject("c", 2, now=0)
+    journal.conversations.reject("c", 3, failed=True, now=0)
+    statuses = {number: row.status for number, row in journal.proposals.of_conversation("c").items()}
+    assert statuses == {
+        1: ProposalStatus.YES,
+        2: ProposalStatus.NO,
+        3: ProposalStatus.FAILED,
+        4: ProposalStatus.OPEN,
+        5: ProposalStatus.OPEN,
+    }
+    assert journal.proposals["c", 1].request.details == "he is gone"
+    journal.conversations.remove("c", now=0)
+    assert journal.proposals["c", 5].status is ProposalStatus.ABANDONED
+    assert journal.conversations["c"].entered_at is None
 
 
 def test_how_long_each_phase_took(journal: Journal) -> None:
@@ -186,7 +229,7 @@ def test_every_table_is_read_as_of_a_position_before_anything_else_is_read(journ
     assert (row.phase, row.anchor, row.deadlines) == (
         Phase.FREEZING,
         60_000,
-        ((90_000, DeadlineKind.FREEZE, None, None),),
+        ((90_000, DeadlineKind.FREEZE, None, 30_000),),
     )
     assert [each.left_at for each in then.phase_visits.of_conversation("c")] == [0, 60_000, None]
     assert isinstance(row, ConversationRow)
@@ -552,7 +595,7 @@ BAD: dict[str, tuple[Callable[[Any], Any], type[InvalidInput]]] = {
     "a message of ages": (lambda c: c.report_failure("c", "send", "x" * 10_000), InvalidArgument),
     "an operation that is none": (lambda c: c.check("c", "fly"), InvalidArgument),
     "a consumer that is none": (lambda c: list(c.notifications("")), InvalidIdentifier),
-    "scores of no name": (lambda c: c.scores(""), InvalidIdentifier),
+    "the state of no name": (lambda c: c.state(""), InvalidIdentifier),
 }
 
 
@@ -646,7 +689,7 @@ def test_a_read_only_journal_shows_conversations_and_changes_none(file_url: str)
 
 
 def test_the_commands_for_asyncio_are_the_same() -> None:
-    ticking = {"tick", "next_wakeup", "scores", "notifications", "acknowledge"}
+    ticking = {"tick", "next_wakeup", "state", "notifications", "acknowledge"}
     commands = {name for name in dir(ConversationCommands) if not name.startswith("_")} - {"time"}
     assert {name for name in dir(AsyncConversations) if not name.startswith("_")} - {"give"} == commands | ticking
     for name in (commands | ticking) - {"notifications"}:
@@ -665,7 +708,7 @@ def test_conversations_for_asyncio(shared_url: str) -> None:
             assert await conversations.tick(9_999) == {}
             happened = await conversations.tick(10_000)
             assert types(happened["c"])[:3] == ["auto_vote_fired", "vote_cast", "consensus_resolved"]
-            assert await conversations.scores("c") == {}
+            assert (await conversations.state("c")).scores == {}
             found = await conversations.notifications("ui")
             assert [each.kind.value for each in found] == [
                 "created",
