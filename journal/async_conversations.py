@@ -19,6 +19,7 @@ from ..domain import (
     consumer,
 )
 from ..domain.conversation import ConfigChanges, StewardListReason
+from ..projections import Progress
 from .async_commands import AsyncCommands, Checks
 from .conversation_commands import ConversationCommands
 from .conversations import Conversations
@@ -237,16 +238,18 @@ class AsyncConversations(AsyncCommands):
         return await self.give(self._checked.report_failure, conversation_id, operation, message, now=now)
 
     async def tick(
-        self, now: int | None = None, conversation_id: str | None = None
+        self, now: int | None = None, conversation_id: str | None = None, progress: Progress | None = None
     ) -> dict[str, tuple[Event[Any], ...]]:
         """See ``Conversations.tick``."""
         time = self._blocking.time(now)
         due = [conversation_id] if conversation_id is not None else await self._ask(self._blocking.due, time)
         happened: dict[str, tuple[Event[Any], ...]] = {}
-        for each in due:
+        for done, each in enumerate(due, 1):
             with self._untouched(), self._blocking._unless_withdrawn(conversation_id):
                 if events := await self.give(self._checked._tick_one, each, time):
                     happened[each] = events
+            if progress is not None:
+                progress(done, len(due))
         return happened
 
     async def next_wakeup(self, now: int | None = None, conversation_id: str | None = None) -> int | None:

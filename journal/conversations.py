@@ -24,7 +24,7 @@ from ..domain import (
 )
 from ..domain.consumer import ConsumerState
 from ..domain.conversation import TELLING_TYPES, kinds_told, next_wakeup
-from ..projections import ConversationsView, DeadlinesView, Projector, TemporalStore
+from ..projections import ConversationsView, DeadlinesView, Progress, Projector, TemporalStore
 from .commands import Executes, checked
 from .conversation_commands import ConversationCommands
 from .execution import Clock
@@ -59,7 +59,9 @@ class Conversations(ConversationCommands, ConversationsView):
         self._untouched = untouched
         self._deadlines = DeadlinesView(store, projector)
 
-    def tick(self, now: int | None = None, conversation_id: str | None = None) -> dict[str, tuple[Event[Any], ...]]:
+    def tick(
+        self, now: int | None = None, conversation_id: str | None = None, progress: Progress | None = None
+    ) -> dict[str, tuple[Event[Any], ...]]:
         """Let time go by: do what is due, once, in the order of de-mls 5.1, 7. Where nothing is due, nothing happens.
 
         Conversations in which nothing is due cost nothing. What is done belongs to no saga, and takes no idempotency
@@ -68,6 +70,7 @@ class Conversations(ConversationCommands, ConversationsView):
         Args:
             now: the time, in ms; by default the journal's clock tells it.
             conversation_id: only in this one; by default in all.
+            progress: called with how many conversations are done, and how many there are to do.
 
         Returns:
             What happened, by conversation; empty if nothing did.
@@ -78,10 +81,12 @@ class Conversations(ConversationCommands, ConversationsView):
         time = self.time(now)
         due = [conversation_id] if conversation_id is not None else self.due(time)
         happened: dict[str, tuple[Event[Any], ...]] = {}
-        for each in due:
+        for done, each in enumerate(due, 1):
             with self._untouched(), self._unless_withdrawn(conversation_id):
                 if events := self._tick_one(each, time):
                     happened[each] = events
+            if progress is not None:
+                progress(done, len(due))
         return happened
 
     def due(self, now: int) -> list[str]:

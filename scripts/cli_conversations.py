@@ -17,7 +17,7 @@ from muniment.scripts.cli_base import (
     tables_at,
 )
 from muniment.scripts.describe import describe
-from muniment.scripts.output import envelope, show, table, to_plain, utc, utc_or_none
+from muniment.scripts.output import envelope, progress_bar, show, table, to_plain, utc, utc_or_none
 
 
 @cli.command()
@@ -116,7 +116,8 @@ def tick(
     with open_journal(url, lock_timeout) as journal, journal.context(actor=actor):
         # One reading of the clock for both, so that the answer is of one time.
         time = journal.conversations.time(now)
-        happened = journal.conversations.tick(time, conversation_id)
+        with progress_bar("ticking") as progress:
+            happened = journal.conversations.tick(time, conversation_id, progress)
         wakeup = journal.conversations.next_wakeup(time, conversation_id)
     if as_json:
         data = {

@@ -253,7 +253,9 @@ def test_a_tick_does_what_is_due_in_all_conversations_and_only_there(journal: Jo
     assert journal.conversations.due(10_000) == []
     assert journal.conversations.tick(10_000) == {}
     assert journal.conversations.due(10_002) == ["d", "c"]
-    happened = journal.conversations.tick(10_002)
+    progress: list[tuple[int, int]] = []
+    happened = journal.conversations.tick(10_002, progress=lambda done, total: progress.append((done, total)))
+    assert progress == [(1, 2), (2, 2)]
     assert {name: types(events) for name, events in happened.items()} == {
         "d": ["auto_vote_fired", "vote_cast"],
         "c": ["auto_vote_fired", "vote_cast"],
