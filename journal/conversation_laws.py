@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from ..domain import RecordedEvent
 from ..domain.conversation import (
@@ -15,11 +15,20 @@ from ..domain.conversation import (
     ConsensusTimeoutCancelled,
     ConsensusTimeoutFired,
     ConversationState,
+    DeadlineKind,
     PendingJoinExpired,
     PhaseChanged,
     ProposalWithdrawn,
+    phase_deadline,
     transition,
 )
+
+_BY_TIME: Final = {
+    Cause.INACTIVITY: DeadlineKind.INACTIVITY,
+    Cause.FREEZE_WINDOW: DeadlineKind.FREEZE,
+    Cause.ALL_CANDIDATES: DeadlineKind.SELECTION,
+}
+"""The phase changes that time brings, and what is due then."""
 
 
 class ConversationLaws:
@@ -34,11 +43,14 @@ class ConversationLaws:
         before = self._state.situation.at
         if event.at < before:
             yield f"law 10: {event.at} ms comes after {before} ms"
+        is_undoing = "reverted" in (getattr(event, "cause", None), getattr(event, "reason", None))
+        if is_undoing and not record.metadata.compensates:
+            yield f"law 8: {record.id} says that it undoes, and names nothing that it does"
         match event:
             case PhaseChanged():
                 yield from self._phase(event)
             case PendingJoinExpired():
-                yield from _not_before(event.at, event.anchored_at + event.window_ms, "the join expires")
+                yield from self._due(event, DeadlineKind.JOIN_EXPIRY, event.anchored_at)
             case AutoVoteFired() | AutoVoteCancelled():
                 yield from _deadline(event, "vote", self._state.auto_votes)
             case ConsensusTimeoutFired() | ConsensusTimeoutCancelled():
@@ -58,8 +70,18 @@ class ConversationLaws:
                 yield f"law 10: {event.cause} does not lead from {event.previous} to {event.phase}"
         elif event.anchor != {AnchorAction.SET: event.at, AnchorAction.KEEP: anchor}.get(row.anchor):
             yield f"law 10: the anchor is not {event.anchor} after {event.cause}"
-        if event.window_ms is not None and anchor is not None:
-            yield from _not_before(event.at, anchor + event.window_ms, f"{event.cause} changes the phase")
+        if event.cause in _BY_TIME:
+            yield from self._due(event, _BY_TIME[event.cause], anchor)
+
+    def _due(self, event: PhaseChanged | PendingJoinExpired, kind: DeadlineKind, anchor: int | None) -> Iterator[str]:
+        """What the passing of time did to the phase was due, by the very function that decides."""
+        due = phase_deadline(self._state.situation)
+        if due is None or due.kind is not kind:
+            yield f"law 10: what is due is {due and due.kind}, and {kind} is done"
+        elif (due.window_ms, self._state.situation.anchor) != (event.window_ms, anchor):
+            yield f"law 10: the window is {due.window_ms} ms, not {event.window_ms}"
+        else:
+            yield from _not_before(event.at, due.due_at, f"{kind} is done")
 
 
 def _deadline(event: Any, name: str, pending: dict[int, Any]) -> Iterator[str]:

@@ -8,7 +8,13 @@ from typing import Any, Final
 from ..domain import Event, FootprintClass, RecordedEvent, session as events, split_event_id, split_stream
 from ..domain.bundle import UpgradeStaged
 from ..domain.compensation import ONLY_UNDOING, UNDONE_BY, why_it_stays
-from ..domain.conversation import AutoVoteCancelled, ConsensusTimeoutCancelled, ConversationEvent
+from ..domain.conversation import (
+    AutoVoteCancelled,
+    AutoVoteScheduled,
+    ConsensusTimeoutCancelled,
+    ConsensusTimeoutScheduled,
+    ConversationEvent,
+)
 from ..domain.saga import SagaCompensated, SagaCompleted, SagaResolved
 from ..projections import coherence_violations, footprint_changes
 from .conversation_laws import ConversationLaws
@@ -133,7 +139,9 @@ _MAY_END: Final = (
     events.ReadinessWitnessIssued,
     events.TransferBegun,
     UpgradeStaged,
+    AutoVoteScheduled,
     AutoVoteCancelled,
+    ConsensusTimeoutScheduled,
     ConsensusTimeoutCancelled,
 )
 """What may have ended by itself, so that nothing undoes it."""

@@ -178,6 +178,8 @@ class PendingDeadline(NamedTuple):
 def to_pending(row: Row) -> PendingDeadline:
     """Read a row of the deadlines."""
     conversation_id, kind, proposal_id, due_at, window_ms, since = row
+    if due_at is None:
+        raise TypeError("it says no time")
     about = None if proposal_id == NO_PROPOSAL else proposal_id
     return PendingDeadline(conversation_id, Deadline(due_at, DeadlineKind(kind), about, window_ms), since)
 

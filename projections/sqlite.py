@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Final, Protocol, cast
 
+from eventsourcing.persistence import DataError
+
 from .store import REBUILD, Differences, Rebuild, TableWriter, TemporalStore
 from .temporal import FOREVER, Row, TemporalTable, Value
 
@@ -78,7 +80,11 @@ class _Writer(TableWriter):
     def insert_rows(self, table: TemporalTable, name: str, rows: Sequence[Row]) -> None:
         if rows:
             marks = ",".join("?" * len(rows[0]))
-            self._cursor.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
+            try:
+                self._cursor.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
+            except OverflowError as error:
+                # Elsewhere, this is what it is called.
+                raise DataError(str(error)) from error
 
     def create(self, table: TemporalTable, name: str) -> None:
         columns = {**table.key, **table.columns, "since": int, "until": int}

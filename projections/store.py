@@ -29,7 +29,7 @@ Differences: TypeAlias = dict[str, list[tuple[str, Row]]]
 TRACKING: Final = "tracking"
 """The table of how far each projection has come; its columns are those of the ``eventsourcing`` library."""
 
-_POSITIONS: Final = "SELECT application_name, notification_id FROM tracking"
+_POSITIONS: Final = "SELECT application_name, coalesce(notification_id, 0) FROM tracking"
 _TRACK: Final = (
     "INSERT INTO tracking (application_name, notification_id) VALUES (?, ?) "
     "ON CONFLICT (application_name) DO UPDATE SET notification_id=excluded.notification_id"
@@ -329,6 +329,11 @@ class TemporalStore(ABC):
         *row, until = rows[0]
         ended = until != FOREVER if position is None else until <= position
         return None if ended else tuple(row)
+
+    def last_position(self, table: TemporalTable) -> int:
+        """The last position at which a row of a table began; 0 if there is none."""
+        ((last,),) = self.fetch(f"SELECT coalesce(max(since), 0) FROM {table.physical_name}", [])
+        return int(last)
 
     def count(self, table: TemporalTable, position: int | None) -> int:
         """How many rows there are, or were."""

@@ -164,6 +164,9 @@ def readable(projection: str, table: TemporalTable, row: Row) -> Iterator[None]:
         ProjectionStopped: it cannot be read.
     """
     try:
+        for value, kind in zip(row, (*table.key.values(), *table.columns.values()), strict=False):
+            if value is not None and not isinstance(value, kind):
+                raise TypeError(f"{value!r:.100} is no {kind.__name__}")
         yield
     except _UNREADABLE as error:
         problem = f"a stored row cannot be read ({type(error).__name__}: {error}); replay makes it anew"

@@ -48,6 +48,7 @@ from muniment.scripts.output import (
     table,
     to_plain,
     utc,
+    visible,
 )
 from pydantic_core import to_json
 
@@ -150,7 +151,7 @@ def _print_line(record: RecordedEvent, *, as_json: bool) -> None:
         click.echo(to_json(record_to_plain(record)))
     else:
         when = utc(record.metadata.recorded_at)
-        click.echo(f"{record.position}  {when}  {record.id}  {record.type}  {what_happened(record)}")
+        click.echo(visible(f"{record.position}  {when}  {record.id}  {record.type}  {what_happened(record)}"))
 
 
 @cli.command("show")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from rich.text import Text
 
 _UNFOLDED_WIDTH: Final = 100_000
 _LONG_TABLE: Final = 200
+_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def _console(*, stderr: bool) -> Console:
@@ -60,13 +62,19 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         is_number = bool(rows) and all(isinstance(row[index], int | None) for row in rows)
         made.add_column(column, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
-        made.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+        # Not as markup, which would make a picture of a name such as :fire:.
+        made.add_row(*(Text("" if cell is None else visible(cell)) for cell in row))
     # Not the table's own title, which is folded to the table's width.
     return Group(Text(title, style="bold"), made)
 
 
+def visible(value: object) -> str:
+    """A value on one line: what would forge lines, drive a terminal or turn text round is shown as an escape."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), str(value))
+
+
 def _plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [["" if cell is None else visible(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
     numbers = [all(isinstance(cell, int | None) for cell in column) for column in zip(*rows, strict=True)]
     lines = [title, ""]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ValidationError
+
+from ..errors import InvalidArgument
 from ..event import Accepted, Event
 from .events import PhaseChanged
 from .phases import AnchorAction, Cause, transition
@@ -35,8 +38,16 @@ class Draft:
         return self.state.situation
 
     def record(self, event_class: type[Event[Any]], **facts: Any) -> Any:
-        """Have one more thing happen; return the event."""
-        event = event_class(conversation_id=self.state.conversation_id, at=self.at, **facts)  # type: ignore[call-arg]
+        """Have one more thing happen; return the event.
+
+        Raises:
+            InvalidArgument: a number is more than a journal holds, as what led to it came from elsewhere.
+        """
+        try:
+            event: Any = event_class(conversation_id=self.state.conversation_id, at=self.at, **facts)  # type: ignore[call-arg]
+        except ValidationError as error:
+            name = ".".join(map(str, error.errors()[0]["loc"]))
+            raise InvalidArgument(name, f"of {event_class.type} would be more than a journal holds") from error
         self.state.apply(event)
         self.events.append(event)
         return event

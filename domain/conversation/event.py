@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from ..artifacts import VALUE, Counter
+from ..artifacts import VALUE
 from ..event import Event, OutcomeT
 from ..identifiers import Identifier
+from .values import Time
 
 
 @pydantic_dataclass(frozen=True, slots=True, config=VALUE)
@@ -19,7 +20,7 @@ class ConversationEvent(Event[OutcomeT]):
     """
 
     conversation_id: Identifier
-    at: Counter
+    at: Time
 
 
 class ConversationFact(ConversationEvent[None]):

@@ -22,6 +22,7 @@ from .values import (
     Score,
     ScoreReason,
     StewardList,
+    Time,
 )
 
 
@@ -86,7 +87,7 @@ class PendingJoinExpired(ConversationFact):
         window_ms: how long it has waited for at least.
     """
 
-    anchored_at: Counter
+    anchored_at: Time
     window_ms: Duration
 
 
@@ -153,8 +154,8 @@ class PhaseChanged(ConversationEvent[Phase]):
     phase: Phase
     cause: Cause
     anchor_action: AnchorAction
-    anchor: Counter | None = None
-    previous_anchor: Counter | None = None
+    anchor: Time | None = None
+    previous_anchor: Time | None = None
     window_ms: Duration | None = None
     approved: Counter = 0
 

@@ -22,6 +22,9 @@ MAX_VOTERS: Final = 10_000
 MAX_EPOCH: Final = 2**62
 """The latest epoch that a host can name."""
 
+Time = Annotated[int, Field(ge=0, le=2**62)]
+"""A time in ms, with room for what is added to it."""
+
 Duration = Annotated[int, Field(ge=0, le=MAX_DURATION_MS)]
 """How long something takes, in ms."""
 
@@ -250,7 +253,7 @@ class Proposal:
     is_own: bool
     voters: Annotated[int, Field(ge=1, le=MAX_VOTERS)]
     liveness_yes: bool
-    opened_at: Counter
+    opened_at: Time
     expires_at_s: Counter
 
     def is_open_at(self, now: int) -> bool:

@@ -14,6 +14,7 @@ from .values import (
     Outcome,
     Proposal,
     ResolvedVia,
+    Time,
     VoteSource,
 )
 
@@ -59,8 +60,8 @@ class AutoVoteScheduled(ConversationFact):
     proposal_id: Counter
     vote: bool
     delay_ms: Duration
-    fire_at: Counter
-    replaced_fire_at: Counter | None = None
+    fire_at: Time
+    replaced_fire_at: Time | None = None
 
 
 @event_type("conversation.auto_vote_cancelled")
@@ -81,7 +82,7 @@ class AutoVoteFired(ConversationFact):
 
     proposal_id: Counter
     vote: bool
-    fire_at: Counter
+    fire_at: Time
 
 
 @event_type("conversation.auto_vote_failed")
@@ -114,8 +115,8 @@ class ConsensusTimeoutScheduled(ConversationFact):
 
     proposal_id: Counter
     delay_ms: Duration
-    fire_at: Counter
-    replaced_fire_at: Counter | None = None
+    fire_at: Time
+    replaced_fire_at: Time | None = None
 
 
 @event_type("conversation.consensus_timeout_cancelled")
@@ -136,7 +137,7 @@ class ConsensusTimeoutFired(ConversationFact):
     """
 
     proposal_id: Counter
-    fire_at: Counter
+    fire_at: Time
     session_active: bool
 
 

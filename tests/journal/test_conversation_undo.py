@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
@@ -407,3 +408,32 @@ def test_mere_records_are_in_no_rollbacks_way(journal: Journal) -> None:
     journal.conversations.install_stewards("c", ["carol"], now=2)
     plan = journal.rollback(STREAM, start)
     assert [step.undone.type for step in plan.steps] == ["conversation.steward_list_installed.v1"]
+
+
+@pytest.mark.parametrize("in_saga", [True, False])
+@pytest.mark.parametrize("kind", ["vote", "timeout"])
+def test_undoing_deadlines_of_what_is_resolved_appends_nothing_that_breaks_a_law(
+    kind: str, in_saga: bool, journal: Journal
+) -> None:
+    member(journal)
+    approved(journal)
+    start = version(journal)
+
+    def come_and_go() -> None:
+        if kind == "vote":
+            journal.conversations.schedule_auto_vote("c", 1, True, delay_ms=5, now=1)
+            journal.conversations.cancel_auto_vote("c", 1, now=2)
+        else:
+            journal.conversations.schedule_timeout("c", 1, delay_ms=5, now=1)
+            journal.conversations.cancel_timeout("c", 1, now=2)
+
+    if in_saga:
+        with suppress(ZeroDivisionError), journal.saga("s"):
+            come_and_go()
+            raise ZeroDivisionError
+        assert journal.sagas.unfinished() == {}
+    else:
+        come_and_go()
+        journal.rollback(STREAM, start)
+    assert journal.conversations["c"].deadlines[0].kind is DeadlineKind.ANCHORING
+    check_sound(journal)

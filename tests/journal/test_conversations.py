@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from muniment.domain import (
     AlreadyVoted,
     ApprovedRequest,
+    Cause,
     ConfigChanges,
     ConversationBlocked,
     ConversationConfig,
@@ -18,28 +21,36 @@ from muniment.domain import (
     ConversationNotFound,
     CreatorVote,
     DeadlineKind,
+    Event,
     InvalidArgument,
     InvalidIdentifier,
     InvalidInput,
     JournalReadOnly,
+    LeaveReason,
     Notification,
     NotificationKind,
     OperatingMode,
     Operation,
     Outcome,
     Phase,
+    ProjectionStopped,
     ProposalNotFound,
     ProposalRequest,
     RejectedCandidate,
     RejectionReason,
+    Role,
     StewardListReason,
     UnknownPosition,
+    accept,
+    conversation,
 )
 from muniment.journal import AsyncConversations, AsyncJournal, ConversationCommands, Conversations, Journal
 from muniment.projections import ConversationRow, LateFiring, PendingDeadline, PhaseVisit, ProposalStatus
+from pydantic import ValidationError
 
 from ..conftest import Clock
 from .conversation_stories import ADD, BROKEN, DEADLOCK, ELECTION, approved, member, phase_of, reelecting, ticked, types
+from .damage import edit
 from .processes import finish, start_at_once
 
 
@@ -685,6 +696,85 @@ def test_a_read_only_journal_shows_conversations_and_changes_none(file_url: str)
         assert journal.conversations.tick(9_999) == {}
         with pytest.raises(JournalReadOnly):
             journal.conversations.tick(10_000)
+
+
+# Journals that somebody has made up or edited
+
+HUGE = 2**63 - 1
+
+
+def test_a_time_with_no_room_for_a_window_is_no_time() -> None:
+    makers: tuple[Callable[[], Any], ...] = (
+        lambda: conversation.ConversationRemoved(conversation_id="c", at=HUGE, reason=LeaveReason.REMOVED),
+        lambda: conversation.PhaseChanged(
+            "c", 0, Phase.WORKING, Phase.FREEZING, Cause.DEADLOCK, conversation.AnchorAction.SET, anchor=HUGE
+        ),
+        lambda: conversation.AutoVoteScheduled("c", 0, 1, True, delay_ms=0, fire_at=HUGE),
+        lambda: conversation.PendingJoinExpired("c", 0, anchored_at=HUGE, window_ms=0),
+    )
+    for make in makers:
+        with pytest.raises(ValidationError, match="less than or equal to 4611686018427387904"):
+            make()
+
+
+def test_numbers_at_the_edge_that_came_from_elsewhere_end_in_typed_errors(journal: Journal) -> None:
+    def forge(event: Event[Any]) -> None:
+        journal.execute("conversation-c", lambda state: accept(event))
+
+    late = 2**62
+    forge(conversation.ConversationOpened("c", late, HUGE, Role.CREATOR, "alice", ConversationConfig()))
+    forge(conversation.MemberJoined("c", late, HUGE, frozenset({"alice"})))
+    forge(conversation.ScoreChanged("c", late, "alice", conversation.ScoreReason.REVERTED, 0, 2**62))
+    assert journal.conversations["c"].epoch == HUGE
+    head = journal.head()
+    with pytest.raises(InvalidArgument, match="more than a journal holds"):
+        journal.conversations.receive_proposal("c", 1, ADD, creator="bob", voters=3, expires_at_s=HUGE)
+    with pytest.raises(InvalidArgument, match="more than a journal holds"):
+        journal.conversations.commit_applied("c", "h-1", "alice")
+    assert journal.head() == head
+    journal.conversations.remove("c")
+    with pytest.raises(InvalidArgument, match="incarnation"):
+        journal.conversations.create("c", "alice")
+    assert journal.replay().differences == {}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE projection_deadlines_v1 SET due_at='soon'",
+        "UPDATE projection_deadlines_v1 SET due_at=NULL",
+        "UPDATE projection_deadlines_v1 SET kind='fly'",
+        "UPDATE projection_deadlines_v1 SET conversation_id=x'00'",
+        "UPDATE projection_conversations_v1 SET anchor='then'",
+        "UPDATE projection_conversations_v1 SET life='undead'",
+        "UPDATE projection_conversation_configs_v1 SET config='{'",
+        "UPDATE projection_proposals_v1 SET opened_at='once'",
+        "UPDATE projection_proposals_v1 SET status='pending'",
+        "UPDATE projection_phase_visits_v1 SET entered_at='once'",
+        "UPDATE tracking SET notification_id=NULL",
+    ],
+)
+def test_a_table_that_somebody_edited_is_told_and_made_anew(statement: str, tmp_path: Path) -> None:
+    with Journal.open(f"sqlite:///{tmp_path}/journal.db") as journal:
+        member(journal)
+        journal.conversations.receive_proposal("c", 1, ADD, creator="bob", voters=3, now=0)
+        before = dict(journal.conversations.items())
+    edit(tmp_path / "journal.db", statement)
+    with Journal.open(f"sqlite:///{tmp_path}/journal.db") as journal:
+        for read in (
+            lambda: list(journal.conversations.items()),
+            lambda: list(journal.deadlines),
+            lambda: journal.conversations.next_wakeup(0),
+            lambda: list(journal.proposals.items()),
+            lambda: list(journal.phase_visits.items()),
+            lambda: journal.phase_visits.durations("c", 0),
+        ):
+            with suppress(ProjectionStopped):
+                read()
+        assert journal.verify().findings
+        journal.replay()
+        assert dict(journal.conversations.items()) == before
+        assert journal.verify().findings == ()
 
 
 # The journal for asyncio

@@ -195,3 +195,21 @@ def test_every_event_of_a_conversation_is_told_in_words(tmp_path: Path) -> None:
             assert not re.search(r"None|True|False|<|\w\(", text), text
             seen.add(type(record.event))
     assert len(seen & types) >= 25, {each.type for each in types - seen}
+
+
+@pytest.mark.parametrize("events", [3, 300])
+def test_what_peers_say_forges_no_line_and_drives_no_terminal(events: int, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/forged.db"
+    forged = "x\n99999  2026-01-01T00:00:00.000Z  forged\x1b]0;pwned\x07\u2028\u202ered"
+    with Journal.open(url) as journal:
+        journal.conversations.create("team:fire:1", "alice", now=0)
+        for _ in range(events):
+            journal.conversations.report_failure("team:fire:1", "send", forged, now=0)
+    for arguments in (["log", "-n", "0"], ["tail", "-n", "400"], ["show", "2"], ["conversations"], ["log", "-n", "2"]):
+        shown = CliRunner().invoke(cli, [*arguments, "--journal", url]).stdout
+        assert not any(line.startswith("99999") for line in shown.splitlines())
+        assert not set(shown) & set("\x1b\x07\u2028\u202e")
+        assert "team:fire:1" in shown
+        if arguments[0] in ("log", "tail"):
+            assert r"x\n99999" in shown
+            assert r"\x1b]0;pwned\x07\u2028\u202ered" in shown
