@@ -58,6 +58,8 @@ class Conversations(ConversationCommands, ConversationsView):
         self._application = application
         self._untouched = untouched
         self._deadlines = DeadlinesView(store, projector)
+        # From which position on a consumer that was told everything may be told more; cursors only move forward.
+        self._quiet: dict[str, int] = {}
 
     def tick(
         self, now: int | None = None, conversation_id: str | None = None, progress: Progress | None = None
@@ -77,6 +79,7 @@ class Conversations(ConversationCommands, ConversationsView):
 
         Raises:
             ConversationNotFound: the one that is named was never opened.
+            JournalError: the storage failed; what was done before that is on record.
         """
         time = self.time(now)
         due = [conversation_id] if conversation_id is not None else self.due(time)
@@ -184,15 +187,20 @@ class Conversations(ConversationCommands, ConversationsView):
     def _notifications(self, consumer: str, only: str | None) -> Iterator[Notification]:
         cursors = self._journal.read_state(consumer_stream(consumer), ConsumerState.standing)
         start = cursors.everywhere if only is None else cursors.of(only)
-        for stored in self._telling(start.position, only):
+        # Asked before: what comes meanwhile may be told the next time.
+        head, is_news = self._application.recorder.head(), False
+        for stored in self._telling(max(start.position, self._quiet.get(consumer, 0)), only):
             record = self._application.mapper.to_domain_event(stored)
             event: Any = record.event
             cursor = cursors.of(event.conversation_id)
             for part, kind in enumerate(kinds_told(event)):
                 if (record.position, part) > cursor:
+                    is_news = True
                     yield Notification(
                         kind, event.conversation_id, event.at, event, record.position, part, consumer, only is not None
                     )
+        if not is_news and only is None:
+            self._quiet[consumer] = head + 1
 
     def _telling(self, start: int, only: str | None) -> Iterable[StoredNotification]:
         """The events that tell anything, page by page, from a position on."""

@@ -11,10 +11,6 @@ from .conversation_views import (
     PendingDeadline,
     PhaseVisit,
     PhaseVisitsView,
-    ProposalEntry,
-    ProposalRow,
-    ProposalStatus,
-    ProposalsView,
 )
 from .conversations import ConversationsProjection
 from .delegations import DelegationRow, DelegationsProjection, DelegationStatus, DelegationsView
@@ -29,6 +25,7 @@ from .footprints import (
 from .idempotency import IdempotencyProjection, IdempotencyView, KeyUse
 from .owners import OwnerRow, OwnersProjection, OwnersView
 from .projection import Progress, Projection, Projector, RebuildReport, Source
+from .proposal_views import ProposalEntry, ProposalRow, ProposalStatus, ProposalsView
 from .sagas import SagaRow, SagasProjection, SagasView
 from .sqlite import SQLiteTemporalStore
 from .store import TRACKING, TemporalStore

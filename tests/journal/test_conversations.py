@@ -498,6 +498,21 @@ def test_a_consumer_goes_on_after_a_restart_and_an_import(shared_url: str) -> No
             assert told(copy) == [("phase_change", "c")]
 
 
+def test_a_consumer_that_was_told_everything_is_told_what_comes(journal: Journal) -> None:
+    for number in range(3):
+        assert told(journal) == told(journal, only="c") == []
+        journal.sessions.open(f"s-{number}")
+        assert told(journal) == []
+    journal.conversations.create("c", "alice", now=0)
+    assert told(journal) == told(journal, only="c") == [("created", "c"), ("phase_change", "c")]
+    assert told(journal, "other") == told(journal)
+    *_, last = journal.conversations.notifications("ui")
+    journal.conversations.acknowledge(last)
+    assert told(journal) == []
+    journal.conversations.remove("c", now=0)
+    assert told(journal) == [("leaving", "c"), ("removed", "c")]
+
+
 def test_notifications_cross_pages(journal: Journal) -> None:
     for number in range(1_500):
         journal.sessions.open(f"s-{number}")
