@@ -370,10 +370,10 @@ def test_removing_ends_every_deadline_and_vote() -> None:
     assert (begin.state.proposals, begin.state.situation.proposals) == ({}, 0)
 
 
-def test_a_config_with_zero_windows_is_due_at_once() -> None:
+def test_scenario_103_a_window_of_zero_is_over_at_once() -> None:
     config = ConversationConfig(commit_inactivity_ms=0, freeze_ms=0)
     begin = given_conversation(ConversationOpened("c", 0, 1, Role.CREATOR, "alice", config), approved(), LET_IN)
-    # Scenario 103: the first tick anchors, the second, at the same time, fires.
+    # The first tick anchors, the second, at the same time, fires.
     for expected in (["phase_timer_anchored"], ["freeze_round_opened", "phase_changed"]):
         events = begin.when(conversation.tick, 5).accepted()
         assert types(events) == expected

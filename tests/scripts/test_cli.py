@@ -8,17 +8,16 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from muniment.domain import Fragments, StaleCapability
 from muniment.journal import Journal
 from muniment.scripts.cli import cli
 
 from ..conftest import Clock
+from .conftest import Run, data
 
 
 @pytest.fixture
@@ -42,27 +41,7 @@ def url(tmp_path: Path) -> str:
     return url
 
 
-@pytest.fixture
-def muniment(url: str) -> Callable[..., Result]:
-    """Run a command on that journal."""
-
-    def run(*arguments: object) -> Result:
-        result = CliRunner(env={"MUNIMENT_JOURNAL": url}).invoke(cli, [str(each) for each in arguments])
-        assert "Traceback" not in result.output
-        return result
-
-    return run
-
-
-def data(result: Result) -> Any:
-    assert result.exit_code == 0, result.stderr
-    assert result.stderr == ""
-    envelope = json.loads(result.stdout)
-    assert envelope["muniment"] == "0.1.0"
-    return envelope["data"]
-
-
-def test_owners_now_and_then(muniment: Callable[..., Result]) -> None:
+def test_owners_now_and_then(muniment: Run) -> None:
     row = data(muniment("owners", "--json"))[1]
     assert row == {
         "session_id": "s-42",
@@ -78,7 +57,7 @@ def test_owners_now_and_then(muniment: Callable[..., Result]) -> None:
     assert data(muniment("owners", "--at", 0, "--json")) == []
 
 
-def test_people_get_tables_without_markup_or_colour(muniment: Callable[..., Result]) -> None:
+def test_people_get_tables_without_markup_or_colour(muniment: Run) -> None:
     result = muniment("owners")
     assert result.exit_code == 0
     assert "[red]s-43" in result.stdout
@@ -87,7 +66,7 @@ def test_people_get_tables_without_markup_or_colour(muniment: Callable[..., Resu
     assert "as of position 6" in result.stdout
 
 
-def test_a_long_table_is_plain_and_aligned(muniment: Callable[..., Result], url: str) -> None:
+def test_a_long_table_is_plain_and_aligned(muniment: Run, url: str) -> None:
     with Journal.open(url) as journal:
         for number in range(300):
             journal.sessions.open(f"session-{number:03}")
@@ -99,7 +78,7 @@ def test_a_long_table_is_plain_and_aligned(muniment: Callable[..., Result], url:
     assert row.endswith("  4")
 
 
-def test_log(muniment: Callable[..., Result]) -> None:
+def test_log(muniment: Run) -> None:
     positions = [each["position"] for each in data(muniment("log", "--json"))]
     assert positions == [6, 5, 4, 3, 2, 1]
     assert [each["position"] for each in data(muniment("log", "--reverse", "-n", 2, "--json"))] == [1, 2]
@@ -114,7 +93,7 @@ def test_log(muniment: Callable[..., Result]) -> None:
     assert muniment("log", "-n", 0).stderr == ""
 
 
-def test_tail(muniment: Callable[..., Result]) -> None:
+def test_tail(muniment: Run) -> None:
     lines = muniment("tail", "-n", 2).stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["5", "6"]
     opened = muniment("tail", "--type", "session.opened.v1", "--json").stdout.splitlines()
@@ -137,14 +116,14 @@ def test_tail_follows_until_it_is_interrupted(url: str) -> None:
         assert tail.stderr.read().strip() == ""
 
 
-def test_show(muniment: Callable[..., Result]) -> None:
+def test_show(muniment: Run) -> None:
     record = data(muniment("show", 4, "--json"))
     assert record["id"] == "session-s-42@4"
     assert record["data"]["capability"]["scope"] == ["bundle:chat"]
     assert "session.transfer_committed.v1" in muniment("show", 4).stdout
 
 
-def test_audit(muniment: Callable[..., Result]) -> None:
+def test_audit(muniment: Run) -> None:
     trail = data(muniment("audit", "s-42", "--json"))
     assert [(each["event"], each["kind"]) for each in trail] == [
         ("issued", "ownership_capability"),
@@ -158,13 +137,13 @@ def test_audit(muniment: Callable[..., Result]) -> None:
     assert "capability is not live" in muniment("audit").stdout
 
 
-def test_replay_of_an_honest_journal(muniment: Callable[..., Result]) -> None:
+def test_replay_of_an_honest_journal(muniment: Run) -> None:
     facts = data(muniment("replay", "--json"))
     assert (facts["events"], facts["differing_rows"]) == (6, 0)
     assert "0 rows differ" in muniment("replay").stdout
 
 
-def test_replay_finds_a_changed_row(muniment: Callable[..., Result], tmp_path: Path) -> None:
+def test_replay_finds_a_changed_row(muniment: Run, tmp_path: Path) -> None:
     data(muniment("owners", "--json"))
     connection = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
     connection.execute("UPDATE projection_owners_v1 SET owner='mallory' WHERE since=4")
@@ -200,16 +179,14 @@ def test_replay_finds_a_changed_row(muniment: Callable[..., Result], tmp_path: P
         (["owners", "--journal", "sqlite:///missing.db"], "there is no journal at"),
     ],
 )
-def test_wrong_input_is_one_line_and_exit_code_2(
-    muniment: Callable[..., Result], arguments: list[str], message: str
-) -> None:
+def test_wrong_input_is_one_line_and_exit_code_2(muniment: Run, arguments: list[str], message: str) -> None:
     result = muniment(*arguments)
     assert result.exit_code == 2
     assert result.stdout == ""
     assert message in result.stderr
 
 
-def test_errors_as_json(muniment: Callable[..., Result]) -> None:
+def test_errors_as_json(muniment: Run) -> None:
     result = muniment("show", 9, "--json")
     assert result.exit_code == 2
     assert json.loads(result.stderr) == {
@@ -221,7 +198,7 @@ def test_errors_as_json(muniment: Callable[..., Result]) -> None:
     }
 
 
-def test_files_that_are_no_journals(muniment: Callable[..., Result], tmp_path: Path) -> None:
+def test_files_that_are_no_journals(muniment: Run, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello")
     (tmp_path / "empty").touch()
     for name, message in (
@@ -237,7 +214,7 @@ def test_files_that_are_no_journals(muniment: Callable[..., Result], tmp_path: P
     assert (tmp_path / "empty").read_bytes() == b""
 
 
-def test_a_locked_journal(muniment: Callable[..., Result], tmp_path: Path) -> None:
+def test_a_locked_journal(muniment: Run, tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     result = muniment("replay", "--lock-timeout", "0.05")
@@ -247,7 +224,7 @@ def test_a_locked_journal(muniment: Callable[..., Result], tmp_path: Path) -> No
     assert "stayed locked by another process for 50 ms" in result.stderr
 
 
-def test_damaged_and_unknown_events(muniment: Callable[..., Result], tmp_path: Path) -> None:
+def test_damaged_and_unknown_events(muniment: Run, tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
     connection.execute("DROP TRIGGER stored_events_refuse_update")
     connection.execute("UPDATE stored_events SET topic='os.system' WHERE position=2")
@@ -262,7 +239,7 @@ def test_damaged_and_unknown_events(muniment: Callable[..., Result], tmp_path: P
     assert data(muniment("show", 4, "--json"))["position"] == 4
 
 
-def test_verify(muniment: Callable[..., Result], tmp_path: Path) -> None:
+def test_verify(muniment: Run, tmp_path: Path) -> None:
     data(muniment("owners", "--json"))
     assert data(muniment("verify", "--json")) == {"events": 6, "findings": []}
     assert "6 events read; 0 findings" in muniment("verify").stdout
@@ -282,7 +259,7 @@ def test_verify(muniment: Callable[..., Result], tmp_path: Path) -> None:
     assert muniment("owners").exit_code == 2
 
 
-def test_backup_export_and_import(muniment: Callable[..., Result], tmp_path: Path) -> None:
+def test_backup_export_and_import(muniment: Run, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     assert data(muniment("backup", copy, "--json"))["events"] == 6
     assert muniment("backup", copy).exit_code == 2

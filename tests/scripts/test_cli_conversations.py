@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from muniment.domain import CATALOGUE, ConfigChanges, ConversationConfig, CreatorVote, ProposalRequest
 from muniment.journal import Journal
 from muniment.scripts.cli import cli
@@ -17,6 +15,7 @@ from muniment.scripts.describe import describe
 from muniment.scripts.describe_conversations import DESCRIPTIONS
 
 from ..conversation_sequences import COMMANDS as COMMANDS, Command, begin, give
+from .conftest import Run, data
 
 START = 1_700_000_000_000
 
@@ -36,24 +35,7 @@ def url(tmp_path: Path) -> str:
     return url
 
 
-@pytest.fixture
-def muniment(url: str) -> Callable[..., Result]:
-    """Run a command on that journal."""
-
-    def run(*arguments: object) -> Result:
-        result = CliRunner(env={"MUNIMENT_JOURNAL": url}).invoke(cli, [str(each) for each in arguments])
-        assert "Traceback" not in result.output
-        return result
-
-    return run
-
-
-def data(result: Result) -> Any:
-    assert (result.exit_code, result.stderr) == (0, "")
-    return json.loads(result.stdout)["data"]
-
-
-def test_where_each_conversation_stands(muniment: Callable[..., Result]) -> None:
+def test_where_each_conversation_stands(muniment: Run) -> None:
     team, other = data(muniment("conversations", "--json"))
     assert (team["conversation_id"], team["phase"], team["proposals"]) == ("[b]team", "working", 1)
     assert team["deadlines"] == [
@@ -66,7 +48,7 @@ def test_where_each_conversation_stands(muniment: Callable[..., Result]) -> None
     assert "auto_vote of proposal 1 at 2023-11-14T22:13:30.000Z" in table.stdout
 
 
-def test_what_is_due(muniment: Callable[..., Result]) -> None:
+def test_what_is_due(muniment: Run) -> None:
     found = data(muniment("deadlines", "--json"))
     assert [(each["conversation_id"], each["kind"], each["due_at"]) for each in found] == [
         ("[b]team", "auto_vote", START + 10_000),
@@ -78,7 +60,7 @@ def test_what_is_due(muniment: Callable[..., Result]) -> None:
     assert str(START + 30_000) in lines[5]
 
 
-def test_time_goes_by(muniment: Callable[..., Result], url: str) -> None:
+def test_time_goes_by(muniment: Run, url: str) -> None:
     nothing = muniment("tick", "--now", START)
     assert (nothing.exit_code, nothing.stderr) == (0, "")
     assert nothing.stdout == "Nothing was due at 2023-11-14T22:13:20.000Z.\nThe next is due in 10000 ms.\n"
@@ -102,7 +84,7 @@ def test_time_goes_by(muniment: Callable[..., Result], url: str) -> None:
     assert "was due at 20" in muniment("tick").stdout
 
 
-def test_one_conversation_whole(muniment: Callable[..., Result]) -> None:
+def test_one_conversation_whole(muniment: Run) -> None:
     for now in (11_000, 80_000, 115_000):
         muniment("tick", "--now", START + now)
     told = data(muniment("conversation", "[b]team", "--json"))
@@ -146,7 +128,7 @@ def test_one_conversation_whole(muniment: Callable[..., Result]) -> None:
     ],
 )
 def test_wrong_input_is_told_and_changes_nothing(
-    muniment: Callable[..., Result], url: str, arguments: tuple[object, ...], problem: str
+    muniment: Run, url: str, arguments: tuple[object, ...], problem: str
 ) -> None:
     result = muniment(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
@@ -155,7 +137,7 @@ def test_wrong_input_is_told_and_changes_nothing(
         assert journal.head() == 8
 
 
-def test_errors_as_json(muniment: Callable[..., Result]) -> None:
+def test_errors_as_json(muniment: Run) -> None:
     result = muniment("tick", "nowhere", "--json")
     assert (result.exit_code, result.stdout) == (2, "")
     assert json.loads(result.stderr)["error"]["code"] == "conversation_not_found"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ from muniment.journal import Journal
 from muniment.scripts.cli import cli
 
 from ..journal.stories import claim, claim_fragments, hand_over, host, live, open_session, register, seed
-
-Run = Callable[..., Result]
+from .conftest import Run, data
 
 
 @pytest.fixture
@@ -36,24 +34,6 @@ def url(tmp_path: Path) -> str:
             saga.register_undo("mail", cannot, "bob")
             raise ZeroDivisionError
     return url
-
-
-@pytest.fixture
-def muniment(url: str) -> Run:
-    """Run a command on that journal."""
-
-    def run(*arguments: object) -> Result:
-        result = CliRunner(env={"MUNIMENT_JOURNAL": url}).invoke(cli, [str(each) for each in arguments])
-        assert "Traceback" not in result.output
-        return result
-
-    return run
-
-
-def data(result: Result, exit_code: int = 0) -> Any:
-    assert result.exit_code == exit_code, result.stderr
-    assert result.stderr == ""
-    return json.loads(result.stdout)["data"]
 
 
 def error(result: Result) -> Any:
