@@ -160,6 +160,8 @@ class ConversationCommands(ProposalCommands):
     ) -> Phase | None:
         """Take it from the host that a commit was merged, and this member is still in the group (de-mls 1.3, T12, T18).
 
+        In a freeze round, it is thought better of who made it, and worse of whose turn it was instead (de-mls 4.6).
+
         Args:
             conversation_id: the conversation.
             commit_hash: what it is told by; one that was merged before is ignored.

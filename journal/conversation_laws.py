@@ -78,8 +78,10 @@ class ConversationLaws:
         due = phase_deadline(self._state.situation)
         if due is None or due.kind is not kind:
             yield f"law 10: what is due is {due and due.kind}, and {kind} is done"
-        elif (due.window_ms, self._state.situation.anchor) != (event.window_ms, anchor):
+        elif due.window_ms != event.window_ms:
             yield f"law 10: the window is {due.window_ms} ms, not {event.window_ms}"
+        elif self._state.situation.anchor != anchor:
+            yield f"law 10: the window counts from {self._state.situation.anchor}, not {anchor}"
         else:
             yield from _not_before(event.at, due.due_at, f"{kind} is done")
 

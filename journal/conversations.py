@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any
+from typing import Any, Final
 
 from eventsourcing.persistence import Notification as StoredNotification
 
@@ -30,6 +30,9 @@ from .conversation_commands import ConversationCommands
 from .execution import Clock
 from .recording import PAGE_SIZE
 from .storage import JournalApplication
+
+_QUIET_CONSUMERS: Final = 1_000
+"""Of how many consumers it is remembered that they were told everything."""
 
 
 class Conversations(ConversationCommands, ConversationsView):
@@ -95,15 +98,15 @@ class Conversations(ConversationCommands, ConversationsView):
     def due(self, now: int) -> list[str]:
         """The conversations in which something is due at a time in ms, earliest first.
 
-        Where a clock went back, the time of the last event counts.
+        Where a clock went back, the time of the conversation's last event counts.
+
+        Raises:
+            InvalidArgument: it is no time.
         """
-        ahead = self._ahead_of(now)
-        pending = self._deadlines.until(max(ahead.values(), default=now))
-        found = (
-            each.conversation_id
-            for each in pending
-            if each.deadline.due_at <= max(now, ahead.get(each.conversation_id, now))
-        )
+        found = [each.conversation_id for each in self._deadlines.until(self.time(now))]
+        for conversation_id, at in self._ahead_of(now).items():
+            pending = self._deadlines.of_conversation(conversation_id)
+            found += [conversation_id for each in pending if each.deadline.due_at <= at]
         return list(dict.fromkeys(found))
 
     def _unless_withdrawn(self, named: str | None) -> AbstractContextManager[None]:
@@ -200,6 +203,8 @@ class Conversations(ConversationCommands, ConversationsView):
                         kind, event.conversation_id, event.at, event, record.position, part, consumer, only is not None
                     )
         if not is_news and only is None:
+            if len(self._quiet) >= _QUIET_CONSUMERS:
+                self._quiet.clear()
             self._quiet[consumer] = head + 1
 
     def _telling(self, start: int, only: str | None) -> Iterable[StoredNotification]:

@@ -13,6 +13,7 @@ from ..domain import (
     OperatingMode,
     Phase,
     Role,
+    natural_number,
 )
 from ..domain.conversation import (
     Situation,
@@ -93,9 +94,9 @@ class ConversationsView(MappingView[str, ConversationRow]):
         return found[conversation_id]
 
     def _ahead_of(self, now: int) -> dict[str, int]:
-        """The conversations whose last event was after a time in ms, and when that was: there a clock went back."""
+        """The open conversations whose last event was after a time in ms, and when: there a clock went back."""
         rows = self._select(between=("at", min(max(now, -1), FOREVER - 1) + 1, FOREVER), order=("at",))
-        return {row[0]: row[1] for row in rows if row[_LIFE] != Life.UNOPENED}
+        return {row[0]: row[1] for row in rows if row[_LIFE] == Life.OPEN}
 
     def _all(self) -> dict[str, ConversationRow]:
         return self._find({})
@@ -160,9 +161,8 @@ class PendingDeadline(NamedTuple):
 
 def to_pending(row: Row) -> PendingDeadline:
     """Read a row of the deadlines."""
+    DEADLINES.require_types(row)
     conversation_id, kind, proposal_id, due_at, window_ms, since = row
-    if due_at is None:
-        raise TypeError("it says no time")
     about = None if proposal_id == NO_PROPOSAL else proposal_id
     return PendingDeadline(conversation_id, Deadline(due_at, DeadlineKind(kind), about, window_ms), since)
 
@@ -180,15 +180,24 @@ class DeadlinesView(TableReader):
         return self._count()
 
     def until(self, now: int) -> list[PendingDeadline]:
-        """What is due at a time in ms."""
-        return self._read(between=("due_at", 0, min(now, FOREVER)))
+        """What is due at a time in ms.
+
+        Raises:
+            InvalidArgument: it is no such number.
+        """
+        return self._read(between=("due_at", 0, natural_number("now", now)))
 
     def of_conversation(self, conversation_id: str) -> list[PendingDeadline]:
         """What is due in one conversation."""
         return self._read(where={"conversation_id": conversation_id})
 
     def next_wakeup(self, now: int) -> int | None:
-        """How long nothing is due anywhere, in ms: 0 if something is, None if nothing ever will be."""
+        """How long nothing is due anywhere, in ms: 0 if something is, None if nothing ever will be.
+
+        Raises:
+            InvalidArgument: ``now`` is no time in ms.
+        """
+        natural_number("now", now)
         return earliest_wakeup((each.deadline for each in self._read(limit=1)), now)
 
     def _read(self, **conditions: Any) -> list[PendingDeadline]:
@@ -225,6 +234,7 @@ class PhaseVisitsView(TableMapping[tuple[str, int], PhaseVisit]):
 
     def to_item(self, row: Row) -> tuple[tuple[str, int], PhaseVisit]:
         """Read a row."""
+        PHASE_VISITS.require_types(row)
         conversation_id, visit, phase, entered_at, left_at, _ = row
         return (conversation_id, visit), PhaseVisit(Phase(phase), entered_at, left_at)
 
@@ -233,7 +243,12 @@ class PhaseVisitsView(TableMapping[tuple[str, int], PhaseVisit]):
         return [self._read(row)[1] for row in self._select({"conversation_id": conversation_id})]
 
     def durations(self, conversation_id: str, now: int) -> dict[Phase, int]:
-        """How long a conversation was in each phase by a time, in ms."""
+        """How long a conversation was in each phase by a time, in ms.
+
+        Raises:
+            InvalidArgument: ``now`` is no time in ms.
+        """
+        natural_number("now", now)
         totals: dict[Phase, int] = {}
         for visit in self.of_conversation(conversation_id):
             totals[visit.phase] = totals.get(visit.phase, 0) + visit.lasted(now)
@@ -269,6 +284,7 @@ class LateFiringsView(TableMapping[tuple[str, int], LateFiring]):
 
     def to_item(self, row: Row) -> tuple[tuple[str, int], LateFiring]:
         """Read a row."""
+        LATE_FIRINGS.require_types(row)
         conversation_id, position, kind, *rest, _ = row
         return (conversation_id, position), LateFiring(DeadlineKind(kind), *rest)
 

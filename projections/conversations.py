@@ -42,6 +42,7 @@ CONVERSATIONS = TemporalTable(
         "stewards": int,
     },
     ordered=("at",),
+    nullable=frozenset({"reason", "phase", "anchor"}),
 )
 CONFIGS = TemporalTable(name="conversation_configs", version=1, key={"conversation_id": str}, columns={"config": str})
 DEADLINES = TemporalTable(
@@ -51,6 +52,7 @@ DEADLINES = TemporalTable(
     key={"conversation_id": str, "kind": str, "proposal_id": int},
     columns={"due_at": int, "window_ms": int},
     ordered=("due_at",),
+    nullable=frozenset({"window_ms"}),
 )
 PROPOSALS = TemporalTable(
     name="proposals",
@@ -68,19 +70,23 @@ PROPOSALS = TemporalTable(
         "expires_at_s": int,
         "status": str,
         "resolved_at": int,
+        "incarnation": int,
     },
+    nullable=frozenset({"target", "violation", "resolved_at"}),
 )
 PHASE_VISITS = TemporalTable(
     name="phase_visits",
     version=1,
     key={"conversation_id": str, "visit": int},
     columns={"phase": str, "entered_at": int, "left_at": int},
+    nullable=frozenset({"left_at"}),
 )
 LATE_FIRINGS = TemporalTable(
     name="late_firings",
     version=1,
     key={"conversation_id": str, "position": int},
     columns={"kind": str, "proposal_id": int, "due_at": int, "fired_at": int},
+    nullable=frozenset({"proposal_id"}),
 )
 
 OPEN: Final = "open"
@@ -100,6 +106,7 @@ def to_situation(row: Row, config: str) -> Situation:
     Raises:
         KeyError, ValueError, TypeError: somebody changed one.
     """
+    CONVERSATIONS.require_types(row)
     _, at, life, incarnation, role, reason, phase, entered_at, visits, anchor, mode, *counts, _ = row
     return Situation(
         at,
@@ -180,7 +187,7 @@ class ConversationsProjection(Projection):
         yield from _phase_deadline(event.conversation_id, before, after)
         handler = _HANDLERS.get(type(event))
         if handler is not None:
-            yield from handler(event)
+            yield from handler(event, after.incarnation)
         yield from _late(record, event)
 
 
@@ -213,7 +220,9 @@ def _not_due(event: Any, kind: DeadlineKind) -> tuple[Change]:
     return (Unset(DEADLINES, (event.conversation_id, kind.value, event.proposal_id)),)
 
 
-def _proposal(conversation_id: str, proposal: Proposal, status: str = OPEN, resolved_at: int | None = None) -> Change:
+def _proposal(
+    event: Any, incarnation: int, proposal: Proposal, status: str = OPEN, resolved_at: int | None = None
+) -> Change:
     request = proposal.request
     value = (
         request.kind.value,
@@ -227,8 +236,9 @@ def _proposal(conversation_id: str, proposal: Proposal, status: str = OPEN, reso
         proposal.expires_at_s,
         status,
         resolved_at,
+        incarnation,
     )
-    return Set(PROPOSALS, (conversation_id, proposal.proposal_id), value)
+    return Set(PROPOSALS, (event.conversation_id, proposal.proposal_id), value)
 
 
 def _late(record: RecordedEvent, event: Any) -> Iterator[Change]:
@@ -257,24 +267,24 @@ def _fired(event: Any) -> tuple[DeadlineKind, int | None, int] | None:
     return None
 
 
-_HANDLERS: Final[dict[type[Event[Any]], Callable[[Any], Iterable[Change]]]] = {
-    events.AutoVoteScheduled: lambda event: (
+_HANDLERS: Final[dict[type[Event[Any]], Callable[[Any, int], Iterable[Change]]]] = {
+    events.AutoVoteScheduled: lambda event, _: (
         _due(event.conversation_id, DeadlineKind.AUTO_VOTE, event.proposal_id, event.fire_at),
     ),
-    events.AutoVoteCancelled: lambda event: _not_due(event, DeadlineKind.AUTO_VOTE),
-    events.AutoVoteFired: lambda event: _not_due(event, DeadlineKind.AUTO_VOTE),
-    events.ConsensusTimeoutScheduled: lambda event: (
+    events.AutoVoteCancelled: lambda event, _: _not_due(event, DeadlineKind.AUTO_VOTE),
+    events.AutoVoteFired: lambda event, _: _not_due(event, DeadlineKind.AUTO_VOTE),
+    events.ConsensusTimeoutScheduled: lambda event, _: (
         _due(event.conversation_id, DeadlineKind.CONSENSUS_TIMEOUT, event.proposal_id, event.fire_at),
     ),
-    events.ConsensusTimeoutCancelled: lambda event: _not_due(event, DeadlineKind.CONSENSUS_TIMEOUT),
-    events.ConsensusTimeoutFired: lambda event: _not_due(event, DeadlineKind.CONSENSUS_TIMEOUT),
-    events.ProposalOpened: lambda event: (_proposal(event.conversation_id, event.proposal),),
-    events.ProposalReceived: lambda event: (_proposal(event.conversation_id, event.proposal),),
-    events.ConsensusResolved: lambda event: (
-        _proposal(event.conversation_id, event.proposal, event.result.value, event.at),
+    events.ConsensusTimeoutCancelled: lambda event, _: _not_due(event, DeadlineKind.CONSENSUS_TIMEOUT),
+    events.ConsensusTimeoutFired: lambda event, _: _not_due(event, DeadlineKind.CONSENSUS_TIMEOUT),
+    events.ProposalOpened: lambda event, incarnation: (_proposal(event, incarnation, event.proposal),),
+    events.ProposalReceived: lambda event, incarnation: (_proposal(event, incarnation, event.proposal),),
+    events.ConsensusResolved: lambda event, incarnation: (
+        _proposal(event, incarnation, event.proposal, event.result.value, event.at),
     ),
-    events.MemberLeaving: lambda event: tuple(
-        _proposal(event.conversation_id, each, ABANDONED, event.at) for each in event.abandoned
+    events.MemberLeaving: lambda event, incarnation: tuple(
+        _proposal(event, incarnation, each, ABANDONED, event.at) for each in event.abandoned
     ),
-    events.ProposalWithdrawn: lambda event: (Unset(PROPOSALS, (event.conversation_id, event.proposal.proposal_id)),),
+    events.ProposalWithdrawn: lambda event, _: (Unset(PROPOSALS, (event.conversation_id, event.proposal.proposal_id)),),
 }

@@ -43,6 +43,7 @@ class ProposalRow(NamedTuple):
         expires_at_s: from when on it cannot be voted on, UTC, in seconds since 1970.
         status: where it stands.
         resolved_at: when, in ms; None while it is open.
+        incarnation: how often the conversation had been opened then; one that was removed may be opened anew.
         since: the position of the event from which on all this holds.
     """
 
@@ -54,6 +55,7 @@ class ProposalRow(NamedTuple):
     expires_at_s: int
     status: ProposalStatus
     resolved_at: int | None
+    incarnation: int
     since: int
 
 
@@ -90,10 +92,11 @@ class ProposalsView(TableMapping[tuple[str, int], ProposalRow]):
 
     def to_item(self, row: Row) -> tuple[tuple[str, int], ProposalRow]:
         """Read a row."""
+        PROPOSALS.require_types(row)
         conversation_id, proposal_id, kind, target, violation, details, creator, is_own, *rest = row
         about = None if violation is None else Violation(violation)
         request = ProposalRequest(ProposalKind(kind), target, about, details)
-        voters, opened_at, expires_at_s, status, resolved_at, since = rest
+        voters, opened_at, expires_at_s, status, resolved_at, incarnation, since = rest
         return (conversation_id, proposal_id), ProposalRow(
             request,
             creator,
@@ -103,11 +106,12 @@ class ProposalsView(TableMapping[tuple[str, int], ProposalRow]):
             expires_at_s,
             ProposalStatus(status),
             resolved_at,
+            incarnation,
             since,
         )
 
     def of_conversation(self, conversation_id: str) -> dict[int, ProposalRow]:
-        """One conversation's proposals, by number."""
+        """One conversation's proposals, by number; those of earlier incarnations too, where no later one has theirs."""
         return {key[1]: row for key, row in map(self._read, self._select({"conversation_id": conversation_id}))}
 
     def timeline(self, conversation_id: str, proposal_id: int) -> list[ProposalEntry]:

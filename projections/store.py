@@ -29,7 +29,7 @@ Differences: TypeAlias = dict[str, list[tuple[str, Row]]]
 TRACKING: Final = "tracking"
 """The table of how far each projection has come; its columns are those of the ``eventsourcing`` library."""
 
-_POSITIONS: Final = "SELECT application_name, coalesce(notification_id, 0) FROM tracking"
+_POSITIONS: Final = "SELECT application_name, notification_id FROM tracking"
 _TRACK: Final = (
     "INSERT INTO tracking (application_name, notification_id) VALUES (?, ?) "
     "ON CONFLICT (application_name) DO UPDATE SET notification_id=excluded.notification_id"
@@ -41,7 +41,7 @@ class TableWriter(ABC):
 
     def positions(self) -> dict[str, int]:
         """How far each projection has come."""
-        return dict(self.run(_POSITIONS))
+        return _positions(self.run(_POSITIONS))
 
     def current(self, table: TemporalTable, key: tuple[Value, ...], suffix: str = "") -> Row | None:
         """Read one row as it is."""
@@ -246,7 +246,7 @@ class TemporalStore(ABC):
 
     def positions(self) -> dict[str, int]:
         """How far each projection has come."""
-        return dict(self.fetch(_POSITIONS))
+        return _positions(self.fetch(_POSITIONS))
 
     def select(
         self,
@@ -333,7 +333,7 @@ class TemporalStore(ABC):
     def last_position(self, table: TemporalTable) -> int:
         """The last position at which a row of a table began; 0 if there is none."""
         ((last,),) = self.fetch(f"SELECT coalesce(max(since), 0) FROM {table.physical_name}", [])
-        return int(last)
+        return last if isinstance(last, int) else FOREVER
 
     def count(self, table: TemporalTable, position: int | None) -> int:
         """How many rows there are, or were."""
@@ -358,3 +358,8 @@ def _as_of(position: int | None) -> tuple[list[str], list[Value]]:
     if position is None:
         return [f"until={FOREVER}"], []
     return ["since<=?", "until>?"], [position, position]
+
+
+def _positions(rows: Iterable[Row]) -> dict[str, int]:
+    """How far projections have come; what somebody made no number counts as nowhere."""
+    return {name: position if isinstance(position, int) else 0 for name, position in rows}

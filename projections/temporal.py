@@ -32,6 +32,7 @@ class TemporalTable:
         columns: the columns that say what the fact is, and their types.
         lookup: columns by which rows are searched, other than the key's first.
         ordered: columns of numbers by whose order the rows that hold now are read.
+        nullable: the columns that may say nothing.
     """
 
     name: str
@@ -40,6 +41,7 @@ class TemporalTable:
     columns: Mapping[str, type[str] | type[int]]
     lookup: tuple[str, ...] = ()
     ordered: tuple[str, ...] = ()
+    nullable: frozenset[str] = frozenset()
 
     @property
     def physical_name(self) -> str:
@@ -53,6 +55,16 @@ class TemporalTable:
     def row_position(self, row: Row) -> int:
         """The position at which a row began."""
         return int(row[len(self.key) + len(self.columns)])
+
+    def require_types(self, row: Row) -> None:
+        """Make sure that a row as read holds what its columns may.
+
+        Raises:
+            TypeError: somebody changed it.
+        """
+        for value, (column, kind) in zip(row, (*self.key.items(), *self.columns.items()), strict=False):
+            if not isinstance(value, kind) and not (value is None and column in self.nullable):
+                raise TypeError(f"{column} is {value!r:.100}, which is no {kind.__name__}")
 
     @property
     def selected(self) -> str:

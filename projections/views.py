@@ -7,7 +7,7 @@ from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from contextlib import contextmanager
 from typing import ClassVar, Generic, TypeGuard, TypeVar
 
-from ..domain import ProjectionStopped
+from ..domain import InvalidInput, ProjectionStopped
 from .projection import Projector, collector_paused
 from .store import TemporalStore
 from .temporal import FOREVER, Row, TemporalTable, Value
@@ -15,7 +15,7 @@ from .temporal import FOREVER, Row, TemporalTable, Value
 KeyT = TypeVar("KeyT")
 RowT = TypeVar("RowT")
 
-_UNREADABLE = (KeyError, ValueError, TypeError)
+_UNREADABLE = (KeyError, ValueError, TypeError, InvalidInput)
 """What reading a row raises that somebody changed."""
 
 
@@ -164,9 +164,6 @@ def readable(projection: str, table: TemporalTable, row: Row) -> Iterator[None]:
         ProjectionStopped: it cannot be read.
     """
     try:
-        for value, kind in zip(row, (*table.key.values(), *table.columns.values()), strict=False):
-            if value is not None and not isinstance(value, kind):
-                raise TypeError(f"{value!r:.100} is no {kind.__name__}")
         yield
     except _UNREADABLE as error:
         problem = f"a stored row cannot be read ({type(error).__name__}: {error}); replay makes it anew"

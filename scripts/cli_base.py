@@ -18,7 +18,7 @@ from muniment.domain import (
     identifier,
 )
 from muniment.journal import Journal, Projections
-from muniment.scripts.output import error_envelope, progress_bar, say
+from muniment.scripts.output import error_envelope, progress_bar, say, visible
 
 LARGEST = 2**63 - 1
 
@@ -35,7 +35,7 @@ class _Command(click.Command):
             if context.params.get("as_json"):
                 error_envelope(error)
             else:
-                say(f"Error: {error}")
+                say(f"Error: {visible(error)}")
             sys.exit(2)
 
 

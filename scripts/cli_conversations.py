@@ -197,6 +197,7 @@ def _show(as_of: Projections, conversation_id: str, url: str) -> None:
             utc_or_none(each.resolved_at),
         )
         for number, each in as_of.proposals.of_conversation(conversation_id).items()
+        if each.incarnation == row.incarnation
     ]
     if proposals:
         columns = ["number", "for", "about", "by", "voters", "status", "opened at", "resolved at"]

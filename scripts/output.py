@@ -30,7 +30,7 @@ from rich.text import Text
 
 _UNFOLDED_WIDTH: Final = 100_000
 _LONG_TABLE: Final = 200
-_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def _console(*, stderr: bool) -> Console:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,59 +121,51 @@ def give(journal: Journal, command: Command, now: int) -> CommandRefused | None:
     conversations, pick = journal.conversations, command.pick
     number = _proposal(journal, command)
     who, request = MEMBERS[pick % 3], REQUESTS[pick]
-    calls: dict[str, tuple[Any, ...]] = {
-        "tick": (lambda: conversations.tick(now, "c"),),
-        "open_proposal": (
-            lambda: conversations.open_proposal(
-                "c",
-                number,
-                request,
-                voters=1 + pick % 4,
-                creator_vote=CreatorVote.YES if command.flag else CreatorVote.DEFERRED,
-                now=now,
-            ),
+    calls: dict[str, Callable[[], Any]] = {
+        "tick": lambda: conversations.tick(now, "c"),
+        "open_proposal": lambda: conversations.open_proposal(
+            "c",
+            number,
+            request,
+            voters=1 + pick % 4,
+            creator_vote=CreatorVote.YES if command.flag else CreatorVote.DEFERRED,
+            now=now,
         ),
-        "receive_proposal": (
-            lambda: conversations.receive_proposal(
-                "c", number, request, creator=who, voters=1 + pick % 4, vote=command.flag or None, now=now
-            ),
+        "receive_proposal": lambda: conversations.receive_proposal(
+            "c", number, request, creator=who, voters=1 + pick % 4, vote=command.flag or None, now=now
         ),
-        "vote": (lambda: conversations.vote("c", number, command.flag, now=now),),
-        "receive_vote": (lambda: conversations.receive_vote("c", number, who, command.flag, now=now),),
-        "approve": (lambda: conversations.approve("c", number, now=now),),
-        "reject": (lambda: conversations.reject("c", number, failed=command.flag, now=now),),
-        "accept_election": (lambda: conversations.accept_election("c", number, [who], now=now),),
-        "schedule_auto_vote": (
-            lambda: conversations.schedule_auto_vote("c", number, command.flag, delay_ms=pick, now=now),
+        "vote": lambda: conversations.vote("c", number, command.flag, now=now),
+        "receive_vote": lambda: conversations.receive_vote("c", number, who, command.flag, now=now),
+        "approve": lambda: conversations.approve("c", number, now=now),
+        "reject": lambda: conversations.reject("c", number, failed=command.flag, now=now),
+        "accept_election": lambda: conversations.accept_election("c", number, [who], now=now),
+        "schedule_auto_vote": lambda: conversations.schedule_auto_vote(
+            "c", number, command.flag, delay_ms=pick, now=now
         ),
-        "cancel_auto_vote": (lambda: conversations.cancel_auto_vote("c", number, now=now),),
-        "schedule_timeout": (lambda: conversations.schedule_timeout("c", number, delay_ms=pick, now=now),),
-        "cancel_timeout": (lambda: conversations.cancel_timeout("c", number, now=now),),
-        "buffer_candidate": (
-            lambda: conversations.buffer_candidate("c", f"h-{pick}", who, proposals=1, is_local=command.flag, now=now),
+        "cancel_auto_vote": lambda: conversations.cancel_auto_vote("c", number, now=now),
+        "schedule_timeout": lambda: conversations.schedule_timeout("c", number, delay_ms=pick, now=now),
+        "cancel_timeout": lambda: conversations.cancel_timeout("c", number, now=now),
+        "buffer_candidate": lambda: conversations.buffer_candidate(
+            "c", f"h-{pick}", who, proposals=1, is_local=command.flag, now=now
         ),
-        "commit_applied": (lambda: conversations.commit_applied("c", f"h-{pick}", who, now=now),),
-        "no_commit_found": (
-            lambda: conversations.no_commit_found(
-                "c", rejected=[RejectedCandidate("h-1", who, RejectionReason.UNSTAGEABLE)] * command.flag, now=now
-            ),
+        "commit_applied": lambda: conversations.commit_applied("c", f"h-{pick}", who, now=now),
+        "no_commit_found": lambda: conversations.no_commit_found(
+            "c", rejected=[RejectedCandidate("h-1", who, RejectionReason.UNSTAGEABLE)] * command.flag, now=now
         ),
-        "removed_by_commit": (lambda: conversations.removed_by_commit("c", f"h-{pick}", who, now=now),),
-        "sync_config": (
-            lambda: conversations.sync_config(
-                "c", ConfigChanges(commit_inactivity_ms=10 * number, freeze_ms=5 + pick), epoch=pick, now=now
-            ),
+        "removed_by_commit": lambda: conversations.removed_by_commit("c", f"h-{pick}", who, now=now),
+        "sync_config": lambda: conversations.sync_config(
+            "c", ConfigChanges(commit_inactivity_ms=10 * number, freeze_ms=5 + pick), epoch=pick, now=now
         ),
-        "install_stewards": (lambda: conversations.install_stewards("c", [who], now=now),),
-        "report_failure": (lambda: conversations.report_failure("c", "send", "no route", now=now),),
-        "leave": (lambda: conversations.leave("c", now=now),),
-        "remove": (lambda: conversations.remove("c", now=now),),
-        "join": (lambda: conversations.join("c", "alice", CONFIG, now=now),),
-        "joined": (lambda: conversations.joined("c", pick, MEMBERS, now=now),),
-        "create": (lambda: conversations.create("c", "alice", CONFIG, now=now),),
+        "install_stewards": lambda: conversations.install_stewards("c", [who], now=now),
+        "report_failure": lambda: conversations.report_failure("c", "send", "no route", now=now),
+        "leave": lambda: conversations.leave("c", now=now),
+        "remove": lambda: conversations.remove("c", now=now),
+        "join": lambda: conversations.join("c", "alice", CONFIG, now=now),
+        "joined": lambda: conversations.joined("c", pick, MEMBERS, now=now),
+        "create": lambda: conversations.create("c", "alice", CONFIG, now=now),
     }
     try:
-        calls[command.op][0]()
+        calls[command.op]()
     except CommandRefused as error:
         return error
     return None

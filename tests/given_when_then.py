@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -58,8 +58,13 @@ class Given:
 
     def __init__(self, *events: Event[Any], state: Any) -> None:
         self.state = state
+        self.go(*events)
+
+    def go(self, *events: Event[Any]) -> Given:
+        """And then this happens."""
         for event in events:
             self.state.apply(event)
+        return self
 
     def when(self, command: Callable[..., Decision[Any]], *arguments: Any, **settings: Any) -> Then:
         """A command comes."""
@@ -79,6 +84,11 @@ def given_bundle(*events: Event[Any], bundle_id: str = "chat") -> Given:
 def given_conversation(*events: Event[Any], conversation_id: str = "c") -> Given:
     """Begin a sentence about a conversation."""
     return Given(*events, state=conversation.ConversationState(conversation_id))
+
+
+def types(events: Iterable[Event[Any]]) -> list[str]:
+    """The types of events, in short."""
+    return [event.type.partition(".")[2].rpartition(".")[0] for event in events]
 
 
 def _has_facts(error: MunimentError, facts: dict[str, object]) -> None:

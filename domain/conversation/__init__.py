@@ -2,7 +2,6 @@
 
 from .config import ConfigChanges, ConversationConfig, require_synchronisable
 from .deadlines import Deadline, DeadlineKind, earliest_wakeup, inactivity_window, phase_deadline
-from .draft import Draft
 from .event import ConversationEvent
 from .events import (
     CandidateBuffered,
@@ -41,9 +40,9 @@ from .lifecycle import (
 )
 from .notifications import TELLING_TYPES, Notification, NotificationKind, kinds_told
 from .outcomes import resolve, tally
-from .phases import PERMITTED, TRANSITIONS, AnchorAction, Cause, Operation, Transition, transition
+from .phases import PERMITTED, TRANSITIONS, AnchorAction, Cause, Operation, transition
 from .situation import Situation
-from .state import DEFAULT_SCORE, ConversationStanding, ConversationState, PendingTimeout, PendingVote, Resolution
+from .state import ConversationState
 from .ticking import next_wakeup, tick
 from .timelines import proposals_of
 from .values import (
@@ -123,15 +122,12 @@ __all__ = [
     "ConversationEvent",
     "ConversationOpened",
     "ConversationRemoved",
-    "ConversationStanding",
     "ConversationState",
     "ConversationView",
     "ConversationWithdrawn",
     "CreatorVote",
-    "DEFAULT_SCORE",
     "Deadline",
     "DeadlineKind",
-    "Draft",
     "ElectionRetriesChanged",
     "FreezeOutcome",
     "FreezeRoundFinalized",
@@ -154,8 +150,6 @@ __all__ = [
     "Outcome",
     "PERMITTED",
     "PendingJoinExpired",
-    "PendingTimeout",
-    "PendingVote",
     "Phase",
     "PhaseChanged",
     "PhaseTimerAnchored",
@@ -169,7 +163,6 @@ __all__ = [
     "RejectedCandidate",
     "RejectionReason",
     "RemovalDeduplicated",
-    "Resolution",
     "ResolvedVia",
     "Role",
     "ScoreChanged",
@@ -180,7 +173,6 @@ __all__ = [
     "StewardListReason",
     "TELLING_TYPES",
     "TRANSITIONS",
-    "Transition",
     "Violation",
     "VoteCast",
     "VoteSource",

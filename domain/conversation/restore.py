@@ -137,12 +137,11 @@ def restore_auto_vote(
     """
     proposal_id, at = event.proposal_id, now.situation.at
     standing, present = before.auto_votes.get(proposal_id), now.auto_votes.get(proposal_id)
-    if standing is None:
+    is_over = proposal_id not in now.proposals or now.self_id in now.votes[proposal_id]
+    if standing is None or is_over:
         if present is None:
             return None
         return voting.AutoVoteCancelled(now.conversation_id, at, proposal_id, CancelReason.REVERTED)
-    if proposal_id not in now.proposals or now.self_id in now.votes[proposal_id]:
-        return None
     replaced = None if present is None else present.fire_at
     return voting.AutoVoteScheduled(
         now.conversation_id, at, proposal_id, standing.vote, standing.delay_ms, standing.fire_at, replaced
@@ -160,12 +159,10 @@ def restore_timeout(
     """
     proposal_id, at = event.proposal_id, now.situation.at
     standing, present = before.timeouts.get(proposal_id), now.timeouts.get(proposal_id)
-    if standing is None:
+    if standing is None or proposal_id not in now.proposals:
         if present is None:
             return None
         return voting.ConsensusTimeoutCancelled(now.conversation_id, at, proposal_id, CancelReason.REVERTED)
-    if proposal_id not in now.proposals:
-        return None
     replaced = None if present is None else present.fire_at
     return voting.ConsensusTimeoutScheduled(
         now.conversation_id, at, proposal_id, standing.delay_ms, standing.fire_at, replaced

@@ -51,7 +51,7 @@ STEWARDS = StewardListInstalled("c", 0, StewardList(("bob", "carol"), 5))
 
 
 def changed(previous: Phase, phase: Phase, cause: Cause, at: int = 0, **facts: Any) -> PhaseChanged:
-    """A phase gave way to another; the anchor is kept unless the facts say otherwise."""
+    """A phase gave way to another; there is no anchor any more unless the facts say otherwise."""
     facts.setdefault("anchor_action", AnchorAction.CLEAR)
     return PhaseChanged("c", at, previous, phase, cause, **facts)
 
@@ -62,6 +62,13 @@ MEMBER: tuple[Event[Any], ...] = (
     changed(Phase.PENDING_JOIN, Phase.WORKING, Cause.JOINED, previous_anchor=0),
     STEWARDS,
 )
+
+
+def member(config: ConversationConfig) -> tuple[Event[Any], ...]:
+    """The same, as a configuration says."""
+    return (replace(JOINING, config=config), *MEMBER[1:])
+
+
 FREEZING = changed(
     Phase.WORKING, Phase.FREEZING, Cause.DEADLOCK, at=100, anchor_action=AnchorAction.SET, anchor=100, approved=0
 )
@@ -149,8 +156,3 @@ def timeout(proposal_id: int = 1, fire_at: int = 30_000) -> ConsensusTimeoutSche
 def voted(voter: str, vote: bool = True, proposal_id: int = 1, source: VoteSource = VoteSource.PEER) -> VoteCast:
     """A member voted at once."""
     return VoteCast("c", 0, proposal_id, voter, vote, source)
-
-
-def types(events: Any) -> list[str]:
-    """The types of events, in short."""
-    return [event.type.removeprefix("conversation.").removesuffix(".v1") for event in events]

@@ -34,7 +34,7 @@ from muniment.domain.conversation import (
     StewardListInstalled,
 )
 
-from ..given_when_then import Given, given_conversation
+from ..given_when_then import given_conversation, types
 from .conversation_facts import (
     ADD,
     AT,
@@ -49,7 +49,6 @@ from .conversation_facts import (
     proposal,
     received,
     timeout,
-    types,
 )
 
 REMOVE_ALICE = ProposalRequest.remove_member("alice")
@@ -63,12 +62,6 @@ def candidate(steward: str, commit_hash: str = "", proposals: int = 1) -> Candid
 
 def buffered(steward: str, received: int = 1) -> CandidateBuffered:
     return CandidateBuffered("c", 0, 5, candidate(steward), received, 2)
-
-
-def go(begin: Given, *events: Event[Any]) -> Given:
-    for event in events:
-        begin.state.apply(event)
-    return begin
 
 
 def test_a_candidate_freezes_a_conversation_that_works() -> None:
@@ -86,7 +79,7 @@ def test_elsewhere_a_candidate_is_only_counted(phase: Phase) -> None:
     begin = given_conversation(*IN_PHASE[phase], approved(at=AT[phase]))
     events = begin.when(conversation.buffer_candidate, candidate("bob"), AT[phase]).accepted()
     assert types(events) == ["freeze_round_opened", "candidate_buffered"]
-    assert go(begin, *events).state.situation.candidates == 1
+    assert begin.go(*events).state.situation.candidates == 1
 
 
 @pytest.mark.parametrize(
@@ -112,19 +105,19 @@ def test_a_round_of_another_epoch_is_replaced() -> None:
     begin = given_conversation(*MEMBER, approved(), *older)
     events = begin.when(conversation.buffer_candidate, candidate("bob"), 9).accepted()
     assert types(events) == ["freeze_round_opened", "candidate_buffered", "phase_changed"]
-    go(begin, *events)
+    begin.go(*events)
     assert (begin.state.freeze_round, len(begin.state.candidates), begin.state.situation.candidates) == (5, 1, 1)
 
 
 def test_when_all_stewards_have_offered_the_next_tick_selects() -> None:
     begin = given_conversation(*MEMBER, approved(), ROUND, buffered("bob"), FREEZING)
     begin.when(conversation.tick, 101).then()
-    go(begin, CandidateBuffered("c", 101, 5, candidate("carol"), 2, 2))
+    begin.go(CandidateBuffered("c", 101, 5, candidate("carol"), 2, 2))
     (selected,) = begin.when(conversation.tick, 101).accepted()
     assert isinstance(selected, PhaseChanged)
     assert (selected.cause, selected.phase, selected.window_ms) == (Cause.ALL_CANDIDATES, Phase.SELECTION, None)
     # The choice is the host's: nothing is due until it says what came of it.
-    assert list(go(begin, selected).state.deadlines()) == []
+    assert list(begin.go(selected).state.deadlines()) == []
 
 
 def test_without_a_list_of_stewards_the_window_has_to_run_out() -> None:
@@ -161,7 +154,7 @@ def test_a_commit_takes_everything_that_was_approved() -> None:
         ),
     )
     assert types(events[2:]) == ["score_changed", "phase_changed"]
-    state = go(begin, *events).state
+    state = begin.go(*events).state
     # It is told of last that work goes on (de-mls 3.3).
     assert (state.situation.phase, state.situation.anchor, state.situation.epoch) == (Phase.WORKING, None, 6)
     assert (state.approved, state.situation.approved, state.situation.retries) == ({}, 0, 0)
@@ -192,7 +185,7 @@ def test_an_urgent_removal_is_committed_alone() -> None:
     (commit, _) = begin.when(conversation.commit_applied, "h", "carol", None, (), 9).accepted()
     assert isinstance(commit, CommitApplied)
     assert (commit.batch, commit.left, commit.is_urgent) == ((ApprovedRequest(8, REMOVE_BOB),), 2, True)
-    state = go(begin, commit).state
+    state = begin.go(commit).state
     assert (list(state.approved), state.situation.approved, state.urgent_target) == ([7, 9], 2, None)
     (next_commit, _) = begin.when(conversation.commit_applied, "h-2", "carol", None, (), 9).accepted()
     assert [each.proposal_id for each in next_commit.batch] == [7, 9]  # type: ignore[attr-defined]
@@ -205,7 +198,7 @@ def test_a_commit_that_removes_this_member_leaves_the_phase_and_ends_the_rest() 
     events = begin.when(conversation.removed_by_commit, "h", "bob", (), 40_000).accepted()
     assert types(events) == ["commit_applied", "auto_vote_cancelled", "consensus_timeout_cancelled", "member_leaving"]
     assert events[-1] == MemberLeaving("c", 40_000, LeaveReason.REMOVED, (proposal(),))
-    state = go(begin, *events).state
+    state = begin.go(*events).state
     assert (state.situation.phase, state.members) == (Phase.SELECTION, frozenset({"bob", "carol"}))
     assert list(state.deadlines()) == []
 
@@ -221,11 +214,11 @@ def test_a_selection_that_finds_no_commit_ends_in_reelection_or_in_work(work: bo
     before = [approved()] if work else []
     begin = given_conversation(*MEMBER, *before, ROUND, buffered("carol"), FREEZING)
     selected = begin.when(conversation.tick, 30_100).accepted()
-    go(begin, *selected)
+    begin.go(*selected)
     rejected = (RejectedCandidate("by-carol", "carol", RejectionReason.OTHER_ACTIONS),)
     events = begin.when(conversation.no_commit_found, rejected, 30_200).accepted()
     assert events[0] == FreezeRoundFinalized("c", 30_200, 5, FreezeOutcome.NOTHING, 1, None, rejected)
-    state = go(begin, *events).state
+    state = begin.go(*events).state
     assert (state.situation.phase, state.situation.anchor, state.freeze_round) == (phase, None, None)
     # Bob's turn it was; that counts only if there was something to commit.
     assert state.scores == ({"carol": 70, "bob": 60} if work else {"carol": 70})
@@ -250,17 +243,17 @@ def test_that_nothing_was_found_is_heard_in_selection_only(phase: Phase) -> None
 def test_who_offered_what_could_not_be_merged_is_thought_worse_of(reason: RejectionReason, score: int) -> None:
     begin = given_conversation(*MEMBER, approved(), ROUND, buffered("bob"), FREEZING, SELECTION)
     rejected = (RejectedCandidate("by-mallory", "mallory", reason),)
-    go(begin, *begin.when(conversation.commit_applied, "by-bob", "bob", None, rejected, 40_000).accepted())
+    begin.go(*begin.when(conversation.commit_applied, "by-bob", "bob", None, rejected, 40_000).accepted())
     assert begin.state.scores == {"mallory": score, "bob": 110}
 
 
 def test_who_offered_and_was_not_picked_and_who_did_not_offer() -> None:
     both = given_conversation(*MEMBER, approved(), ROUND, buffered("bob"), buffered("carol", 2), FREEZING, SELECTION)
-    go(both, *both.when(conversation.commit_applied, "by-carol", "carol", None, (), 40_000).accepted())
+    both.go(*both.when(conversation.commit_applied, "by-carol", "carol", None, (), 40_000).accepted())
     # It was bob's turn, and he brought no commit about; he did offer one.
     assert both.state.scores == {"carol": 110, "bob": 65}
     absent = given_conversation(*MEMBER, approved(), ROUND, buffered("carol"), FREEZING, SELECTION)
-    go(absent, *absent.when(conversation.commit_applied, "by-carol", "carol", None, (), 40_000).accepted())
+    absent.go(*absent.when(conversation.commit_applied, "by-carol", "carol", None, (), 40_000).accepted())
     assert absent.state.scores == {"bob": 60, "carol": 110}
 
 
@@ -269,11 +262,11 @@ def test_a_name_on_a_candidate_that_cannot_be_merged_excuses_nobody(forged: bool
     begin = given_conversation(*MEMBER, approved(), ROUND, buffered("bob"), FREEZING, SELECTION)
     reason = RejectionReason.FORGED_SENDER if forged else RejectionReason.UNSTAGEABLE
     rejected = (RejectedCandidate("by-bob", "mallory" if forged else "bob", reason),)
-    go(begin, *begin.when(conversation.no_commit_found, rejected, 40_000).accepted())
+    begin.go(*begin.when(conversation.no_commit_found, rejected, 40_000).accepted())
     # SELECTION says that nothing was approved when it began; with work, it was bob's turn.
     assert begin.state.scores == ({"mallory": 50} if forged else {"bob": 70})
     begin = given_conversation(*MEMBER, approved(), ROUND, buffered("bob"), FREEZING, replace(SELECTION, approved=1))
-    go(begin, *begin.when(conversation.no_commit_found, rejected, 40_000).accepted())
+    begin.go(*begin.when(conversation.no_commit_found, rejected, 40_000).accepted())
     assert begin.state.scores == ({"mallory": 50, "bob": 60} if forged else {"bob": 30})
 
 
@@ -301,14 +294,14 @@ def test_a_list_of_stewards_is_installed_once() -> None:
     begin = given_conversation(*MEMBER)
     installed = StewardListInstalled("c", 9, StewardList(("carol",), 5, 0, StewardListReason.SYNC))
     begin.when(conversation.install_stewards, ("carol",), StewardListReason.SYNC, 9).then(installed)
-    go(begin, installed)
+    begin.go(installed)
     begin.when(conversation.install_stewards, ("carol",), StewardListReason.SYNC, 10).then()
 
 
 def test_ten_commits_are_remembered() -> None:
     begin = given_conversation(*MEMBER, approved())
     for number in range(11):
-        go(begin, *begin.when(conversation.commit_applied, f"h-{number}", "bob", None, (), 9).accepted())
+        begin.go(*begin.when(conversation.commit_applied, f"h-{number}", "bob", None, (), 9).accepted())
     begin.when(conversation.commit_applied, "h-1", "bob", None, (), 9).then()
     assert begin.when(conversation.commit_applied, "h-0", "bob", None, (), 9).accepted()
 

@@ -43,7 +43,7 @@ from muniment.domain.conversation import (
 )
 from muniment.domain.conversation.draft import Draft
 
-from ..given_when_then import given_conversation
+from ..given_when_then import given_conversation, types
 from .conversation_facts import (
     ADD,
     AT,
@@ -65,7 +65,6 @@ from .conversation_facts import (
     proposal,
     received,
     timeout,
-    types,
 )
 
 # The table of de-mls 1.3 once more, as it is read there: from, trigger, to, what becomes of the anchor.

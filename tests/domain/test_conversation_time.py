@@ -41,7 +41,7 @@ from muniment.domain.conversation import (
     require_synchronisable,
 )
 
-from ..given_when_then import Given, given_conversation
+from ..given_when_then import Given, given_conversation, types
 from .conversation_facts import (
     ELECTION,
     FREEZING,
@@ -55,7 +55,6 @@ from .conversation_facts import (
     received,
     resolved,
     timeout,
-    types,
     voted,
 )
 
@@ -242,7 +241,7 @@ def test_the_window_of_inactivity_is_that_of_recovery_when_it_recovers(mode: Ope
         "consensus_timeout_ms",
     ],
 )
-def test_scenario_21_a_synchronisation_with_a_zero_is_refused_whole(name: str) -> None:
+def test_a_synchronisation_with_a_zero_is_refused_whole(name: str) -> None:
     changes: dict[str, Any] = {"max_reelection_attempts": 3, name: 0}
     with pytest.raises(InvalidArgument, match=name):
         require_synchronisable(ConfigChanges(**changes))

@@ -8,6 +8,8 @@ from muniment.domain import ProposalRequest, Violation
 from muniment.domain.conversation import Phase
 from muniment.journal import Journal
 
+from ..given_when_then import types
+
 ADD = ProposalRequest.add_member("bob")
 REMOVE = ProposalRequest.remove_member("bob")
 REMOVE_ALICE = ProposalRequest.remove_member("alice")
@@ -24,11 +26,6 @@ def told(journal: Journal, after: int = 0) -> list[tuple[int, str]]:
         for record in journal.read(after)
         if record.type.startswith("conversation.")
     ]
-
-
-def types(events: Any) -> list[str]:
-    """The types of events, in short."""
-    return [event.type.removeprefix("conversation.").removesuffix(".v1") for event in events]
 
 
 def ticked(journal: Journal, now: int, conversation_id: str = "c") -> list[str]:

@@ -14,6 +14,7 @@ from muniment.domain import (
     AlreadyCompensated,
     ApprovedRequest,
     ConversationConfig,
+    DeadlineKind,
     Event,
     LaterEventDepends,
     NotCompensable,
@@ -83,7 +84,7 @@ def check_state(state: ConversationState) -> None:
     assert situation.candidates == len(state.candidates)
     assert situation.stewards == (0 if state.steward_list is None else len(state.steward_list.stewards))
     assert set(state.votes) == set(state.proposals)
-    if situation.phase in (Phase.PENDING_JOIN, Phase.FREEZING):
+    if situation.phase in (Phase.PENDING_JOIN, Phase.FREEZING, Phase.SELECTION):
         assert situation.anchor is not None
     if situation.phase in (Phase.REELECTION, None):
         assert situation.anchor is None
@@ -97,6 +98,7 @@ def check_history(records: list[RecordedEvent]) -> None:
     due = {"vote": dict[int, int](), "timeout": dict[int, int]()}
     remembered: deque[int] = deque(maxlen=256)
     at = 0
+    anchored: int | None = None
     for record in records:
         event: Any = record.event
         assert event.at >= at
@@ -112,9 +114,12 @@ def check_history(records: list[RecordedEvent]) -> None:
                     assert (event.previous, event.cause, event.phase, event.anchor_action) in EDGES
                     expected = {AnchorAction.SET: at, AnchorAction.KEEP: event.previous_anchor}
                     assert event.anchor == expected.get(event.anchor_action)
+                anchored = event.anchor
                 if event.window_ms is not None:
                     assert event.previous_anchor is not None
                     assert at >= event.previous_anchor + event.window_ms
+            case PhaseTimerAnchored():
+                anchored = at
             case PendingJoinExpired():
                 assert at >= event.anchored_at + event.window_ms
             case AutoVoteScheduled() | ConsensusTimeoutScheduled():
@@ -133,6 +138,10 @@ def check_history(records: list[RecordedEvent]) -> None:
                 remembered.append(event.proposal.proposal_id)
         state.apply(event)
         check_state(state)
+        if state.situation.phase is Phase.WORKING:
+            # There is an anchor exactly if approved work was seen since the last change, or undoing gave one back.
+            anchored = None if isinstance(event, ConversationOpened) else anchored
+            assert state.situation.anchor == anchored
 
 
 def check_tables(journal: Journal, state: ConversationState) -> None:
@@ -185,6 +194,8 @@ def test_every_conversation_keeps_to_the_rules(commands: list[Command], switches
                 assert [record.type for record in appended] in ([], ["conversation.auto_vote_cancelled.v1"])
                 assert command.op == "vote" or not appended
             check_state(live)
+            # What the journal decides on is what its events add up to.
+            assert journal.read_state(STREAM, lambda state: state.copy().__dict__) == live.__dict__
             check_tables(journal, live)
             check_wake_up(live)
             rows[journal.head()] = (journal.conversations["c"], list(journal.deadlines))
@@ -252,6 +263,12 @@ def test_undoing_from_the_end_gives_back_what_stood_before(commands: list[Comman
             except NotCompensable as refusal:
                 if "changed nothing" in refusal.reason:
                     continue
+                if "ended by itself" in refusal.reason:
+                    # Then nothing of what the event did is left.
+                    event: Any = records[index].event
+                    pending = [each.deadline for each in journal.deadlines]
+                    kind = DeadlineKind.AUTO_VOTE if "auto_vote" in event.type else DeadlineKind.CONSENSUS_TIMEOUT
+                    assert (kind, event.proposal_id) not in [(each.kind, each.proposal_id) for each in pending]
                 break
             for record in journal.read_stream(STREAM):
                 now_.apply(record.event)
@@ -370,7 +387,7 @@ FORGED: dict[str, tuple[tuple[Event[Any], ...], str]] = {
         (JOINING, PendingJoinExpired("c", 9, 0, 180_000)),
         "join_expiry is done at 9 ms, and that is due at 180000 ms",
     ),
-    "an expiry of another wait": ((JOINING, PendingJoinExpired("c", 200_000, 7, 180_000)), "the window is 180000 ms"),
+    "an expiry of another wait": ((JOINING, PendingJoinExpired("c", 200_000, 7, 180_000)), "counts from 0, not 7"),
     "an expiry of who is in": ((CREATED, PendingJoinExpired("c", 9, 0, 0)), "what is due is None, and join_expiry"),
     "undoing nothing": (
         (

@@ -6,6 +6,7 @@ from muniment.domain import CreatorVote, OperatingMode, Outcome, Phase, conversa
 from muniment.domain.conversation import ConfigChanges, ConsensusResolved
 from muniment.journal import Journal
 
+from ..given_when_then import types
 from .conversation_stories import (
     ADD,
     BROKEN,
@@ -17,7 +18,6 @@ from .conversation_stories import (
     phases,
     ticked,
     told,
-    types,
 )
 
 

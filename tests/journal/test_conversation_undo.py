@@ -410,30 +410,54 @@ def test_mere_records_are_in_no_rollbacks_way(journal: Journal) -> None:
     assert [step.undone.type for step in plan.steps] == ["conversation.steward_list_installed.v1"]
 
 
+def come_and_go(journal: Journal, kind: str) -> None:
+    if kind == "vote":
+        journal.conversations.schedule_auto_vote("c", 1, True, delay_ms=5, now=1)
+        journal.conversations.cancel_auto_vote("c", 1, now=2)
+    else:
+        journal.conversations.schedule_timeout("c", 1, delay_ms=5, now=1)
+        journal.conversations.cancel_timeout("c", 1, now=2)
+
+
+def come_twice(journal: Journal, kind: str) -> None:
+    for delay in (5, 50):
+        if kind == "vote":
+            journal.conversations.schedule_auto_vote("c", 1, True, delay_ms=delay, now=1)
+        else:
+            journal.conversations.schedule_timeout("c", 1, delay_ms=delay, now=1)
+
+
 @pytest.mark.parametrize("in_saga", [True, False])
+@pytest.mark.parametrize("act", [come_and_go, come_twice])
 @pytest.mark.parametrize("kind", ["vote", "timeout"])
-def test_undoing_deadlines_of_what_is_resolved_appends_nothing_that_breaks_a_law(
-    kind: str, in_saga: bool, journal: Journal
+@pytest.mark.parametrize("is_resolved", [True, False])
+def test_undoing_leaves_no_deadline_of_what_is_over_and_breaks_no_law(
+    is_resolved: bool, kind: str, act: Callable[[Journal, str], None], in_saga: bool, journal: Journal
 ) -> None:
     member(journal)
-    approved(journal)
+    if is_resolved:
+        approved(journal)
+    else:
+        # It is voted on, and this member has voted.
+        journal.conversations.receive_proposal("c", 1, ADD, creator="carol", voters=9, now=0)
+        journal.conversations.vote("c", 1, True, now=0)
     start = version(journal)
-
-    def come_and_go() -> None:
-        if kind == "vote":
-            journal.conversations.schedule_auto_vote("c", 1, True, delay_ms=5, now=1)
-            journal.conversations.cancel_auto_vote("c", 1, now=2)
-        else:
-            journal.conversations.schedule_timeout("c", 1, delay_ms=5, now=1)
-            journal.conversations.cancel_timeout("c", 1, now=2)
-
     if in_saga:
         with suppress(ZeroDivisionError), journal.saga("s"):
-            come_and_go()
+            act(journal, kind)
             raise ZeroDivisionError
         assert journal.sagas.unfinished() == {}
     else:
-        come_and_go()
+        act(journal, kind)
         journal.rollback(STREAM, start)
-    assert journal.conversations["c"].deadlines[0].kind is DeadlineKind.ANCHORING
+    assert [each for each in journal.deadlines if each.deadline.proposal_id is not None] == []
+    check_sound(journal)
+
+
+def test_a_deadline_that_took_the_place_of_one_that_cannot_come_back_goes(journal: Journal) -> None:
+    member(journal)
+    approved(journal)
+    come_twice(journal, "vote")
+    journal.revert(journal.head())
+    assert [each for each in journal.deadlines if each.deadline.proposal_id is not None] == []
     check_sound(journal)

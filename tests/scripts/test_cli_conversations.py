@@ -14,7 +14,7 @@ from muniment.scripts.cli import cli
 from muniment.scripts.describe import describe
 from muniment.scripts.describe_conversations import DESCRIPTIONS
 
-from ..conversation_sequences import COMMANDS as COMMANDS, Command, begin, give
+from ..conversation_sequences import Command, begin, give
 from .conftest import Run, data
 
 START = 1_700_000_000_000
@@ -80,7 +80,7 @@ def test_time_goes_by(muniment: Run, url: str) -> None:
     with Journal.open(url) as journal:
         fired = [each for each in journal.read() if "auto_vote_fired" in each.type]
         assert [each.metadata.actor for each in fired] == ["clockwork"]
-    # The clock of the machine is far behind these times' end.
+    # The clock of the machine is far ahead of these times.
     assert "was due at 20" in muniment("tick").stdout
 
 
@@ -182,7 +182,7 @@ def test_every_event_of_a_conversation_is_told_in_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize("events", [3, 300])
 def test_what_peers_say_forges_no_line_and_drives_no_terminal(events: int, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/forged.db"
-    forged = "x\n99999  2026-01-01T00:00:00.000Z  forged\x1b]0;pwned\x07\u2028\u202ered"
+    forged = "x\n99999  2026-01-01T00:00:00.000Z  forged\x1b]0;pwned\x07\u2028\u061c\u202ered"
     with Journal.open(url) as journal:
         journal.conversations.create("team:fire:1", "alice", now=0)
         for _ in range(events):
@@ -190,8 +190,15 @@ def test_what_peers_say_forges_no_line_and_drives_no_terminal(events: int, tmp_p
     for arguments in (["log", "-n", "0"], ["tail", "-n", "400"], ["show", "2"], ["conversations"], ["log", "-n", "2"]):
         shown = CliRunner().invoke(cli, [*arguments, "--journal", url]).stdout
         assert not any(line.startswith("99999") for line in shown.splitlines())
-        assert not set(shown) & set("\x1b\x07\u2028\u202e")
+        assert not set(shown) & set("\x1b\x07\u2028\u061c\u202e")
         assert "team:fire:1" in shown
         if arguments[0] in ("log", "tail"):
             assert r"x\n99999" in shown
-            assert r"\x1b]0;pwned\x07\u2028\u202ered" in shown
+            assert r"\x1b]0;pwned\x07\u2028\u061c\u202ered" in shown
+    with Journal.open(url) as journal:
+        journal.conversations.create("x\u202ey", "alice", now=0)
+        position = journal.head()
+        journal.conversations.open_proposal("x\u202ey", 1, ProposalRequest.steward_election(), voters=3, now=0)
+    refused = CliRunner().invoke(cli, ["revert", str(position), "--journal", url])
+    assert refused.exit_code == 2
+    assert r"x\u202ey" in refused.stderr
