@@ -5,20 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from ..domain import (
-    Deadline,
-    DeadlineKind,
-    LeaveReason,
-    Life,
-    OperatingMode,
-    Phase,
-    Role,
-    natural_number,
-)
-from ..domain.conversation import (
-    Situation,
-    earliest_wakeup,
-)
+from ..domain import Deadline, DeadlineKind, LeaveReason, Life, OperatingMode, Phase, Role, natural_number
+from ..domain.conversation import Situation, earliest_wakeup
 from .conversations import (
     CONFIGS,
     CONVERSATIONS,

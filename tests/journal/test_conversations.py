@@ -243,6 +243,28 @@ def test_a_tick_does_what_is_due_in_all_conversations_and_only_there(journal: Jo
     assert journal.conversations.tick(10_002, "e") == {}
 
 
+def test_what_is_due_is_found_by_an_index_of_what_holds_now(file_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Journal.open(file_url) as journal:
+        member(journal)
+        asked: list[tuple[str, Any]] = []
+        fetch = journal._store.fetch
+
+        def remember(statement: str, parameters: Any) -> Any:
+            asked.append((statement, parameters))
+            return fetch(statement, parameters)
+
+        monkeypatch.setattr(journal._store, "fetch", remember)
+        journal.conversations.tick(5)
+        journal.conversations.next_wakeup(5)
+        monkeypatch.undo()
+        of_tables = [query for query in asked if "FROM projection_" in query[0]]
+        assert len(of_tables) >= 3
+        for statement, parameters in of_tables:
+            ((*_, plan),) = fetch(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            assert "_now_by_" in plan, plan
+            assert "TEMP B-TREE" not in plan
+
+
 def test_one_conversation_can_be_ticked_alone(journal: Journal) -> None:
     for name in ("c", "d"):
         member(journal, name)
