@@ -249,7 +249,7 @@ def test_what_is_due_is_found_by_an_index_of_what_holds_now(file_url: str, monke
         asked: list[tuple[str, Any]] = []
         fetch = journal._store.fetch
 
-        def remember(statement: str, parameters: Any) -> Any:
+        def remember(statement: str, parameters: Any = ()) -> Any:
             asked.append((statement, parameters))
             return fetch(statement, parameters)
 
