@@ -103,11 +103,14 @@ class Conversations(ConversationCommands, ConversationsView):
         Raises:
             InvalidArgument: it is no time.
         """
-        found = [each.conversation_id for each in self._deadlines.until(self.time(now))]
+        found = dict.fromkeys(each.conversation_id for each in self._deadlines.until(self.time(now)))
+        return list(found | dict.fromkeys(self._due_by_own_time(now)))
+
+    def _due_by_own_time(self, now: int) -> Iterator[str]:
+        """The conversations that are ahead of a time in ms, and in which something was due by their last event."""
         for conversation_id, at in self._ahead_of(now).items():
-            pending = self._deadlines.of_conversation(conversation_id)
-            found += [conversation_id for each in pending if each.deadline.due_at <= at]
-        return list(dict.fromkeys(found))
+            if any(each.deadline.due_at <= at for each in self._deadlines.of_conversation(conversation_id)):
+                yield conversation_id
 
     def _unless_withdrawn(self, named: str | None) -> AbstractContextManager[None]:
         """Pass over a conversation that nobody named, and whose opening was undone since it was found to be due."""
@@ -129,7 +132,7 @@ class Conversations(ConversationCommands, ConversationsView):
         time = self.time(now)
         if conversation_id is None:
             wakeup = self._deadlines.next_wakeup(time)
-            return 0 if wakeup and self.due(time) else wakeup
+            return 0 if wakeup and any(self._due_by_own_time(time)) else wakeup
         stream = conversation_stream(identifier("conversation_id", conversation_id))
         return self._journal.read_state(stream, lambda state: next_wakeup(state, time))
 

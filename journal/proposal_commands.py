@@ -202,13 +202,8 @@ class ProposalCommands:
         Raises:
             ProposalNotFound
         """
-        number, delay = (
-            natural_number("proposal_id", proposal_id),
-            _delay(delay_ms),
-        )
-        return self._run(
-            conversation.schedule_auto_vote, conversation_id, now, number, checked(choice, bool, "choice"), delay
-        )
+        number, vote = natural_number("proposal_id", proposal_id), checked(choice, bool, "choice")
+        return self._run(conversation.schedule_auto_vote, conversation_id, now, number, vote, _delay(delay_ms))
 
     def cancel_auto_vote(self, conversation_id: str, proposal_id: int, *, now: int | None = None) -> None:
         """Have no vote cast by itself; of what there is none, nothing happens (de-mls 2.4)."""
@@ -224,13 +219,7 @@ class ProposalCommands:
             ProposalNotFound
         """
         number = natural_number("proposal_id", proposal_id)
-        return self._run(
-            conversation.schedule_timeout,
-            conversation_id,
-            now,
-            number,
-            _delay(delay_ms),
-        )
+        return self._run(conversation.schedule_timeout, conversation_id, now, number, _delay(delay_ms))
 
     def cancel_timeout(self, conversation_id: str, proposal_id: int, *, now: int | None = None) -> None:
         """Wait for votes without an end; of what there is none, nothing happens (de-mls 2.5)."""

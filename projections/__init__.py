@@ -12,7 +12,7 @@ from .conversation_views import (
     PhaseVisit,
     PhaseVisitsView,
 )
-from .conversations import ConversationsProjection
+from .conversations import ConversationsProjection, ProposalStatus
 from .delegations import DelegationRow, DelegationsProjection, DelegationStatus, DelegationsView
 from .footprints import (
     CoherenceViolation,
@@ -25,7 +25,7 @@ from .footprints import (
 from .idempotency import IdempotencyProjection, IdempotencyView, KeyUse
 from .owners import OwnerRow, OwnersProjection, OwnersView
 from .projection import Progress, Projection, Projector, RebuildReport, Source
-from .proposal_views import ProposalEntry, ProposalRow, ProposalStatus, ProposalsView
+from .proposal_views import ProposalEntry, ProposalRow, ProposalsView
 from .sagas import SagaRow, SagasProjection, SagasView
 from .sqlite import SQLiteTemporalStore
 from .store import TRACKING, TemporalStore

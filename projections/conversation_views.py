@@ -209,6 +209,11 @@ class PhaseVisit(NamedTuple):
     entered_at: int
     left_at: int | None
 
+    @property
+    def lasted_ms(self) -> int | None:
+        """How long it lasted, in ms; None while the conversation is there."""
+        return None if self.left_at is None else self.lasted(self.left_at)
+
     def lasted(self, now: int) -> int:
         """How long it lasted, in ms, or has lasted at a time in ms."""
         return max(0, (now if self.left_at is None else self.left_at) - self.entered_at)

@@ -7,6 +7,7 @@ domain's own functions, so that tables and decisions cannot disagree (de-mls 5.4
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -89,9 +90,16 @@ LATE_FIRINGS = TemporalTable(
     nullable=frozenset({"proposal_id"}),
 )
 
-OPEN: Final = "open"
-ABANDONED: Final = "abandoned"
-"""What a proposal's status is where voting has come to no outcome."""
+
+class ProposalStatus(StrEnum):
+    """Where a proposal stands: voted on, or what voting came to; abandoned if this member left before."""
+
+    OPEN = "open"
+    YES = "yes"
+    NO = "no"
+    FAILED = "failed"
+    ABANDONED = "abandoned"
+
 
 NO_PROPOSAL: Final = -1
 """What stands in the place of a proposal's number where a deadline is about none."""
@@ -166,7 +174,7 @@ class ConversationsProjection(Projection):
     def handle(self, record: RecordedEvent) -> Iterable[Change]:
         """Say what a record sets and unsets."""
         event: Any = record.event
-        if not record.type.startswith("conversation."):
+        if not isinstance(event, events.ConversationEvent):
             return ()
         before = self._situations.get(event.conversation_id) or self._read(event.conversation_id)
         after = self._situations[event.conversation_id] = before.after(event)
@@ -221,7 +229,11 @@ def _not_due(event: Any, kind: DeadlineKind) -> tuple[Change]:
 
 
 def _proposal(
-    event: Any, incarnation: int, proposal: Proposal, status: str = OPEN, resolved_at: int | None = None
+    event: Any,
+    incarnation: int,
+    proposal: Proposal,
+    status: ProposalStatus = ProposalStatus.OPEN,
+    resolved_at: int | None = None,
 ) -> Change:
     request = proposal.request
     value = (
@@ -234,7 +246,7 @@ def _proposal(
         proposal.voters,
         proposal.opened_at,
         proposal.expires_at_s,
-        status,
+        status.value,
         resolved_at,
         incarnation,
     )
@@ -281,10 +293,10 @@ _HANDLERS: Final[dict[type[Event[Any]], Callable[[Any, int], Iterable[Change]]]]
     events.ProposalOpened: lambda event, incarnation: (_proposal(event, incarnation, event.proposal),),
     events.ProposalReceived: lambda event, incarnation: (_proposal(event, incarnation, event.proposal),),
     events.ConsensusResolved: lambda event, incarnation: (
-        _proposal(event, incarnation, event.proposal, event.result.value, event.at),
+        _proposal(event, incarnation, event.proposal, ProposalStatus(event.result.value), event.at),
     ),
     events.MemberLeaving: lambda event, incarnation: tuple(
-        _proposal(event, incarnation, each, ABANDONED, event.at) for each in event.abandoned
+        _proposal(event, incarnation, each, ProposalStatus.ABANDONED, event.at) for each in event.abandoned
     ),
     events.ProposalWithdrawn: lambda event, _: (Unset(PROPOSALS, (event.conversation_id, event.proposal.proposal_id)),),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from ..domain import Event, ProposalKind, ProposalRequest, Violation, conversation_stream
@@ -14,21 +13,11 @@ from ..domain.conversation import (
     proposals_of,
 )
 from .audit import Events
-from .conversations import ABANDONED, OPEN, PROPOSALS, ConversationsProjection
+from .conversations import PROPOSALS, ConversationsProjection, ProposalStatus
 from .projection import Projector
 from .store import TemporalStore
 from .temporal import Row
 from .views import TableMapping
-
-
-class ProposalStatus(StrEnum):
-    """Where a proposal stands: voted on, or what voting came to; abandoned if this member left before."""
-
-    OPEN = OPEN
-    YES = "yes"
-    NO = "no"
-    FAILED = "failed"
-    ABANDONED = ABANDONED
 
 
 class ProposalRow(NamedTuple):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 from muniment.domain import ConversationNotFound, Deadline, identifier
 from muniment.journal import Projections
-from muniment.projections import PhaseVisit
 from muniment.scripts.cli_base import (
     LARGEST,
     actor_option,
@@ -153,13 +152,9 @@ def _to_plain(as_of: Projections, conversation_id: str) -> dict[str, object]:
     return {
         "conversation": {"conversation_id": conversation_id, **to_plain(as_of.conversations[conversation_id])},
         "proposals": [{"proposal_id": number, **to_plain(each)} for number, each in proposals.items()],
-        "phases": [{**to_plain(each), "lasted_ms": _lasted(each)} for each in visits],
+        "phases": [{**to_plain(each), "lasted_ms": each.lasted_ms} for each in visits],
         "late": [{**to_plain(each), "lateness_ms": each.lateness_ms} for each in late],
     }
-
-
-def _lasted(visit: PhaseVisit) -> int | None:
-    return None if visit.left_at is None else visit.lasted(visit.left_at)
 
 
 def _show(as_of: Projections, conversation_id: str, url: str) -> None:
@@ -203,12 +198,7 @@ def _show(as_of: Projections, conversation_id: str, url: str) -> None:
         columns = ["number", "for", "about", "by", "voters", "status", "opened at", "resolved at"]
         show(table("Proposals", columns, proposals))
     visits = [
-        (
-            each.phase,
-            utc(each.entered_at),
-            utc_or_none(each.left_at),
-            _lasted(each),
-        )
+        (each.phase, utc(each.entered_at), utc_or_none(each.left_at), each.lasted_ms)
         for each in as_of.phase_visits.of_conversation(conversation_id)
     ]
     show(table("Phases", ["phase", "from", "until", "ms"], visits))

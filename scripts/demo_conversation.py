@@ -47,10 +47,7 @@ class HeldConversation:
         rows = [(each.position, each.type, what_happened(each)) for each in self.records]
         title = f"Time goes by in {CONVERSATION}: nobody votes by hand, and nobody commits what was approved"
         show(table(title, ["position", "type", "what"], rows))
-        visits = [
-            (each.phase, utc(each.entered_at), None if each.left_at is None else each.left_at - each.entered_at)
-            for each in self.visits
-        ]
+        visits = [(each.phase, utc(each.entered_at), each.lasted_ms) for each in self.visits]
         show(table("The phases that it went through", ["phase", "from", "ms"], visits))
         late = ", ".join(f"{each.kind} by {each.lateness_ms} ms" for each in self.late)
         show(f"Done late: {late}. A consumer is told: {', '.join(self.told)}.\n")

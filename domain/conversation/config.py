@@ -23,18 +23,10 @@ Timeout = Annotated[int, Field(ge=1, le=MAX_DURATION_MS)]
 @given_by_callers
 @dataclass(frozen=True, slots=True, config=VALUE)
 class ConfigChanges:
-    """What a synchronisation changes of a configuration (de-mls 2.1). None: as it was.
+    """What a synchronisation changes of a configuration (de-mls 2.1).
 
-    Attributes:
-        commit_inactivity_ms: how long approved work may wait for a commit; three times that, a joiner waits to be let
-            in.
-        freeze_ms: how long candidates are collected.
-        recovery_inactivity_ms: how long approved work may wait in recovery, or after a rejected election.
-        proposal_expiration_ms: how long a proposal can be voted on; at least a second, and whole seconds count.
-        consensus_timeout_ms: how long the one who opened a proposal waits for votes; not zero.
-        voting_inactivity_ms: how long backups leave what came in to the steward; zero is no change.
-        liveness_yes: how those who are silent count, and what is voted when nobody votes by hand.
-        max_reelection_attempts: how many elections may be rejected before the host is to declare a deadlock.
+    Each attribute means what the one of the same name means in ``ConversationConfig``; None: it is as it was. A
+    ``voting_inactivity_ms`` of zero is no change either.
     """
 
     commit_inactivity_ms: Duration | None = None

@@ -9,8 +9,9 @@ from ..event import Event
 from . import events, voting_events as voting
 from .config import ConfigChanges
 from .phases import AnchorAction, Cause
-from .scoring import REMOVABLE_SCORE
+from .scoring import comes_down
 from .state import ConversationStanding, ConversationState
+from .timelines import proposals_of
 from .values import (
     CancelReason,
     CreatorVote,
@@ -93,9 +94,9 @@ def restore_stewards(
 def restore_score(event: events.ScoreChanged, before: ConversationStanding, now: ConversationState) -> Event[Any]:
     """Take back what a member was thought better or worse of."""
     member, delta, standing = event.member, -event.delta, now.score(event.member)
-    is_down = standing > REMOVABLE_SCORE >= standing + delta
+    score, is_down = standing + delta, comes_down(standing, standing + delta)
     return events.ScoreChanged(
-        now.conversation_id, now.situation.at, member, ScoreReason.REVERTED, delta, standing + delta, is_down
+        now.conversation_id, now.situation.at, member, ScoreReason.REVERTED, delta, score, is_down
     )
 
 
@@ -175,17 +176,13 @@ def parts_changed(event: Event[Any]) -> Iterator[str]:
         yield f"score:{event.member}"
     prefix = _CHANGED.get(type(event))
     if prefix is not None:
-        yield f"{prefix}:{_proposal_of(event)}"
+        yield from (f"{prefix}:{number}" for number in proposals_of(event))
 
 
 def parts_needed(event: Event[Any]) -> Iterator[str]:
     """The parts of a conversation's state that an event stands on and names itself."""
     for prefix in _NEEDED.get(type(event), ()):
-        yield f"{prefix}:{_proposal_of(event)}"
-
-
-def _proposal_of(event: Any) -> int:
-    return int(event.proposal.proposal_id if hasattr(event, "proposal") else event.proposal_id)
+        yield from (f"{prefix}:{number}" for number in proposals_of(event))
 
 
 _CHANGED: dict[type[Event[Any]], str] = {

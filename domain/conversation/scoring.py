@@ -40,8 +40,13 @@ def change_score(draft: Draft, member: str, reason: ScoreReason) -> None:
     """Think better or worse of a member."""
     before, delta = draft.state.score(member), DELTAS[reason]
     after = before + delta
-    is_down = before > REMOVABLE_SCORE >= after
+    is_down = comes_down(before, after)
     draft.record(ScoreChanged, member=member, reason=reason, delta=delta, score=after, crossed_down=is_down)
+
+
+def comes_down(before: int, after: int) -> bool:
+    """Whether a score has just come down to where a member is removable."""
+    return before > REMOVABLE_SCORE >= after
 
 
 def score_emergency(draft: Draft, proposal: Proposal, outcome: Outcome) -> None:

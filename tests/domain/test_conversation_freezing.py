@@ -42,6 +42,7 @@ from .conversation_facts import (
     IN_PHASE,
     JOINING,
     MEMBER,
+    REMOVE_BOB,
     SELECTION,
     STEWARDS,
     approved,
@@ -52,7 +53,6 @@ from .conversation_facts import (
 )
 
 REMOVE_ALICE = ProposalRequest.remove_member("alice")
-REMOVE_BOB = ProposalRequest.remove_member("bob")
 ROUND = FreezeRoundOpened("c", 0, 5)
 
 

@@ -131,7 +131,6 @@ def test_the_tally_is_fair(votes: tuple[int, int, int], liveness_yes: bool, at_t
 
 
 # What follows from each outcome, beside dropping the deadlines (de-mls 4.4).
-REMOVAL = ProposalRequest.remove_member("bob")
 CENSORED = ProposalRequest.emergency(Violation.CENSORSHIP, "bob")
 MALFORMED = ProposalRequest.emergency(Violation.BROKEN_PROPOSAL, "bob")
 OUTCOMES: list[tuple[ProposalRequest, Outcome, list[str], dict[str, int]]] = [
@@ -172,13 +171,13 @@ def test_what_follows_from_an_outcome(
 def test_a_low_score_that_is_confirmed_is_an_urgent_removal() -> None:
     begin = given_conversation(*MEMBER, received(request=BELOW))
     events = begin.when(conversation.resolve, 1, Outcome.YES, 9).accepted()
-    assert events[1] == ProposalApproved("c", 9, ApprovedRequest(1, REMOVAL), is_urgent=True)
+    assert events[1] == ProposalApproved("c", 9, ApprovedRequest(1, REMOVE_BOB), is_urgent=True)
     assert begin.go(*events).state.urgent_target == "bob"
 
 
 def test_a_removal_is_approved_once() -> None:
-    twice = (received(request=BELOW), received(proposal_id=2, request=REMOVAL))
-    begin = given_conversation(*MEMBER, approved(7, REMOVAL), *twice)
+    twice = (received(request=BELOW), received(proposal_id=2, request=REMOVE_BOB))
+    begin = given_conversation(*MEMBER, approved(7, REMOVE_BOB), *twice)
     deduplicated = begin.when(conversation.resolve, 2, Outcome.YES, 9).accepted()[1]
     assert deduplicated == RemovalDeduplicated("c", 9, 2, "bob", 7)
     # Also by an emergency, which then forces no freeze.

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from muniment.domain import ProposalRequest, Violation
-from muniment.domain.conversation import Phase
+from muniment.domain import ProposalRequest
+from muniment.domain.conversation import ConversationEvent, Phase
 from muniment.journal import Journal
 
+from ..domain.conversation_facts import ADD
 from ..given_when_then import types
 
-ADD = ProposalRequest.add_member("bob")
-REMOVE = ProposalRequest.remove_member("bob")
 REMOVE_ALICE = ProposalRequest.remove_member("alice")
-ELECTION = ProposalRequest.steward_election()
-DEADLOCK = ProposalRequest.emergency(Violation.DEADLOCK)
-BELOW = ProposalRequest.emergency(Violation.SCORE_BELOW_THRESHOLD, "bob")
-BROKEN = ProposalRequest.emergency(Violation.BROKEN_COMMIT, "bob")
 
 
 def told(journal: Journal, after: int = 0) -> list[tuple[int, str]]:
     """The times and types of what was recorded of conversations behind a position."""
-    return [
-        (record.event.at, record.type.removeprefix("conversation.").removesuffix(".v1"))  # type: ignore[attr-defined]
-        for record in journal.read(after)
-        if record.type.startswith("conversation.")
-    ]
+    events = [record.event for record in journal.read(after) if isinstance(record.event, ConversationEvent)]
+    return list(zip((event.at for event in events), types(events), strict=True))
 
 
 def ticked(journal: Journal, now: int, conversation_id: str = "c") -> list[str]:

@@ -36,7 +36,8 @@ from muniment.journal import Journal
 from pydantic import ValidationError
 
 from ..conftest import Clock
-from .conversation_stories import ADD, DEADLOCK, ELECTION, approved, member, phase_of
+from ..domain.conversation_facts import ADD, DEADLOCK, ELECTION
+from .conversation_stories import approved, member, phase_of
 from .damage import edit
 
 BAD: dict[str, tuple[Callable[[Any], Any], type[InvalidInput]]] = {

@@ -6,19 +6,9 @@ from muniment.domain import CreatorVote, OperatingMode, Outcome, Phase, conversa
 from muniment.domain.conversation import ConfigChanges, ConsensusResolved
 from muniment.journal import Journal
 
+from ..domain.conversation_facts import ADD, BROKEN, DEADLOCK, ELECTION
 from ..given_when_then import types
-from .conversation_stories import (
-    ADD,
-    BROKEN,
-    DEADLOCK,
-    ELECTION,
-    approved,
-    member,
-    phase_of,
-    phases,
-    ticked,
-    told,
-)
+from .conversation_stories import approved, member, phase_of, phases, ticked, told
 
 
 def test_a_a_solo_creator_with_one_approved_item(journal: Journal) -> None:

@@ -23,7 +23,8 @@ from muniment.domain.conversation import ConversationState
 from muniment.journal import Journal
 
 from ..conftest import Clock
-from .conversation_stories import ADD, BROKEN, DEADLOCK, ELECTION, REMOVE_ALICE, approved, member, phase_of
+from ..domain.conversation_facts import ADD, BROKEN, DEADLOCK, ELECTION
+from .conversation_stories import REMOVE_ALICE, approved, member, phase_of
 
 STREAM = "conversation-c"
 Act = Callable[[Journal], Any]

@@ -22,8 +22,9 @@ from muniment.journal import AsyncConversations, AsyncJournal, ConversationComma
 from muniment.projections import ConversationRow, LateFiring, PendingDeadline, PhaseVisit, ProposalStatus
 
 from ..conftest import Clock
+from ..domain.conversation_facts import ADD, BROKEN, ELECTION
 from ..given_when_then import types
-from .conversation_stories import ADD, BROKEN, ELECTION, approved, member, reelecting, ticked
+from .conversation_stories import approved, member, reelecting, ticked
 from .processes import finish, start_at_once
 
 # The tables

@@ -20,7 +20,8 @@ from muniment.domain import (
 )
 from muniment.journal import Journal
 
-from .conversation_stories import ADD, member, reelecting
+from ..domain.conversation_facts import ADD
+from .conversation_stories import member, reelecting
 
 
 def told(journal: Journal, consumer: str = "ui", only: str | None = None) -> list[tuple[str, str]]:
