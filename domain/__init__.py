@@ -144,8 +144,10 @@ from .event import (
     Refused,
     accept,
     event_type,
+    uses_key,
 )
 from .fragment import SessionFragment
+from .idempotency import KeyUsed
 from .identifiers import MAX_IDENTIFIER_LENGTH, MAX_NAMES, MAX_TEXT_LENGTH, identifier, names, natural_number, text
 from .policy import Policy
 from .record import UNRECORDED, Metadata, RecordedEvent, split_event_id
@@ -154,6 +156,7 @@ from .stream_names import (
     bundle_stream,
     consumer_stream,
     conversation_stream,
+    key_stream,
     saga_stream,
     session_stream,
     split_stream,
@@ -227,6 +230,7 @@ __all__ = [
     "JournalNotFound",
     "JournalReadOnly",
     "JournalUnavailable",
+    "KeyUsed",
     "LaterEventDepends",
     "LeaveReason",
     "Life",
@@ -320,6 +324,7 @@ __all__ = [
     "conversation_stream",
     "event_type",
     "identifier",
+    "key_stream",
     "names",
     "natural_number",
     "saga",
@@ -333,4 +338,5 @@ __all__ = [
     "split_stream",
     "subject_of",
     "text",
+    "uses_key",
 ]

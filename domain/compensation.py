@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
-from . import bundle, consumer, conversation, saga, session
+from . import bundle, consumer, conversation, idempotency, saga, session
 from .bundle import restore as bundles
 from .conversation import restore as conversations
 from .event import Event
@@ -114,6 +114,7 @@ _FAULT: Final = "a fault stays a fault"
 _CANCELLED: Final = "a cancellation is proven by a witness, and stays"
 _CLOSED: Final = "a closed session stays closed; open it again"
 _REFUSAL: Final = "a refusal is a record of the past, and changed nothing"
+_KEY: Final = "a key that was used stays used"
 _SAGA: Final = "a saga is a record of work; what was appended in it can be undone"
 _UPGRADE_FAILED: Final = "a failed upgrade stays failed, and changed no members"
 _TOLD: Final = "what a consumer was told, it was told"
@@ -210,6 +211,7 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     conversation.ProposalApproved: _stays(_VOTED, Part.APPROVED),
     conversation.RemovalDeduplicated: _record_only(_VOTED),
     consumer.NotificationsAcknowledged: _record_only(_TOLD),
+    idempotency.KeyUsed: _record_only(_KEY),
     saga.SagaBegun: _record_only(_SAGA),
     saga.SagaUndoRegistered: _record_only(_SAGA),
     saga.SagaStepUndone: _record_only(_SAGA),

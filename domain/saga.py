@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from .errors import SagaEnded, SagaNotFound
-from .event import Accepted, Decision, Event, Fact, accept, event_type
+from .event import Accepted, Decision, Event, Fact, accept, event_type, unkeyed
 from .identifiers import Identifier, Text
 
 
@@ -237,6 +237,7 @@ _HANDLERS: dict[type[Event[Any]], Callable[[SagaState, Any], None]] = {
 }
 
 
+@unkeyed
 def begin(state: SagaState, name: str) -> Decision[None]:
     """Begin a saga under a new id.
 
@@ -248,6 +249,7 @@ def begin(state: SagaState, name: str) -> Decision[None]:
     return accept(SagaBegun(state.saga_id, name))
 
 
+@unkeyed
 def register_undo(state: SagaState, step: str, details: str) -> Decision[None]:
     """Record that a step outside the journal has to be undone if the saga fails.
 
@@ -258,6 +260,7 @@ def register_undo(state: SagaState, step: str, details: str) -> Decision[None]:
     return accept(SagaUndoRegistered(state.saga_id, step, details))
 
 
+@unkeyed
 def complete(state: SagaState) -> Decision[None]:
     """End a saga in good order.
 
@@ -268,6 +271,7 @@ def complete(state: SagaState) -> Decision[None]:
     return accept(SagaCompleted(state.saga_id, state.name))
 
 
+@unkeyed
 def begin_compensation(state: SagaState) -> Decision[None]:
     """Let nothing more be appended in a saga, so that all of it can be undone; tried again, it stays so.
 
@@ -278,6 +282,7 @@ def begin_compensation(state: SagaState) -> Decision[None]:
     return accept(SagaCompensationBegun(state.saga_id, state.name)) if state.is_open else Accepted(None)
 
 
+@unkeyed
 def undo_step(state: SagaState, step: str) -> Decision[None]:
     """Record that a step was undone outside the journal.
 
@@ -288,6 +293,7 @@ def undo_step(state: SagaState, step: str) -> Decision[None]:
     return accept(SagaStepUndone(state.saga_id, step))
 
 
+@unkeyed
 def fail_compensation(state: SagaState, reason: str) -> Decision[None]:
     """Record that a saga could not be undone; the same reason again is recorded once.
 

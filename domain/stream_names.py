@@ -28,6 +28,11 @@ def saga_stream(saga_id: str) -> str:
     return f"saga-{saga_id}"
 
 
+def key_stream(key: str) -> str:
+    """The name of the stream of an idempotency key, for a command that appended nothing else."""
+    return f"key-{key}"
+
+
 def split_stream(stream: str) -> tuple[str, str]:
     """The kind of a stream, and whose it is."""
     kind, _, identity = stream.partition("-")

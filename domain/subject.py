@@ -8,7 +8,7 @@ from .bundle.events import bundle_of
 from .event import Event
 from .session.events import WitnessRejected
 
-_NAMED_BY: Final = {"saga": "saga_id", "conversation": "conversation_id", "consumer": "consumer"}
+_NAMED_BY: Final = {"saga": "saga_id", "conversation": "conversation_id", "consumer": "consumer", "key": "key"}
 """The field by which every event of a kind names whose it is."""
 
 

@@ -153,15 +153,21 @@ class AsyncJournal:
 
     def _undo_for_thread(self, undoing: Undoing) -> UndoPlan:
         """Undo something here, where tasks can be kept from the streams, for a thread that waits."""
-        steps = self._journal.undo_planner.steps(undoing)
-        return asyncio.run_coroutine_threadsafe(self._drive([], steps), self._loop).result()
+        planner = self._journal.planner
+        context = planner.context
+
+        async def drive() -> UndoPlan:
+            with planner.on_behalf_of(context):
+                return await self._drive([], self._journal.undo_planner.steps(undoing))
+
+        return asyncio.run_coroutine_threadsafe(drive(), self._loop).result()
 
     async def _call(self, function: Callable[[], ResultT]) -> ResultT:
         """Have the blocking journal do what is rare, in a thread. What is known of its streams here is then behind."""
         self._begin()
         # A thread of its own: what it waits for may need a thread of the pool that all tasks share.
         thread = ThreadPoolExecutor(1, thread_name_prefix="muniment-call")
-        future = self._loop.run_in_executor(thread, copy_context().run, function)
+        future = self._loop.run_in_executor(thread, copy_context().run, self._journal.planner.carried(function))
         thread.shutdown(wait=False)
         # It goes on if the caller is cancelled, and the journal is not closed under it.
         future.add_done_callback(self._finish)

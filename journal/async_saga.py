@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -36,7 +36,10 @@ class AsyncSaga:
         self.name = saga.name
         self._saga = saga
         self._call = call
-        self._block = ExitStack()
+
+    def joined(self) -> AbstractContextManager[None]:
+        """A block in which what this task appends belongs to the saga; a plain ``with``. See ``Saga.joined``."""
+        return self._saga.joined()
 
     async def register_undo(self, step: str, undo: UndoOutside, details: str = "") -> None:
         """Say how a step outside the journal is undone; see ``Saga.register_undo``. The function may be async."""
@@ -46,34 +49,51 @@ class AsyncSaga:
     async def __aenter__(self) -> Self:
         try:
             await self._finish(self._saga._begin)
-        except asyncio.CancelledError as error:
+            # In this task, and not in the thread that recorded it.
+            self._saga._enter()
+        except BaseException as error:
             # Its block is never entered, so nobody else ends it.
-            await self._finish(partial(self._saga._end, error))
+            await self._end(error)
             raise
-        # In this task, and not in the thread that recorded it.
-        self._block.enter_context(self._saga._in_saga())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with suppress(ValueError):
-            self._block.close()
+        self._saga._leave()
+        await self._end(error)
+
+    async def _end(self, error: BaseException | None) -> None:
+        """Complete or undo the saga. What the block raised is never replaced, not even if this task is cancelled."""
         try:
             await self._finish(partial(self._saga._end, error))
-        except JournalClosed as closed:
+        except BaseException as failure:
             if error is None:
+                await self._note(failure)
                 raise
-            error.add_note(f"saga {self.id!r} ({self.name}) is unfinished: {closed}")
+            if isinstance(failure, JournalClosed):
+                self._saga._tell(error, failure)
+
+    async def _note(self, failure: BaseException) -> None:
+        """A cancelled task's error says where the saga stands, like any that leaves the block."""
+        if isinstance(failure, asyncio.CancelledError | JournalClosed):
+            with suppress(JournalClosed, asyncio.CancelledError):
+                await self._finish(partial(self._saga._tell, failure))
 
     async def _finish(self, function: Callable[[], None]) -> None:
         """Have something done to its end, also if this task is cancelled meanwhile; only then is it cancelled."""
         done = asyncio.ensure_future(self._call(function))
-        try:
-            await asyncio.shield(done)
-        except asyncio.CancelledError:
-            await asyncio.wait([done])
-            raise
+        cancelled: asyncio.CancelledError | None = None
+        while not done.done():
+            try:
+                await asyncio.wait([done])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        failure = done.exception()
+        if cancelled is not None:
+            raise cancelled from failure
+        if failure is not None:
+            raise failure
 
 
 class AsyncSagas:

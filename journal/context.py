@@ -1,23 +1,39 @@
-"""On whose behalf commands are given: metadata for everything that is appended in a block."""
+"""On whose behalf commands are given: metadata for everything that is appended in a block.
+
+Actor, correlation, causation and tick go where Python's own context goes: into tasks begun in the block, and into
+``asyncio.to_thread``. An idempotency key and a saga belong to the task or thread that entered the block alone.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, TypeVar
 
 from pydantic_core import to_json
 
 from ..domain import Fragments, FullSession, Metadata, identifier, natural_number, scope_to_json
 
+ResultT = TypeVar("ResultT")
+
+Worker: TypeAlias = "asyncio.Task[Any] | threading.Thread"
+"""A task, or a thread where no task runs."""
+
 
 @dataclass(frozen=True)
 class Context:
-    """What ``Journal.context`` sets; see ``muniment.domain.Metadata`` for the meanings."""
+    """What ``Journal.context`` sets; see ``muniment.domain.Metadata`` for the meanings.
+
+    Attributes:
+        entered_by: the task or thread that the key and the saga belong to; None if there is neither.
+    """
 
     actor: str | None = None
     correlation_id: str | None = None
@@ -25,6 +41,7 @@ class Context:
     idempotency_key: str | None = None
     tick: int | None = None
     saga: str | None = None
+    entered_by: weakref.ref[Worker] | None = None
 
     def with_changes(self, **changes: Any) -> Context:
         """This context with some settings replaced; those that are None stay as they are.
@@ -39,6 +56,17 @@ class Context:
             else:
                 identifier(name, value)
         return replace(self, **given)
+
+    @cached_property
+    def elsewhere(self) -> Context:
+        """This context as another task or thread has it: under no key, and in no saga."""
+        return replace(self, idempotency_key=None, saga=None, entered_by=None)
+
+    def owned_here(self) -> Context:
+        """This context, with its key and saga belonging to the task or thread that asks."""
+        if self.idempotency_key is None and self.saga is None:
+            return self
+        return replace(self, entered_by=weakref.ref(_worker()))
 
     def metadata(
         self, recorded_at: int, command: str | None = None, compensates: tuple[str, ...] | None = None
@@ -74,25 +102,50 @@ class ContextHolder:
     @property
     def current(self) -> Context:
         """The context that commands are given in here and now."""
-        return self._current.get(_EMPTY)
+        context = self._current.get(_EMPTY)
+        if context.entered_by is None or context.entered_by() is _worker():
+            return context
+        return context.elsewhere
 
-    @contextmanager
-    def changed(self, **changes: Any) -> Iterator[None]:
-        """Run a block in a changed context; blocks nest."""
-        token = self._current.set(self.current.with_changes(**changes))
-        try:
-            yield
-        finally:
-            self._current.reset(token)
+    def changed(self, **changes: Any) -> AbstractContextManager[None]:
+        """Run a block in a changed context; blocks nest.
 
-    @contextmanager
-    def cleared(self) -> Iterator[None]:
+        Raises:
+            InvalidIdentifier, InvalidArgument
+        """
+        return self.on_behalf_of(self.current.with_changes(**changes))
+
+    def cleared(self) -> AbstractContextManager[None]:
         """Run a block in no saga, and under no idempotency key."""
-        token = self._current.set(replace(self.current, saga=None, idempotency_key=None))
+        return self.on_behalf_of(self.current.elsewhere)
+
+    @contextmanager
+    def on_behalf_of(self, context: Context) -> Iterator[None]:
+        """Run a block in a context, with its key and saga, also where another task or thread had entered it."""
+        token = self._current.set(context.owned_here())
         try:
             yield
         finally:
             self._current.reset(token)
+
+    def carried(self, function: Callable[[], ResultT]) -> Callable[[], ResultT]:
+        """The function, to be called in a thread on behalf of the task or thread that asks."""
+        context = self.current
+
+        def call() -> ResultT:
+            with self.on_behalf_of(context):
+                return function()
+
+        return call
+
+
+def _worker() -> Worker:
+    """The task that runs here, or the thread where none does."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no event loop runs in this thread
+        task = None
+    return task or threading.current_thread()
 
 
 _EMPTY: Final = Context()

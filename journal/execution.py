@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
@@ -23,11 +23,14 @@ from ..domain import (
     Decision,
     IdempotencyConflict,
     JournalUnavailable,
+    KeyUsed,
     ProjectionStopped,
     RecordedEvent,
     Refused,
+    key_stream,
     saga_stream,
     split_stream,
+    uses_key,
 )
 from ..projections import IdempotencyProjection, IdempotencyView
 from .context import Context, ContextHolder, command_digest
@@ -107,6 +110,14 @@ class Planner:
         """The context that commands are given in here and now."""
         return self._context.current
 
+    def carried(self, function: Callable[[], ResultT]) -> Callable[[], ResultT]:
+        """The function, to be called in a thread on behalf of the task that asks, under its key and in its saga."""
+        return self._context.carried(function)
+
+    def on_behalf_of(self, context: Context) -> AbstractContextManager[None]:
+        """A block in which commands are given in this context, whichever task or thread had entered it."""
+        return self._context.on_behalf_of(context)
+
     def names(self, streams: str | tuple[str, ...]) -> tuple[str, ...]:
         """The streams that a command is decided on, and last the saga's that it is given in, if it is in one."""
         named = (streams,) if isinstance(streams, str) else streams
@@ -136,11 +147,10 @@ class Planner:
         in_saga = context.saga is not None and own.name != saga_stream(context.saga)
         decided = streams[:-1] if in_saga else streams
         digest = None
-        if context.idempotency_key is not None and (kind := split_stream(own.name)[0]) != "saga":
-            # A saga's own records are made on the side of the command that the key is for.
-            name = getattr(command, "func", command).__name__
-            names = [stream.name for stream in decided]
-            digest = command_digest(f"{kind}.{name}", (*names, *arguments))
+        function = getattr(command, "func", command)
+        if context.idempotency_key is not None and uses_key(function):
+            name = f"{split_stream(own.name)[0]}.{getattr(function, '__name__', type(function).__name__)}"
+            digest = command_digest(name, (*(stream.name for stream in decided), *arguments))
         for _ in range(MAX_ATTEMPTS):
             if digest is not None:
                 yield Read(partial(self.refresh, streams))
@@ -152,12 +162,12 @@ class Planner:
                 # A stale acceptance fails when it is appended. Anything else is only believed of the newest state.
                 yield Read(partial(self.refresh, streams))
                 decision = command(*[stream.state for stream in decided], *arguments)
-            if decision.events or decision.placed:
+            records = self._records(streams, decision, context, digest)
+            if records:
                 if in_saga and not streams[-1].state.is_open:
                     # Whoever ended the saga elsewhere has undone what was in it; nothing may come after.
                     yield Read(partial(self.refresh, streams[-1:]))
                     streams[-1].state.require_open()
-                records = self._records(streams, decision, context, digest)
                 stored = [self._application.mapper.to_stored_event(record) for record in records]
                 try:
                     yield Append(stored, _conditions(streams, records))
@@ -180,6 +190,8 @@ class Planner:
     def _records(
         self, streams: Sequence[Stream[Any]], decision: Decision[Any], context: Context, digest: str | None
     ) -> list[RecordedEvent]:
+        if not decision.events and not decision.placed:
+            return self.key_records(context, digest, decision.result) if isinstance(decision, Accepted) else []
         now = self.now()
         for stream in streams:
             now = max(now, stream.recorded_at)
@@ -201,6 +213,15 @@ class Planner:
             # The key goes with the event that says what the command answered. A refused command does not use it up.
             records[-1] = records[-1]._replace(metadata=context.metadata(now, digest))
         return records
+
+    def key_records(self, context: Context, digest: str | None, answer: object) -> list[RecordedEvent]:
+        """What uses up the context's idempotency key for an accepted command that appends nothing; nothing without."""
+        key = context.idempotency_key
+        if key is None or digest is None:
+            return []
+        # No earlier event is there: whoever is faster files the key, and that is found when this is decided again.
+        about = context.metadata(self.now(), digest)
+        return [RecordedEvent(UNRECORDED, key_stream(key), 1, KeyUsed.answering(key, answer), about)]
 
     def now(self) -> int:
         """The time, UTC, in ms since 1970.
@@ -241,18 +262,23 @@ def _accepted(
 
 def _conditions(streams: Sequence[Stream[Any]], records: Sequence[RecordedEvent]) -> list[Condition]:
     """What the decision stands on beside the streams that it appends to."""
-    if len(streams) == 1:
+    if _only_own(streams, records):
         return []
     appended = {record.stream for record in records}
     return [Unchanged(stream.name, stream.version) for stream in set(streams) if stream.name not in appended]
 
 
 def _advance(streams: Sequence[Stream[Any]], records: Sequence[RecordedEvent]) -> None:
-    if len(streams) == 1:
+    if _only_own(streams, records):
         streams[0].advance(records)
         return
     for stream in set(streams):
         stream.advance(record for record in records if record.stream == stream.name)
+
+
+def _only_own(streams: Sequence[Stream[Any]], records: Sequence[RecordedEvent]) -> bool:
+    """Whether all goes to the one stream that was decided on, as most often it does."""
+    return len(streams) == 1 and records[-1].stream == streams[0].name
 
 
 class Executor:

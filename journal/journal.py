@@ -155,15 +155,19 @@ class Journal(Upkeep):
         idempotency_key: str | None = None,
         tick: int | None = None,
     ) -> AbstractContextManager[None]:
-        """Give everything that is appended in a ``with`` block this metadata. Blocks nest, per thread and task.
+        """Give everything that is appended in a ``with`` block this metadata. Blocks nest.
+
+        Actor, correlation, causation and tick go where Python's context goes: into tasks begun in the block, and into
+        ``asyncio.to_thread``. The key belongs to the task or thread that entered the block alone.
 
         Args:
             actor: on whose behalf.
             correlation_id: the conversation or request that it belongs to.
             causation_id: what caused it.
             idempotency_key: a key for one command. The same command with the same arguments under the same key
-                answers what it answered first, and appends nothing; with other arguments it is a conflict. A command
-                that was refused does not use its key. Two commands on different streams that come at the very same
+                answers what it answered first, and appends nothing; with other arguments it is a conflict. Every
+                accepted command uses its key up, also one that changes nothing; a refused one does not, nor do
+                questions, dry runs and ticks. Two commands on different streams that come at the very same
                 moment under one key may both be accepted: keys tell repeats, they are not a lock.
             tick: the embedding runtime's own logical clock.
 
@@ -272,9 +276,10 @@ class Journal(Upkeep):
     def saga(self, name: str) -> Saga:
         """Do work with steps outside the journal, in a ``with`` block.
 
-        What is appended in the block, by this thread or task, belongs to the saga. If the block raises, the steps
-        outside whose undo is registered are undone, newest first, then in one append all that was appended in it, and
-        the exception goes on. If the process dies, ``journal.sagas.unfinished()`` lists it after reopening, and
+        What the task or thread that enters the block appends in it belongs to the saga. A task or thread begun in it
+        does not, unless it joins with ``saga.joined()``. If the block raises, the steps outside whose undo is
+        registered are undone, newest first, then in one append all that was appended in the saga, and the exception
+        goes on, with a note that says which saga it was and how it ended. If the process dies, ``journal.sagas.unfinished()`` lists it after reopening, and
         ``journal.sagas.compensate`` finishes it.
 
         Args:

@@ -116,11 +116,13 @@ class Planning:
         rollback: reads the journal.
         undoing: what is to be undone.
         known: what an earlier attempt has read.
+        saga: the saga that it is done in, if any.
     """
 
-    def __init__(self, rollback: Rollback, undoing: Undoing, known: Known) -> None:
+    def __init__(self, rollback: Rollback, undoing: Undoing, known: Known, saga: str | None) -> None:
         self._rollback = rollback
         self._known = known
+        self._saga = saga
         self._histories: dict[str, StreamHistory] = {}
         self._steps: list[UndoStep] = []
         self._obstacles: list[CommandRefused] = []
@@ -287,8 +289,8 @@ class Planning:
         if undoing.ending is not None:
             history = self._history(undoing.ending_stream)
             self.placed.append(Placed(undoing.ending_stream, undoing.ending(history)))
-        elif self._rollback.saga is not None:
-            history = self._history(saga_stream(self._rollback.saga))
+        elif self._saga is not None:
+            history = self._history(saga_stream(self._saga))
             history.state.require_open()
             self._conditions.append(Unchanged(history.stream, history.version))
 

@@ -14,6 +14,7 @@ from ..domain import (
     Event,
     JournalReadOnly,
     JournalUnavailable,
+    KeyUsed,
     RecordedEvent,
     UnknownEvent,
     UnknownPosition,
@@ -25,7 +26,7 @@ from ..domain import (
 )
 from ..domain.bundle import BundleLinked, BundleRegistered
 from ..domain.session import SessionStatus
-from .context import command_digest
+from .context import Context, command_digest
 from .execution import MAX_ATTEMPTS, Append, Hold, Planner, Read, Steps
 from .history import StreamHistory
 from .planning import Known, Planning, Undoing, UndoPlan, UndoStep, differences
@@ -85,11 +86,12 @@ class Rollback:
         found: Callable[[], Iterable[tuple[str, int]]],
         ending_stream: str,
         ending: Callable[[StreamHistory], Event[Any]],
+        *arguments: object,
     ) -> Undoing:
         """Undo events of several streams, and append what says that it is done."""
         return Undoing(
             "compensate",
-            (ending_stream,),
+            (ending_stream, *arguments),
             lambda _: [self._record(stream, version) for stream, version in found()],
             ending=ending,
             ending_stream=ending_stream,
@@ -97,7 +99,7 @@ class Rollback:
 
     def plan(self, undoing: Undoing) -> UndoPlan:
         """Say what undoing comes to; append nothing."""
-        return Planning(self, undoing, {}).plan
+        return Planning(self, undoing, {}, self._planner.context.saga).plan
 
     def steps(self, undoing: Undoing) -> Steps[UndoPlan]:
         """Say step by step what has to be read and appended to undo something; all of it is appended, or nothing.
@@ -110,12 +112,10 @@ class Rollback:
         if self._is_read_only:
             raise JournalReadOnly(self._place)
         context = self._planner.context
-        digest = None
-        if context.idempotency_key is not None:
-            digest = command_digest(f"journal.{undoing.name}", undoing.arguments)
+        digest = _digest(context, undoing)
         known: Known = {}
         for _ in range(MAX_ATTEMPTS):
-            planning: Planning = yield Read(partial(Planning, self, undoing, known))
+            planning: Planning = yield Read(partial(Planning, self, undoing, known, context.saga))
             plan = planning.plan
             if digest is not None:
                 # Asked after planning: if the same was done at the same moment, that is no obstacle, but the answer.
@@ -124,9 +124,12 @@ class Rollback:
                     return (yield Read(partial(self._recall, first)))  # type: ignore[no-any-return]
             if plan.obstacles:
                 raise plan.obstacles[0]
-            if not planning.placed:
+            if planning.placed:
+                records = planning.records(context, digest, self._planner.now())
+            else:
+                records = self._planner.key_records(context, digest, None)
+            if not records:
                 return plan
-            records = planning.records(context, digest, self._planner.now())
             stored = [self._application.mapper.to_stored_event(record) for record in records]
             try:
                 positions = yield Append(stored, planning.conditions)
@@ -137,7 +140,18 @@ class Rollback:
             except OperationalError as error:
                 raise JournalUnavailable(self._place, str(error)) from error
             return replace(plan, positions=tuple(positions or ())[: len(plan.steps)])
-        raise ConcurrencyConflict(planning.placed[0].stream, MAX_ATTEMPTS)
+        raise ConcurrencyConflict(records[0].stream, MAX_ATTEMPTS)
+
+    def done_before(self, undoing: Undoing) -> UndoPlan | None:
+        """What undoing came to before under the context's idempotency key; None if the key was not used.
+
+        Raises:
+            IdempotencyConflict: it was used for something else.
+        """
+        context = self._planner.context
+        digest = _digest(context, undoing)
+        first = None if digest is None else self._planner.first_use(context, digest)
+        return None if first is None else self._recall(first)
 
     def history(self, stream: str, known: Known) -> StreamHistory:
         """Read a stream, behind what is known of it."""
@@ -162,11 +176,6 @@ class Rollback:
     def head(self) -> int:
         """The journal's last position."""
         return self._application.recorder.head()
-
-    @property
-    def saga(self) -> str | None:
-        """The saga that is under way here."""
-        return self._planner.context.saga
 
     def _find_event(self, event: str | int, known: Known) -> list[RecordedEvent]:
         if isinstance(event, str):
@@ -213,6 +222,8 @@ class Rollback:
 
     def _recall(self, first: RecordedEvent) -> UndoPlan:
         """What undoing came to under an idempotency key: everything that was appended together up to this record."""
+        if isinstance(first.event, KeyUsed):
+            return UndoPlan()
         records = [first]
         while records[0].position > 1:
             before = self.at(records[0].position - 1)
@@ -230,4 +241,13 @@ class Rollback:
             for stream in dict.fromkeys(step.stream for step in steps)
             for each in differences(stream, self._standing_at(stream, begin), self._standing_at(stream, first.position))
         )
-        return UndoPlan(tuple(steps), changes, (), tuple(record.position for record in records))
+        return UndoPlan(
+            tuple(steps), changes, (), tuple(record.position for record in records if record.metadata.compensates)
+        )
+
+
+def _digest(context: Context, undoing: Undoing) -> str | None:
+    """What the context's idempotency key is filed under; None without a key."""
+    if context.idempotency_key is None:
+        return None
+    return command_digest(f"journal.{undoing.name}", undoing.arguments)

@@ -94,7 +94,7 @@ class Sagas(SagasView):
         Args:
             saga_id: the saga.
             undo: how to undo steps outside the journal, by their names.
-            leave: the names of the steps to leave as they are.
+            leave: the names of the steps to leave as they are, also where ``undo`` has a function for them.
             reason: why, in at most 2 000 characters.
             dry_run: only say what it comes to.
 
@@ -110,23 +110,30 @@ class Sagas(SagasView):
         if undo is not None and not isinstance(undo, Mapping):
             raise InvalidArgument("undo", f"must map names of steps to functions, not {type(undo).__name__}")
         functions, stream = dict(undo or {}), saga_stream(identifier("saga_id", saga_id))
-        text("reason", reason)
-        steps, left = self._journal.read_state(stream, _steps_left), names("leave", leave)
-        undoing = self._undoing(saga_id, reason)
+        left = names("leave", leave)
+        undoing = self._undoing(saga_id, text("reason", reason), left)
+        if not dry_run and (done := self._rollback.done_before(undoing)) is not None:
+            return done
+        steps = self._journal.read_state(stream, _steps_left)
         unknown = left - {step for step, _ in steps}
         if unknown:
             raise InvalidArgument("leave", f"names what is no step to be undone: {', '.join(sorted(unknown))}")
+        # What is to be left is left, also where there is a function for it.
+        functions = {step: function for step, function in functions.items() if step not in left}
         missing = _missing(steps, functions, left)
         if dry_run:
             plan = self._rollback.plan(undoing)
             return UndoPlan(obstacles=(UndoMissing(saga_id, missing), *plan.obstacles)) if missing else plan
         if missing:
             raise UndoMissing(saga_id, missing)
-        # On its own behalf: in no other saga, which would undo the undoing, and under no key of another command.
+        context = self._context.current
+        # On its own behalf: in no other saga, which would undo the undoing; nor do steps outside take its key.
         with self._context.cleared():
             self._journal.execute(stream, saga.begin_compensation)
             try:
-                return self._compensate(saga_id, undoing, functions, left)
+                self._undo_outside(saga_id, undoing, functions, left)
+                with self._context.changed(idempotency_key=context.idempotency_key):
+                    return self._carry_out(undoing)
             except SagaEnded:
                 raise
             except BaseException as error:
@@ -134,9 +141,9 @@ class Sagas(SagasView):
                     self._journal.execute(stream, saga.fail_compensation, _describe(error))
                 raise
 
-    def _compensate(
+    def _undo_outside(
         self, saga_id: str, undoing: Undoing, functions: Mapping[str, UndoOutside], left: frozenset[str]
-    ) -> UndoPlan:
+    ) -> None:
         # Until it was closed, the saga may have gone on elsewhere.
         if missing := _missing(self.steps(saga_id), functions, left):
             raise UndoMissing(saga_id, missing)
@@ -147,7 +154,10 @@ class Sagas(SagasView):
             if step in functions:
                 _call(step, functions[step], details)
                 self._journal.execute(saga_stream(saga_id), saga.undo_step, step)
-        return self._carry_out(undoing)
+
+    def status(self, saga_id: str) -> saga.SagaStatus:
+        """Where a saga stands now, read off its events."""
+        return self._journal.read_state(saga_stream(saga_id), _status_and_steps)[0]
 
     def resolve(self, saga_id: str, reason: str) -> None:
         """Say that somebody has put right by hand what could not be undone; the saga is finished with that.
@@ -164,7 +174,7 @@ class Sagas(SagasView):
             raise InvalidArgument("reason", "must say how it was put right")
         self._journal.execute(saga_stream(identifier("saga_id", saga_id)), saga.resolve, reason)
 
-    def _undoing(self, saga_id: str, reason: str) -> Undoing:
+    def _undoing(self, saga_id: str, reason: str, left: frozenset[str]) -> Undoing:
         def ending(history: StreamHistory) -> saga.SagaCompensated:
             history.state.require_unfinished()
             left = tuple(step for step, _ in reversed(history.state.steps))
@@ -173,7 +183,7 @@ class Sagas(SagasView):
         def found() -> Iterable[tuple[str, int]]:
             return [(stream, version) for _, stream, version in self.events(saga_id)]
 
-        return self._rollback.of_events(found, saga_stream(saga_id), ending)
+        return self._rollback.of_events(found, saga_stream(saga_id), ending, reason, left)
 
 
 class Saga:
@@ -192,6 +202,7 @@ class Saga:
         self._context = context
         self._undo: dict[str, UndoOutside] = {}
         self._block = ExitStack()
+        self._status = saga.SagaStatus.UNBEGUN
 
     def register_undo(self, step: str, undo: UndoOutside, details: str = "") -> None:
         """Say how a step outside the journal is undone, should the saga fail; do so before the step is taken.
@@ -222,44 +233,94 @@ class Saga:
             del self._undo[step]
             raise
 
+    def joined(self) -> AbstractContextManager[None]:
+        """A block in which what this task or thread appends belongs to the saga, whose block another has entered.
+
+        A task that is begun inside the saga's block is not in the saga, nor is a thread; this is how it joins.
+
+        Raises:
+            InvalidArgument: this task or thread is in another saga.
+            SagaNotFound: the saga's block was not entered yet.
+            SagaEnded: the saga's block was left.
+        """
+        if self._status is not saga.SagaStatus.RUNNING:
+            raise SagaNotFound(self.id) if self._status is saga.SagaStatus.UNBEGUN else SagaEnded(self.id, self._status)
+        self._require_no_other()
+        return self._context.changed(saga=self.id)
+
     def __enter__(self) -> Self:
-        self._begin()
-        self._block.enter_context(self._in_saga())
+        try:
+            self._begin()
+            self._enter()
+        except BaseException as error:
+            # Its block is never entered, so nobody else ends it.
+            self._end(error)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            # In another context than it began in, as a generator may be closed, there is nothing to go back to.
-            with suppress(ValueError):
-                self._block.close()
-        finally:
-            self._end(error)
+            self._leave()
+        except BaseException as interruption:
+            if error is None:
+                self._end(interruption)
+                raise
+        self._end(error)
 
-    def _in_saga(self) -> AbstractContextManager[None]:
-        """The context of what is appended in the saga."""
-        return self._context.changed(saga=self.id)
+    def _enter(self) -> None:
+        """From here on what is appended by this task or thread belongs to the saga."""
+        self._block.enter_context(self._context.changed(saga=self.id))
+
+    def _leave(self) -> None:
+        # In another context than it began in, as a generator may be closed, there is nothing to go back to.
+        with suppress(ValueError):
+            self._block.close()
 
     def _begin(self) -> None:
         """Record that it begins."""
-        current = self._context.current.saga
-        if current is not None:
-            raise InvalidArgument("saga", f"is begun inside another one, {current!r}, which would not undo it")
+        self._require_no_other()
         self._journal.execute(saga_stream(self.id), saga.begin, self.name)
+        self._status = saga.SagaStatus.RUNNING
+
+    def _require_no_other(self) -> None:
+        current = self._context.current.saga
+        if current not in (None, self.id):
+            raise InvalidArgument("saga", f"is entered inside another one, {current!r}, which would not undo it")
 
     def _end(self, error: BaseException | None) -> None:
-        """Complete it, or undo it if something was raised."""
+        """Complete it, or undo it if something was raised, which then says where the saga stands, and goes on."""
+        self._status = saga.SagaStatus.COMPENSATING
         if error is None:
-            self._journal.execute(saga_stream(self.id), saga.complete)
+            try:
+                self._journal.execute(saga_stream(self.id), saga.complete)
+            except BaseException as failure:
+                self._tell(failure)
+                raise
             return
+        obstacle: BaseException | None = None
         try:
-            self._sagas.compensate(self.id, self._undo, reason=_describe(error))
+            # Under no key: that of a command around the block is not this one's.
+            with self._context.cleared():
+                self._sagas.compensate(self.id, self._undo, reason=_describe(error))
         except (SagaEnded, SagaNotFound):
             # Somebody else has undone it, which is most likely what was raised here; or it never began.
             pass
+        except BaseException as failure:
+            # Also an interrupt: what the block raised is never replaced.
+            obstacle = failure
+        self._tell(error, obstacle)
+
+    def _tell(self, error: BaseException, obstacle: BaseException | None = None) -> None:
+        """Note on an error that leaves the block where the saga stands, and what was in the way of undoing it."""
+        try:
+            standing = f"is {self._sagas.status(self.id).replace('_', ' ')}"
         except Exception as failure:
-            error.add_note(f"saga {self.id!r} ({self.name}) is in doubt; undoing it came to {_describe(failure)}")
+            standing = f"is unfinished, or ended unseen ({_describe(failure)})"
+        undoing = "" if obstacle is None else f"; undoing it came to {_describe(obstacle)}"
+        with suppress(Exception):
+            error.add_note(f"saga {self.id!r} ({self.name}) {standing}{undoing}")
 
 
 def _missing(

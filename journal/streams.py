@@ -11,6 +11,7 @@ from ..domain import InvalidIdentifier, RecordedEvent, split_stream, subject_of,
 from ..domain.bundle import BundleState
 from ..domain.consumer import ConsumerState
 from ..domain.conversation import ConversationState
+from ..domain.idempotency import KeyState
 from ..domain.saga import SagaState
 from ..domain.session import SessionState
 
@@ -24,6 +25,7 @@ _STATES: Final[dict[str, Callable[[str], Any]]] = {
     "bundle": BundleState,
     "consumer": ConsumerState,
     "conversation": ConversationState,
+    "key": KeyState,
     "saga": SagaState,
     "session": SessionState,
 }

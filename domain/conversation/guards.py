@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ConversationBlocked
-from ..event import Accepted, Decision
+from ..event import Accepted, Decision, unkeyed
 from .phases import PERMITTED, Operation
 from .situation import Situation
 from .state import ConversationState
@@ -23,6 +23,7 @@ def require_permitted(state: ConversationState, operation: Operation) -> Situati
     return situation
 
 
+@unkeyed
 def check(state: ConversationState, operation: Operation) -> Decision[None]:
     """Ask whether an operation is permitted now; append nothing.
 

@@ -10,7 +10,7 @@ from ..artifacts import OwnershipCapability
 from ..boundary import LinkBoundary, bundle_fragment, protocol_fragment
 from ..bundle.values import CompositionManifest
 from ..errors import BoundaryRejected, FragmentConflict, FragmentNotHeld
-from ..event import Accepted, Decision, accept
+from ..event import Accepted, Decision, accept, unkeyed
 from ..fragment import SessionFragment
 from ..scope import FULL_SESSION, Fragments
 from .delegation_events import FragmentsClaimed, FragmentsMoved, FragmentsReleased
@@ -78,6 +78,7 @@ def release_fragments(
     return accept(FragmentsReleased(capability, named)) if named else Accepted(named)
 
 
+@unkeyed
 def check_boundary(state: SessionState, capability: OwnershipCapability, boundary: LinkBoundary) -> Decision[None]:
     """Say whether the capability is live and reaches over a boundary (aura 2.16).
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..artifacts import OwnershipCapability
 from ..errors import AlreadyClaimed
-from ..event import Accepted, Decision, accept
+from ..event import Accepted, Decision, accept, unkeyed
 from ..policy import Policy
 from ..scope import OwnershipScope
 from .events import OwnershipClaimed, OwnershipReleased, ScopeAttenuated
@@ -26,6 +26,7 @@ def claim(state: SessionState, owner: str, scope: OwnershipScope, *, policy: Pol
     return accept(OwnershipClaimed(state.next_capability(owner, scope)))
 
 
+@unkeyed
 def check(state: SessionState, capability: OwnershipCapability) -> Decision[None]:
     """Say whether the capability is live (telltale 2.12).
 

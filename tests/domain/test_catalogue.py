@@ -66,6 +66,7 @@ def test_the_stored_names_are_these_and_stay_these() -> None:
         "conversation.steward_list_installed.v1",
         "conversation.vote_cast.v1",
         "conversation.withdrawn.v1",
+        "key.used.v1",
         "saga.begun.v1",
         "saga.compensated.v1",
         "saga.compensation_begun.v1",

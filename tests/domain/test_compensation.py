@@ -54,6 +54,7 @@ def test_what_is_spent_faulted_cancelled_closed_or_refused_stays_so() -> None:
         "conversation.removal_deduplicated.v1",
         "conversation.removed.v1",
         "conversation.vote_cast.v1",
+        "key.used.v1",
         "saga.begun.v1",
         "saga.compensated.v1",
         "saga.compensation_begun.v1",
