@@ -278,9 +278,9 @@ class Journal(Upkeep):
 
         What the task or thread that enters the block appends in it belongs to the saga. A task or thread begun in it
         does not, unless it joins with ``saga.joined()``. If the block raises, the steps outside whose undo is
-        registered are undone, newest first, then in one append all that was appended in the saga, and the exception
-        goes on, with a note that says which saga it was and how it ended. If the process dies, ``journal.sagas.unfinished()`` lists it after reopening, and
-        ``journal.sagas.compensate`` finishes it.
+        registered are undone, newest first, then in one append all that was appended in the saga. The exception goes
+        on, with a note that says which saga it was and how it ended. If the process dies,
+        ``journal.sagas.unfinished()`` lists it after reopening, and ``journal.sagas.compensate`` finishes it.
 
         Args:
             name: what it is called.
