@@ -6,6 +6,7 @@ from .async_journal import AsyncJournal
 from .async_saga import AsyncSaga, AsyncSagas
 from .async_sessions import AsyncSessions
 from .bundles import BundleCommands, Bundles
+from .cloudevents import MAX_LINE_BYTES
 from .conversation_commands import ConversationCommands
 from .conversations import Conversations
 from .execution import Clock
@@ -35,6 +36,7 @@ __all__ = [
     "Finding",
     "Following",
     "Journal",
+    "MAX_LINE_BYTES",
     "Projecting",
     "ProjectionHealth",
     "Projections",

@@ -128,7 +128,11 @@ class AsyncJournal:
         """
         return await asyncio.to_thread(function, self._journal, *args, **kwargs)
 
-    async def follow(self, after: int = 0, types: Collection[str] = ()) -> AsyncIterator[RecordedEvent]:
+    async def cursor(self, position: int | None = None) -> str:
+        """What a consumer keeps to go on behind a position; see ``Journal.cursor``."""
+        return await asyncio.to_thread(self._journal.cursor, position)
+
+    async def follow(self, after: int | str = 0, types: Collection[str] = ()) -> AsyncIterator[RecordedEvent]:
         """Yield records as they are committed, by this process or another; see ``Journal.follow``."""
         following = await asyncio.to_thread(self._journal.follow, after, types)
         # A thread of its own: one that waits for the next record must not keep others from being read.

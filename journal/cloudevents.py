@@ -11,12 +11,23 @@ from eventsourcing.persistence import StoredEvent
 
 from ..domain import DamagedRecord, InvalidArgument, InvalidExport, JournalError
 from ..projections import Progress
+from .export_mark import MARK, mark_data, origin_in
+from .identity import Identity
+from .identity_table import IdentityTable
 from .mapper import Row, decode
 from .recording import PositionedRecorder
 from .streams import belongs
 from .times import to_iso, to_ms
 
 SOURCE: Final = "urn:muniment"
+
+MAX_LINE_BYTES: Final = 8 * 2**20
+"""How long a line may be, with its end. An event has at most 1 MiB, and JSON may write six bytes for one of its."""
+
+_UNMARKED: Final = (
+    "the line that marks the end of an export is missing: the export was cut off, or an older Muniment wrote it; "
+    "export again, or import it as unmarked if it is known to be whole"
+)
 
 # Names of extension attributes are lower-case letters and digits, and their integers have 32 bits.
 _EXTENSIONS: Final = {
@@ -32,13 +43,27 @@ _EXTENSIONS: Final = {
 _ENCODED: Final = {"tick", "compensates"}
 
 
-def to_lines(recorder: PositionedRecorder, progress: Progress | None) -> Iterator[bytes]:
-    """Write every event up to the present end as a CloudEvent; see ``Journal.export``."""
+def to_lines(recorder: PositionedRecorder, identity: IdentityTable, progress: Progress | None) -> Iterator[bytes]:
+    """Write every event up to the present end as a CloudEvent, and the mark; see ``Journal.export``."""
     head = recorder.head()
+    # Asked after the end: what it says of events up to there does not change any more.
+    origin = identity.read().as_of(head)
+    last_id = None
     for rows in recorder.pages(through=head):
         yield from map(to_line, rows)
+        position, stream, version, *_ = rows[-1]
+        last_id = f"{stream}@{version}"
         if progress is not None:
-            progress(rows[-1][0], head)
+            progress(position, head)
+    mark = {
+        "specversion": "1.0",
+        "id": f"export-{origin.cursor(head) or head}",
+        "source": SOURCE,
+        "type": MARK,
+        "datacontenttype": "application/json",
+        "data": mark_data(head, last_id, origin),
+    }
+    yield orjson.dumps(mark)
 
 
 def to_line(row: Row) -> bytes:
@@ -71,34 +96,79 @@ def to_line(row: Row) -> bytes:
         raise DamagedRecord(type_name, stream, version, position, problem) from error
 
 
-def from_lines(lines: Iterable[bytes | str]) -> Iterator[StoredEvent]:
-    """Read what ``to_line`` wrote, from position 1; check that nothing is missing, doubled or damaged.
+class ExportReader:
+    """Reads what ``to_lines`` wrote, from position 1; checks that nothing is missing, doubled or damaged.
 
-    Yields:
-        Each event as it is to be stored.
+    Iterating gives each event as it is to be stored.
+
+    Args:
+        lines: the lines of an export.
+        unmarked: whether the mark at the end may be missing.
+
+    Attributes:
+        origin: which journal the events are from, once all are read.
 
     Raises:
-        InvalidExport: a line is no event of a journal, or not the one that comes next.
+        InvalidArgument: what is given is no iterable of lines.
     """
-    versions: dict[str, int] = {}
-    times: dict[str, int] = {}
-    for number, line in enumerate(lines, 1):
-        stored, recorded_at = _from_line(number, line)
-        stream = str(stored.originator_id)
-        if stored.originator_version != versions.get(stream, 0) + 1:
-            problem = f"event {stream}@{stored.originator_version} does not follow version {versions.get(stream, 0)}"
-            raise InvalidExport(number, problem)
-        if recorded_at < times.get(stream, 0):
-            raise InvalidExport(number, "the time is before that of the stream's last event")
-        versions[stream], times[stream] = stored.originator_version, recorded_at
-        yield stored
+
+    def __init__(self, lines: Iterable[bytes | str], *, unmarked: bool) -> None:
+        if isinstance(lines, str | bytes | bytearray | memoryview) or not isinstance(lines, Iterable):
+            raise InvalidArgument("lines", f"must be an iterable of lines, not {type(lines).__name__}")
+        if not isinstance(unmarked, bool):
+            raise InvalidArgument("unmarked", f"must be true or false, not {type(unmarked).__name__}")
+        self.origin = Identity()
+        self._lines = lines
+        self._may_lack_mark = unmarked
+
+    def __iter__(self) -> Iterator[StoredEvent]:
+        """Read the lines.
+
+        Raises:
+            InvalidExport: a line is no event of a journal, or not the one that comes next; or the end is not marked,
+                or not where the mark says.
+            NewerSchema: a newer Muniment wrote it.
+        """
+        versions: dict[str, int] = {}
+        times: dict[str, int] = {}
+        last_id, number, is_ended = None, 0, False
+        for number, line in enumerate(self._lines, 1):
+            if is_ended:
+                raise InvalidExport(number, "it stands behind the line that marks the export's end")
+            event = _parsed(number, line)
+            if event.get("type") == MARK:
+                self.origin, is_ended = origin_in(number, event, last_id), True
+                continue
+            stored, recorded_at = _stored(number, event)
+            stream = str(stored.originator_id)
+            if stored.originator_version != versions.get(stream, 0) + 1:
+                last = versions.get(stream, 0)
+                raise InvalidExport(number, f"{stream}@{stored.originator_version} does not follow version {last}")
+            if recorded_at < times.get(stream, 0):
+                raise InvalidExport(number, "the time is before that of the stream's last event")
+            versions[stream], times[stream] = stored.originator_version, recorded_at
+            last_id = f"{stream}@{stored.originator_version}"
+            yield stored
+        if not is_ended and not self._may_lack_mark:
+            raise InvalidExport(number + 1, _UNMARKED)
 
 
-def _from_line(number: int, line: bytes | str) -> tuple[StoredEvent, int]:
+def _parsed(number: int, line: object) -> Mapping[str, Any]:
+    if not isinstance(line, str | bytes | bytearray | memoryview):
+        raise InvalidExport(number, f"must be text, not {type(line).__name__}")
+    if len(line) > MAX_LINE_BYTES:
+        raise InvalidExport(number, f"has more than {MAX_LINE_BYTES} bytes")
     try:
         event = orjson.loads(line)
-        if not isinstance(event, Mapping) or event.get("specversion") != "1.0":
-            raise InvalidExport(number, "not a CloudEvent of version 1.0")
+    except ValueError as error:
+        raise InvalidExport(number, f"{type(error).__name__}: {error}") from error
+    if not isinstance(event, dict) or event.get("specversion") != "1.0":
+        raise InvalidExport(number, "not a CloudEvent of version 1.0")
+    return event
+
+
+def _stored(number: int, event: Mapping[str, Any]) -> tuple[StoredEvent, int]:
+    try:
         stream, version = str(event["subject"]), _version(event)
         if event["sequence"] != str(number):
             raise InvalidExport(number, f"expected the event at position {number}, found {event['sequence']!r}")
@@ -116,13 +186,14 @@ def _from_line(number: int, line: bytes | str) -> tuple[StoredEvent, int]:
         raise InvalidExport(number, str(error)) from error
     except InvalidExport:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidArgument) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, InvalidArgument) as error:
         raise InvalidExport(number, f"{type(error).__name__}: {error}") from error
     return StoredEvent(stream, version, event["type"], state), recorded_at
 
 
 def _version(event: Mapping[str, Any]) -> int:
-    stream, _, version = event["id"].rpartition("@")
-    if stream != event["subject"]:
-        raise ValueError(f"the id {event['id']!r} is not of the stream {event['subject']!r}")
-    return int(version)
+    stream, _, digits = event["id"].rpartition("@")
+    version = int(digits)
+    if event["id"] != f"{event['subject']}@{version}":
+        raise ValueError(f"the id {event['id']!r} is not one of the stream {stream!r}")
+    return version

@@ -325,18 +325,20 @@ class Journal(Upkeep):
                 return record
         raise UnknownPosition(position, self.head())
 
-    def read(self, after: int = 0, limit: int | None = None) -> Iterator[RecordedEvent]:
+    def read(self, after: int | str = 0, limit: int | None = None) -> Iterator[RecordedEvent]:
         """Read records of all streams, by position.
 
         Args:
-            after: begin behind this position.
+            after: begin behind this position, or behind that of a cursor.
             limit: at most so many.
 
         Raises:
             UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
             InvalidArgument: a number is negative, or too large for any journal.
+            OtherPast: the cursor is of events that this journal does not have.
+            UnknownPosition: the journal has not reached the cursor.
         """
-        natural_number("after", after)
+        after = self.position_of(after) if isinstance(after, str) else natural_number("after", after)
         size = PAGE_SIZE if limit is None else min(natural_number("limit", limit), PAGE_SIZE)
         if size:
             rows = chain.from_iterable(self.application.recorder.pages(after, size=size))
@@ -373,24 +375,30 @@ class Journal(Upkeep):
             text("stream", stream), gt=after, desc=newest_first, limit=limit, behind=behind, through=through
         )
 
-    def follow(self, after: int = 0, types: Collection[str] = ()) -> Following:
+    def follow(self, after: int | str = 0, types: Collection[str] = ()) -> Following:
         """Yield records as they are committed, by this process or another, beginning with those that are there.
 
+        A consumer that keeps how far it has come keeps a cursor, ``journal.cursor(record.position)``. A position says
+        nothing of whose it is: after a restore, other events may stand there.
+
         Args:
-            after: begin behind this position; ``journal.head()`` for new ones only.
+            after: begin behind this position, or behind that of a cursor; ``journal.head()`` for new ones only.
             types: only records of these types, such as ``session.closed.v1``; all if there are none.
 
         Returns:
             An endless iterator, to be used in a ``with`` block. Closing the journal ends it too.
 
         Raises:
-            InvalidArgument: a type or the position makes no sense.
+            InvalidArgument: a type, the position or the cursor makes no sense.
+            UnknownPosition: the journal has not reached the position.
+            OtherPast: the cursor is of another journal, or of events that this copy of it does not have.
+            JournalWithoutId: an older Muniment made the journal, which knows no cursors yet.
             UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
             JournalUnavailable: when the server is lost; follow again, behind the last record that was yielded.
         """
-        natural_number("after", after)
-        self.head()  # so that a closed journal says so here, and not in the thread that reads
-        following = Following(self.application.recorder, self.application.mapper, after, types)
+        # Asks the journal in any case, so that a closed one says so here, and not in the thread that reads.
+        position = self.position_of(after)
+        following = Following(self.application.recorder, self.application.mapper, position, types)
         self._keep(following)
         return following
 

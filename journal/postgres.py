@@ -65,12 +65,15 @@ class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicatio
         """Append events, all of them or none, and wake those who subscribed."""
         if not stored_events:
             return []
-        if conditions := kwargs.pop("conditions", ()):
+        conditions, before_append = kwargs.pop("conditions", ()), self.before_append
+        if conditions or before_append is not None:
             with self.datastore.transaction(commit=True) as cursor:
                 # Under the lock that every append takes, what is found stays so until the commit.
                 statement, key = self.append_lock()
                 cursor.execute(statement.encode(), [key])
                 self.require(partial(_value, cursor), conditions)
+                if before_append is not None:
+                    before_append(cursor)
                 positions = self.append(cursor, stored_events)
         else:
             with self.datastore.get_connection() as connection, connection.cursor() as cursor:
@@ -94,6 +97,11 @@ class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicatio
     def table_name(self) -> str:
         """The table of events, with its schema, quoted where need be."""
         return self._table
+
+    @property
+    def refuse_function(self) -> str:
+        """The function by which the triggers refuse changes, with its schema, quoted where need be."""
+        return self._names["refuse"].as_string()
 
     def append_lock(self) -> tuple[str, int]:
         """The statement that takes the lock under which positions are given, and its parameter."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, Final, cast
@@ -28,9 +27,11 @@ from ..domain import (
 )
 from ..projections.postgres import PostgresTemporalStore
 from . import sqlite_storage
+from .identity_table import FORMAT, TABLE
 from .postgres import TRIGGERS, PostgresApplicationRecorder, PostgresFactory
 from .postgres_datastore import PostgresDatastore
-from .storage import SCHEMA_VERSION, Address, JournalApplication, Storage
+from .postgres_identity import VERSION_TABLE, PostgresIdentityTable
+from .storage import Address, JournalApplication, Storage
 
 CONNECT_TIMEOUT_S: Final = 10
 """How long to wait for the server, unless the URL has a ``connect_timeout``."""
@@ -54,9 +55,10 @@ class PostgresStorage(Storage):
             {**{f"POSTGRES_{name}": value for name, value in settings.items()}, "CREATE_TABLE": "no"}, datastore
         )
         application = JournalApplication(factory)
-        super().__init__(address, application, PostgresTemporalStore(datastore), is_read_only=is_read_only)
         self._datastore = datastore
         self._recorder = cast(PostgresApplicationRecorder, application.recorder)
+        identity = PostgresIdentityTable(datastore, self._recorder, str(address))
+        super().__init__(address, application, PostgresTemporalStore(datastore), identity, is_read_only=is_read_only)
 
     def create(self) -> None:
         """Make the tables in a schema that has none."""
@@ -69,8 +71,7 @@ class PostgresStorage(Storage):
             cursor.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(self.address.schema)))
             for each in self._recorder.sql_create_statements:
                 cursor.execute(each)
-            cursor.execute("CREATE TABLE muniment_journal (schema_version integer NOT NULL)")
-            cursor.execute("INSERT INTO muniment_journal VALUES (%s)", [SCHEMA_VERSION])
+            self.identity.create(cursor)
 
     def is_there(self) -> bool:
         """Whether the schema holds a journal; False if it may become one.
@@ -81,18 +82,18 @@ class PostgresStorage(Storage):
         """
         # Asked at once: another process may be making the journal, all its tables in one transaction.
         names = self.tables.table_names()
-        if "muniment_journal" not in names:
-            taken = names & {"stored_events", "tracking"}
+        if VERSION_TABLE not in names:
+            taken = names & {"stored_events", "tracking", TABLE}
             if taken:
                 raise NotAJournal(str(self.address), f"its schema has a table {min(taken)!r} of something else")
             return False
-        ((version,),) = self._datastore.fetch("SELECT schema_version FROM muniment_journal")
-        if version > SCHEMA_VERSION:
-            raise NewerSchema(str(self.address), version, SCHEMA_VERSION)
+        ((version,),) = self._datastore.fetch(f"SELECT schema_version FROM {VERSION_TABLE}")
+        if version > FORMAT:
+            raise NewerSchema(str(self.address), version, FORMAT)
         return True
 
     @contextmanager
-    def _importing(self) -> Iterator[Callable[[Sequence[StoredEvent]], object]]:
+    def _importing(self) -> Iterator[Any]:
         with self._datastore.transaction(commit=True) as cursor:
             # How fast the lines come is the caller's choice.
             self._datastore.set_idle_timeout(cursor, 0)
@@ -100,7 +101,7 @@ class PostgresStorage(Storage):
             cursor.execute(statement.encode(), [key])
             if self._recorder.max_notification_id():
                 raise JournalNotEmpty(str(self.address))
-            yield partial(self._recorder.append, cursor)
+            yield cursor
 
     def backup(self, path: Path) -> int:
         """Write the events to a journal in an SQLite file, whose tables are made anew when they are read."""
@@ -116,7 +117,7 @@ class PostgresStorage(Storage):
         address = Address(self.address.url, path)
         copy = sqlite_storage.open_storage(address, create=True, lock_timeout_s=0, synchronous="FULL", read_only=False)
         try:
-            copied = copy.import_events(self._events(head))
+            copied = copy.import_events(self._events(head), self.identity.read)
             for problem in copy.problems():
                 raise JournalUnavailable(str(path), f"the copy is damaged: {problem}")
         finally:
@@ -169,6 +170,7 @@ def open_storage(
             if not create:
                 raise JournalNotFound(str(address))
             storage.create()
+        storage.identity.prepare(read_only=read_only)
     except BaseException:
         storage.close()
         raise

@@ -12,6 +12,7 @@ from eventsourcing.persistence import (
     IntegrityError,
     ListenNotifySubscription,
     Notification,
+    StoredEvent,
     Subscription,
 )
 
@@ -54,9 +55,12 @@ class PositionedRecorder(ApplicationRecorder):
 
     Attributes:
         changes: announces commits to those who listen.
+        before_append: called inside the transaction of an append, with its cursor, before the events are inserted;
+            whoever appends to an empty journal by ``append`` goes past it.
     """
 
     changes: Changes
+    before_append: Callable[[Any], None] | None = None
     _columns: str
     _position: str
     _table: str
@@ -64,6 +68,15 @@ class PositionedRecorder(ApplicationRecorder):
     def head(self) -> int:
         """The last position; 0 when nothing was appended yet."""
         return self.max_notification_id() or 0
+
+    @property
+    def select_head(self) -> str:
+        """The statement that finds the last position, if there is one."""
+        return f"SELECT MAX({self._position}) FROM {self._table}"
+
+    @abstractmethod
+    def append(self, cursor: Any, stored_events: Sequence[StoredEvent]) -> Sequence[int] | None:
+        """Append events inside a transaction of the caller's, to whom nobody else appends meanwhile."""
 
     @abstractmethod
     def select_rows(self, after: int, limit: int) -> list[Any]:

@@ -79,6 +79,8 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
         with self.datastore.transaction(commit=True) as c:
             if conditions:
                 self.require(partial(_value, c), conditions)
+            if self.before_append is not None:
+                self.before_append(c)
             positions = self._insert_events(c, stored_events, **kwargs)
         self.changes.announce()
         return positions

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
-from typing import Final, cast
-
-from eventsourcing.persistence import StoredEvent
+from typing import Any, Final, cast
 
 from ..domain import (
     JournalDamaged,
@@ -22,9 +19,11 @@ from ..domain import (
     NotAJournal,
 )
 from ..projections import SQLiteTemporalStore
+from .identity_table import FORMAT
 from .sqlite import SQLiteApplicationRecorder, SQLiteFactory
 from .sqlite_datastore import SQLiteDatastore, library_error
-from .storage import SCHEMA_VERSION, Address, JournalApplication, Storage
+from .sqlite_identity import SQLiteIdentityTable, mark_copy
+from .storage import Address, JournalApplication, Storage
 
 APPLICATION_ID: Final = 0x4D756E69
 """What marks an SQLite file as a journal, kept in SQLite's ``application_id``: the letters ``Muni``."""
@@ -38,9 +37,10 @@ class SQLiteStorage(Storage):
     def __init__(self, address: Address, datastore: SQLiteDatastore, *, is_read_only: bool) -> None:
         factory = SQLiteFactory({"SQLITE_DBNAME": ":memory:", "CREATE_TABLE": "no"}, datastore)
         application = JournalApplication(factory)
-        super().__init__(address, application, SQLiteTemporalStore(datastore), is_read_only=is_read_only)
         self._datastore = datastore
         self._recorder = cast(SQLiteApplicationRecorder, application.recorder)
+        identity = SQLiteIdentityTable(datastore, self._recorder, str(address))
+        super().__init__(address, application, SQLiteTemporalStore(datastore), identity, is_read_only=is_read_only)
 
     def create(self) -> None:
         """Make the table of events in an empty database."""
@@ -51,14 +51,15 @@ class SQLiteStorage(Storage):
             for statement in self._recorder.create_table_statements:
                 cursor.execute(statement)
             cursor.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            cursor.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            cursor.execute(f"PRAGMA user_version={FORMAT}")
+            self.identity.create(cursor)
 
     @contextmanager
-    def _importing(self) -> Iterator[Callable[[Sequence[StoredEvent]], object]]:
+    def _importing(self) -> Iterator[Any]:
         with self._datastore.transaction(commit=True) as cursor:
             if not self._recorder.is_empty(cursor):
                 raise JournalNotEmpty(str(self.address))
-            yield partial(self._recorder.append, cursor)
+            yield cursor
 
     def backup(self, path: Path) -> int:
         require_free(path)
@@ -88,6 +89,8 @@ class SQLiteStorage(Storage):
                 try:
                     # All pages in one step: one moment of the database, whoever writes meanwhile.
                     cast(sqlite3.Cursor, cursor).connection.backup(copy)
+                    with copy:
+                        mark_copy(copy)
                     problems = [row[0] for row in copy.execute("PRAGMA integrity_check")]
                     (head,) = copy.execute("SELECT COALESCE(MAX(position), 0) FROM stored_events").fetchone()
                 finally:
@@ -113,12 +116,13 @@ def open_storage(
     )
     datastore.translate_error = lambda error: storage_error(error, address, lock_timeout_s)
     storage = SQLiteStorage(address, datastore, is_read_only=read_only)
-    if not is_ready:
-        try:
+    try:
+        if not is_ready:
             storage.create()
-        except BaseException:
-            storage.close()
-            raise
+        storage.identity.prepare(read_only=read_only)
+    except BaseException:
+        storage.close()
+        raise
     return storage
 
 
@@ -194,8 +198,8 @@ def _is_journal(connection: sqlite3.Connection | sqlite3.Cursor, path: str) -> b
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
     if application_id == APPLICATION_ID:
-        if version > SCHEMA_VERSION:
-            raise NewerSchema(path, version, SCHEMA_VERSION)
+        if version > FORMAT:
+            raise NewerSchema(path, version, FORMAT)
         return True
     if application_id or version or tables:
         raise NotAJournal(path, "it is the database of another application")

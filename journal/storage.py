@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -19,11 +19,10 @@ from eventsourcing.utils import Environment, EnvType
 
 from ..domain import InvalidArgument, JournalReadOnly, RecordedEvent, text
 from ..projections import TemporalStore
+from .identity import Identity
+from .identity_table import IdentityTable
 from .mapper import EventMapper
 from .recording import PAGE_SIZE, PositionedRecorder
-
-SCHEMA_VERSION: Final = 1
-"""The version of the layout of what is stored."""
 
 SYNCHRONOUS: Final = ("FULL", "NORMAL")
 
@@ -155,17 +154,31 @@ class Storage(ABC):
         address: where the journal is.
         application: the ``eventsourcing`` application that it is kept by.
         tables: the tables that are stored with it.
+        identity: the table that says which journal it is.
         is_read_only: whether nothing may be changed.
     """
 
-    def __init__(self, address: Address, application: JournalApplication, tables: TemporalStore, *, is_read_only: bool):
+    def __init__(
+        self,
+        address: Address,
+        application: JournalApplication,
+        tables: TemporalStore,
+        identity: IdentityTable,
+        *,
+        is_read_only: bool,
+    ) -> None:
         self.address = address
         self.application = application
         self.tables = tables
+        self.identity = identity
         self.is_read_only = is_read_only
 
-    def import_events(self, events: Iterable[StoredEvent]) -> int:
+    def import_events(self, events: Iterable[StoredEvent], origin: Callable[[], Identity]) -> int:
         """Append events to an empty journal, all of them or none; return how many.
+
+        Args:
+            events: what to append.
+            origin: which journal they are from; asked when they are appended.
 
         Raises:
             JournalNotEmpty, JournalReadOnly
@@ -174,16 +187,17 @@ class Storage(ABC):
             raise JournalReadOnly(str(self.address))
         events = iter(events)
         imported = 0
-        with self._importing() as append:
+        with self._importing() as cursor:
             while batch := list(islice(events, PAGE_SIZE)):
-                append(batch)
+                self.application.recorder.append(cursor, batch)
                 imported += len(batch)
+            self.identity.adopt(cursor, origin(), imported)
         self.application.recorder.changes.announce()
         return imported
 
     @abstractmethod
-    def _importing(self) -> AbstractContextManager[Callable[[Sequence[StoredEvent]], object]]:
-        """A transaction during which nobody else appends to an empty journal; it gives what appends.
+    def _importing(self) -> AbstractContextManager[Any]:
+        """A transaction during which nobody else appends to an empty journal; it gives a cursor.
 
         Raises:
             JournalNotEmpty

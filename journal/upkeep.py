@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..domain import JournalReadOnly
+from ..domain import JournalReadOnly, JournalWithoutId, UnknownPosition, natural_number
 from ..projections import (
     BundlesProjection,
     ConversationsProjection,
@@ -23,7 +23,7 @@ from ..projections import (
     TimelineProjection,
     WitnessesProjection,
 )
-from .cloudevents import from_lines, to_lines
+from .cloudevents import ExportReader, to_lines
 from .storage import Storage
 from .tables import Projections
 from .verification import VerificationReport, verify
@@ -46,6 +46,50 @@ class Upkeep(Projections):
     def head(self) -> int:
         """The last position; 0 when nothing was appended yet."""
         return self._storage.application.recorder.head()
+
+    def cursor(self, position: int | None = None) -> str:
+        """What a consumer keeps to go on behind a position: a string that says too whose position it is.
+
+        It is good in this journal and in every copy of it that has the events up to the position. In one that was
+        restored from before, and in which other events follow, ``follow`` raises ``OtherPast``.
+
+        Args:
+            position: the last position that the consumer is done with; by default the last that there is.
+
+        Raises:
+            UnknownPosition: the journal has not reached the position.
+            JournalWithoutId: an older Muniment made the journal, and it was not opened for writing since.
+        """
+        head = self.head()
+        if position is None:
+            position = head
+        elif natural_number("position", position) > head:
+            raise UnknownPosition(position, head)
+        cursor = self._storage.identity.read().cursor(position)
+        if cursor is None:
+            raise JournalWithoutId(self.url)
+        return cursor
+
+    def position_of(self, after: int | str) -> int:
+        """The position that a cursor stands at, or a number that is one.
+
+        Args:
+            after: a position, or what ``cursor`` gave, here or in another copy of the journal.
+
+        Raises:
+            InvalidArgument: it is neither.
+            UnknownPosition: the journal has not reached it.
+            OtherPast: the cursor is of another journal, or of events that this copy of it does not have.
+            JournalWithoutId: an older Muniment made the journal, and it was not opened for writing since.
+        """
+        if isinstance(after, str):
+            position = self._storage.identity.read().position_of(after, self.url)
+        else:
+            position = natural_number("after", after)
+        head = self.head()
+        if position > head:
+            raise UnknownPosition(position, head)
+        return position
 
     def catch_up(self, progress: Progress | None = None) -> int:
         """Bring the tables up to the journal's end now. A read does that too, but says nothing while it takes long.
@@ -106,7 +150,7 @@ class Upkeep(Projections):
         return self._storage.backup(Path(path))
 
     def export(self, progress: Progress | None = None) -> Iterator[bytes]:
-        """Write every event as a line of JSON, a CloudEvent of version 1.0.
+        """Write every event as a line of JSON, a CloudEvent of version 1.0, and a last line that marks the end.
 
         Args:
             progress: called with the position reached and the position aimed for.
@@ -114,20 +158,31 @@ class Upkeep(Projections):
         Raises:
             DamagedRecord: when a row that is no record is reached.
         """
-        return to_lines(self._storage.application.recorder, progress)
+        return to_lines(self._storage.application.recorder, self._storage.identity, progress)
 
-    def import_export(self, lines: Iterable[bytes | str]) -> int:
+    def import_export(self, lines: Iterable[bytes | str], *, unmarked: bool = False) -> int:
         """Append what ``export`` wrote, to an empty journal: the same positions, ids, times. All of it, or nothing.
+
+        The journal becomes a copy of the exported one, with its id, and a restore id once something is appended to it.
+
+        Args:
+            lines: the lines, of at most 8 MiB each.
+            unmarked: whether to take an export without the line that marks its end. Older Muniments wrote none. That
+                such an export is whole, nobody can tell. The journal gets a new id.
 
         Returns:
             How many events were appended.
 
         Raises:
-            InvalidExport: a line is no event, or not the one that comes next.
+            InvalidExport: a line is no event, or not the one that comes next; or the end is not marked, or is not
+                where its mark says.
+            NewerSchema: a newer Muniment wrote it.
+            InvalidArgument: what is given is no iterable of lines.
             JournalNotEmpty: the journal holds events already.
             JournalReadOnly: the journal was opened to be read only.
         """
-        return self._storage.import_events(from_lines(lines))
+        export = ExportReader(lines, unmarked=unmarked)
+        return self._storage.import_events(export, lambda: export.origin)
 
 
 def all_projections() -> tuple[Projection, ...]:

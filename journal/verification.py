@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 from ..domain import JournalError, RecordedEvent
@@ -45,7 +46,8 @@ class VerificationReport:
 def verify(storage: Storage, projections: tuple[Projection, ...], progress: Progress | None) -> VerificationReport:
     """Check everything that can be checked without a second opinion; nothing is written to the journal."""
     try:
-        findings = [Finding("storage", None, problem) for problem in storage.problems()]
+        problems = chain(storage.problems(), storage.identity.problems())
+        findings = [Finding("storage", None, problem) for problem in problems]
         # Asked before the head: tables that are in use are caught up meanwhile, and never past it.
         present = storage.tables.table_names()
         positions = storage.tables.positions() if TRACKING in present else {}

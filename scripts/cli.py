@@ -18,7 +18,7 @@ from muniment.domain import (
     identifier,
     session_stream,
 )
-from muniment.journal import Finding, Journal, VerificationReport
+from muniment.journal import MAX_LINE_BYTES, Finding, Journal, VerificationReport
 from muniment.scripts import (  # they add their commands
     cli_authorities as cli_authorities,
     cli_conversations as cli_conversations,
@@ -282,7 +282,10 @@ def backup(file: Path, url: str, lock_timeout: float, as_json: bool) -> None:
 @cli.command("export")
 @journal_options
 def export_events(url: str, lock_timeout: float, as_json: bool) -> None:
-    """Print every event as a line of JSON, a CloudEvent of version 1.0; --json changes nothing."""
+    """Print every event as a line of JSON, a CloudEvent of version 1.0; --json changes nothing.
+
+    The last line marks the end, so that an export that was cut off is not taken for a whole one.
+    """
     with open_journal(url, lock_timeout, read_only=True) as journal, progress_bar("exporting") as progress:
         for line in journal.export(progress):
             click.echo(line)
@@ -290,14 +293,20 @@ def export_events(url: str, lock_timeout: float, as_json: bool) -> None:
 
 @cli.command("import")
 @click.argument("file", type=click.File("rb"))
+@click.option("--unmarked", is_flag=True, help="Take an export without the line that marks its end.")
 @journal_options
-def import_events(file: BinaryIO, url: str, lock_timeout: float, as_json: bool) -> None:
+def import_events(file: BinaryIO, unmarked: bool, url: str, lock_timeout: float, as_json: bool) -> None:
     """Make a journal from FILE, which `export` printed: the same positions, ids, times. All of it, or nothing.
 
     FILE may be - for standard input. The journal must be missing or empty.
+
+    An export that an older Muniment printed has no mark at its end, and takes --unmarked. Whether it is whole, nobody
+    can tell.
     """
     with Journal.open(url, lock_timeout_s=lock_timeout) as journal:
-        imported = journal.import_export(file)
+        # One byte more than a line may have is enough to refuse it.
+        lines = iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
+        imported = journal.import_export(lines, unmarked=unmarked)
     if as_json:
         envelope("import", {"events": imported}, journal=journal.url, position=imported)
     else:

@@ -54,6 +54,7 @@
     │   ├── InvalidArgument
     │   ├── InvalidExport
     │   ├── UnknownPosition
+    │   ├── OtherPast
     │   ├── SelfDelegation
     │   ├── ManifestWithoutBundles
     │   ├── UnknownEvent
@@ -66,6 +67,7 @@
         ├── JournalReadOnly
         ├── NotAJournal
         ├── NewerSchema
+        ├── JournalWithoutId
         ├── JournalLocked
         ├── JournalUnavailable
         ├── JournalDamaged
@@ -126,6 +128,7 @@ from .input import (
     InvalidExport,
     InvalidIdentifier,
     ManifestWithoutBundles,
+    OtherPast,
     SelfDelegation,
     UnknownEvent,
     UnknownPosition,
@@ -154,6 +157,7 @@ from .storage import (
     JournalNotFound,
     JournalReadOnly,
     JournalUnavailable,
+    JournalWithoutId,
     NewerSchema,
     NotAJournal,
     ProjectionStopped,
@@ -203,6 +207,7 @@ __all__ = [
     "JournalNotFound",
     "JournalReadOnly",
     "JournalUnavailable",
+    "JournalWithoutId",
     "LaterEventDepends",
     "ManifestWithoutBundles",
     "MembersNotSeeded",
@@ -213,6 +218,7 @@ __all__ = [
     "NotActiveHolder",
     "NotAnElection",
     "NotCompensable",
+    "OtherPast",
     "OverlappingSessions",
     "PartialFreeze",
     "ProjectionStopped",

@@ -72,6 +72,45 @@ class UnknownPosition(InvalidInput):
 
 
 @dataclass(eq=False)
+class OtherPast(InvalidInput):
+    """A cursor of another journal, or of events that this copy of the journal does not have.
+
+    Attributes:
+        cursor: the cursor.
+        journal: the id of the journal that is here.
+        restore: the restore id that is in force here at the cursor's position; empty before the first.
+        position: the cursor's position.
+        shared: the last position that both pasts have; 0 for another journal, None where this one does not know.
+    """
+
+    cursor: str
+    journal: str
+    restore: str
+    position: int
+    shared: int | None
+
+    def __str__(self) -> str:
+        journal, _, rest = self.cursor.partition("-")
+        if journal != self.journal:
+            return (
+                f"the cursor is of journal {journal}, and this is {self.journal}; "
+                "use the journal that gave it, or begin at a position of this one"
+            )
+        given = rest.partition("-")[0]
+        here = f"restore {self.restore}" if self.restore else "the original"
+        if self.shared is None:
+            return (
+                f"the cursor at position {self.position} is of restore {given} of this journal, which never became "
+                f"part of this copy; here {here} wrote that position; begin at a position that both have"
+            )
+        there = "the original" if given == "0" else f"restore {given}"
+        return (
+            f"the cursor at position {self.position} is of {there}, of which this copy has only what is up to position "
+            f"{self.shared}; here {here} wrote what follows; begin again behind position {self.shared}"
+        )
+
+
+@dataclass(eq=False)
 class SelfDelegation(InvalidInput):
     """An authority cannot delegate a session to itself (aura 6, O-33)."""
 

@@ -73,6 +73,16 @@ class NewerSchema(JournalError):
 
 
 @dataclass(eq=False)
+class JournalWithoutId(JournalError):
+    """An older Muniment made the journal, and it was not opened for writing since, so it has no cursors yet."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.path} has no id yet, as an older Muniment made it; open it for writing once, or use positions"
+
+
+@dataclass(eq=False)
 class JournalLocked(JournalError):
     """Another process kept the journal locked for longer than the lock timeout.
 

@@ -76,7 +76,7 @@ def test_a_journal_of_a_newer_schema(path: Path) -> None:
     connection.execute("PRAGMA user_version=99")
     connection.close()
     error = refused(path, NewerSchema)
-    assert (error.found, error.supported) == (99, 1)
+    assert (error.found, error.supported) == (99, 2)
 
 
 def test_an_empty_file_becomes_a_journal_unless_it_must_be_one(path: Path) -> None:

@@ -194,7 +194,7 @@ def test_a_journal_of_a_newer_schema_is_refused(postgres_url: str, postgres: Ser
         )
     with pytest.raises(NewerSchema) as caught:
         Journal.open(postgres_url)
-    assert (caught.value.found, caught.value.supported) == (99, 1)
+    assert (caught.value.found, caught.value.supported) == (99, 2)
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,8 @@ def test_an_import_has_the_same_bytes(path: Path, tmp_path: Path) -> None:
 
 def test_an_export_is_made_of_cloudevents(path: Path) -> None:
     with reopened(path) as journal:
-        for line, record in zip(journal.export(), journal.read(), strict=True):
+        *lines, mark = journal.export()
+        for line, record in zip(lines, journal.read(), strict=True):
             event = JSONFormat().read(CloudEvent, line)
             assert event.get_id() == record.id
             assert event.get_type() == record.type
@@ -87,6 +88,11 @@ def test_an_export_is_made_of_cloudevents(path: Path) -> None:
             assert event.get_extension("sequence") == str(record.position)
             assert event.get_extension("actor") == "tests"
             assert event.get_extension("tick") == str(2**40)
+        ended = JSONFormat().read(CloudEvent, mark)
+        assert ended.get_type() == "muniment.export.ended.v1"
+        assert ended.get_specversion() == "1.0"
+        assert ended.get_id() == f"export-{journal.cursor()}"
+        assert ended.get_data()["last_id"] == "session-s-2@1"
 
 
 def _without(name: str) -> Any:
