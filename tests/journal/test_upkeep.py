@@ -92,7 +92,7 @@ def test_an_export_is_made_of_cloudevents(path: Path) -> None:
         assert ended.get_type() == "muniment.export.ended.v1"
         assert ended.get_specversion() == "1.0"
         assert ended.get_id() == f"export-{journal.cursor()}"
-        assert ended.get_data()["last_id"] == "session-s-2@1"
+        assert json.loads(mark)["data"]["last_id"] == "session-s-2@1"
 
 
 def _without(name: str) -> Any:
