@@ -17,7 +17,7 @@ from .identity_table import IdentityTable
 from .mapper import Row, decode
 from .recording import PositionedRecorder
 from .streams import belongs
-from .times import to_iso, to_ms
+from .times import time_ms, to_iso, to_ms
 
 SOURCE: Final = "urn:muniment"
 
@@ -172,7 +172,7 @@ def _stored(number: int, event: Mapping[str, Any]) -> tuple[StoredEvent, int]:
         stream, version = str(event["subject"]), _version(event)
         if event["sequence"] != str(number):
             raise InvalidExport(number, f"expected the event at position {number}, found {event['sequence']!r}")
-        recorded_at = to_ms(datetime.fromisoformat(event["time"]))
+        recorded_at = time_ms("time", to_ms(datetime.fromisoformat(event["time"])))
         metadata = {"recorded_at": recorded_at}
         for name, attribute in _EXTENSIONS.items():
             if attribute in event:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ..domain import InvalidExport, NewerSchema
-from .identity import FormatSince, Identity, Restore, identity_of, new_id
+from .identity import FormatSince, Identity, Restore, identity_of
 from .identity_table import FORMAT
 
 MARK: Final = "muniment.export.ended.v1"
@@ -63,10 +63,7 @@ def _origin(data: Mapping[str, Any]) -> Identity:
     restores = tuple(Restore(each["id"], each["after"]) for each in data["restores"])
     stated = Identity(data["journal"], formats, restores)
     # Read as the rows that it becomes, which says what is wrong with it.
-    understood = identity_of(
-        (row, *fact)
-        for row, fact in enumerate(replace(stated, id=new_id() if stated.id is None else stated.id).facts(), 1)
-    )
+    understood = identity_of((row, *fact) for row, fact in enumerate(stated.facts(), 1))
     if understood.problems:
         raise ValueError("the journal that it names makes no sense")
     return replace(understood, id=stated.id)

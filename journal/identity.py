@@ -111,7 +111,7 @@ class Identity:
         formats = [Fact("format", str(each.format), each.after) for each in self.formats]
         restores = [Fact("restore", each.id, each.after) for each in self.restores]
         by_position = sorted([*formats, *restores], key=lambda fact: fact.position)
-        return [Fact("id", self.id or new_id(), 0), *by_position]
+        return [Fact("id", new_id() if self.id is None else self.id, 0), *by_position]
 
     def cursor(self, position: int) -> str | None:
         """The cursor of a position: the journal's id, the restore id in force there or 0, the position."""

@@ -92,7 +92,7 @@ class IdentityTable(ABC):
         for position in identity.positions():
             if position > head:
                 yield f"the table journal speaks of position {position}, and the last one is {head}"
-        if version != identity.format:
+        if not identity.problems and version != identity.format:
             yield f"the schema version says format {version}, and the table journal {identity.format}"
 
     def _read(self, cursor: Any) -> Identity:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +12,7 @@ from muniment.domain import (
     CATALOGUE,
     InvalidArgument,
     JournalDamaged,
+    JournalWithoutId,
     RecordedEvent,
     SessionNotFound,
     UnknownVersion,
@@ -117,6 +118,7 @@ def _log_of(
 @click.option(
     "-n", "--limit", type=click.IntRange(min=0, max=LARGEST), default=10, show_default=True, help="Begin with so many."
 )
+@click.option("--after", metavar="POSITION|CURSOR", help="Begin behind this instead, with as many as there are.")
 @click.option("-f", "--follow", "follows", is_flag=True, help="Go on with what is committed from now on.")
 @click.option(
     "--type",
@@ -127,28 +129,38 @@ def _log_of(
     help="Only this type of event; may be given again.",
 )
 @journal_options
-def tail(limit: int, follows: bool, types: tuple[str, ...], url: str, lock_timeout: float, as_json: bool) -> None:
+def tail(
+    limit: int, after: str | None, follows: bool, types: tuple[str, ...], url: str, lock_timeout: float, as_json: bool
+) -> None:
     """Print the last events, a line each, oldest first; with -f, go on until interrupted.
 
     --type chooses among the events that would be printed otherwise.
 
-    With --json, every line is one JSON object.
+    With --json, every line is one JSON object. Its cursor goes with --after, to go on behind it another time. A
+    journal that was restored from a backup refuses a cursor of events that the backup does not have.
     """
     with open_journal(url, lock_timeout, read_only=True) as journal, ExitStack() as stack:
         # Positions are without gaps, so the last ones are known.
-        after = max(0, journal.head() - limit)
-        records = stack.enter_context(journal.follow(after, types)) if follows else journal.read(after)
+        start = max(0, journal.head() - limit) if after is None else journal.position_of(_number_or_cursor(after))
+        records = stack.enter_context(journal.follow(start, types)) if follows else journal.read(start)
         try:
             for record in records:
                 if not types or record.type in types:
-                    _print_line(record, as_json=as_json)
+                    _print_line(record, journal if as_json else None)
         except KeyboardInterrupt:
             say("")
 
 
-def _print_line(record: RecordedEvent, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(to_json(record_to_plain(record)))
+def _number_or_cursor(after: str) -> int | str:
+    return int(after) if after.isdecimal() and after.isascii() and len(after) <= len(str(LARGEST)) else after
+
+
+def _print_line(record: RecordedEvent, journal: Journal | None) -> None:
+    if journal is not None:
+        cursor = None
+        with suppress(JournalWithoutId):
+            cursor = journal.cursor(record.position)
+        click.echo(to_json(record_to_plain(record) | {"cursor": cursor}))
     else:
         when = utc(record.metadata.recorded_at)
         click.echo(visible(f"{record.position}  {when}  {record.id}  {record.type}  {what_happened(record)}"))

@@ -127,6 +127,21 @@ def test_a_consumer_goes_on_after_a_restart_and_an_import(shared_url: str) -> No
             assert told(copy) == [("phase_change", "c")]
 
 
+def test_what_was_told_in_a_past_that_a_restore_replaced_is_not_acknowledged(journal: Journal) -> None:
+    journal.conversations.create("c", "alice", now=0)
+    with Journal.open("memory://") as restored:
+        restored.import_export(journal.export())
+        journal.conversations.remove("c", now=1)
+        restored.conversations.remove("c", now=2)
+        *_, lost = journal.conversations.notifications("ui")
+        with pytest.raises(InvalidArgument):
+            restored.conversations.acknowledge(lost)
+        *_, last = restored.conversations.notifications("ui")
+        assert last.position == lost.position
+        restored.conversations.acknowledge(last)
+        assert told(restored) == []
+
+
 def test_a_consumer_that_was_told_everything_is_told_what_comes(journal: Journal) -> None:
     for number in range(3):
         assert told(journal) == told(journal, only="c") == []

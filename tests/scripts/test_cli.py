@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from muniment.domain import Fragments, StaleCapability
-from muniment.journal import Journal
+from muniment.journal import MAX_LINE_BYTES, Journal
 from muniment.scripts.cli import cli
 
 from ..conftest import Clock
@@ -99,6 +99,42 @@ def test_tail(muniment: Run) -> None:
     opened = muniment("tail", "--type", "session.opened.v1", "--json").stdout.splitlines()
     assert [json.loads(line)["position"] for line in opened] == [1, 5]
     assert muniment("tail", "--type", "nonsense").exit_code == 2
+
+
+def test_tail_goes_on_behind_a_cursor(muniment: Run, tmp_path: Path) -> None:
+    printed = [json.loads(line) for line in muniment("tail", "--json").stdout.splitlines()]
+    for after in (4, printed[3]["cursor"]):
+        assert [line.split()[0] for line in muniment("tail", "--after", after).stdout.splitlines()] == ["5", "6"]
+    assert muniment("tail", "--after", printed[-1]["cursor"], "--json").stdout == ""
+    assert muniment("tail", "--after", 0).stdout == muniment("tail").stdout
+    for nonsense in ("7", "-1", "HEAD", "9" * 30, ""):
+        refused = muniment("tail", "--after", nonsense)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+    backup = f"sqlite:///{tmp_path}/backup.db"
+    muniment("backup", tmp_path / "backup.db")
+    with Journal.open(backup) as journal:
+        journal.sessions.open("s-7")
+        cursor = journal.cursor()
+    assert muniment("tail", "--after", cursor, "--journal", backup).exit_code == 0
+    with Journal.open(f"sqlite:///{tmp_path}/journal.db") as journal:
+        journal.sessions.open("s-8")
+    refused = muniment("tail", "--after", cursor, "--json")
+    assert (refused.exit_code, json.loads(refused.stderr)["error"]["code"]) == (2, "other_past")
+
+
+def test_an_export_that_was_cut_off_is_imported_only_as_unmarked(muniment: Run, tmp_path: Path) -> None:
+    lines = muniment("export").stdout.splitlines(keepends=True)
+    target = f"sqlite:///{tmp_path}/target.db"
+    cut_off = tmp_path / "export.jsonl"
+    for kept in (0, 4):
+        cut_off.write_text("".join(lines[:kept]))
+        refused = muniment("import", cut_off, "--journal", target)
+        assert refused.exit_code == 2
+        assert "cut off" in refused.stderr
+    assert "4 events imported" in muniment("import", cut_off, "--unmarked", "--journal", target).stdout
+    endless = CliRunner().invoke(cli, ["import", "-", "--journal", "memory://"], input=b"x" * (2 * MAX_LINE_BYTES))
+    assert endless.exit_code == 2
+    assert "line 1: has more than" in endless.stderr
 
 
 def test_tail_follows_until_it_is_interrupted(url: str) -> None:
