@@ -54,8 +54,8 @@ class PostgresIdentityTable(IdentityTable):
 
     def _columns(self, cursor: Cursor[Any]) -> list[str]:
         statement = (
-            "SELECT attname::text FROM pg_attribute "
-            "WHERE attrelid=to_regclass(?) AND attnum>0 AND NOT attisdropped ORDER BY attnum"
+            "SELECT attname::text FROM pg_attribute JOIN pg_class ON pg_class.oid=attrelid "
+            "WHERE attrelid=to_regclass(?) AND relkind='r' AND attnum>0 AND NOT attisdropped ORDER BY attnum"
         )
         return [name for (name,) in self._run(cursor, statement, [self._table])]
 

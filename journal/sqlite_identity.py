@@ -45,7 +45,10 @@ class SQLiteIdentityTable(IdentityTable):
         return cursor.execute(statement, parameters).fetchall()
 
     def _columns(self, cursor: sqlite3.Cursor) -> list[str]:
-        return [name for (name,) in self._run(cursor, f"SELECT name FROM pragma_table_info('{TABLE}')")]
+        # A view of this name could be endless, and is not looked into.
+        is_table = f"SELECT 1 FROM sqlite_master WHERE type='table' AND lower(name)='{TABLE}'"
+        statement = f"SELECT name FROM pragma_table_info('{TABLE}') WHERE EXISTS ({is_table})"
+        return [name for (name,) in self._run(cursor, statement)]
 
     def _create(self, cursor: sqlite3.Cursor) -> None:
         for statement in STATEMENTS:

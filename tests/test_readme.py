@@ -29,6 +29,7 @@ def block(mark: str, document: str = "README.md") -> str:
         ("conversation ", "README.md"),
         ("", "docs/conversations.md"),
         ("", "docs/delegation-and-undo.md"),
+        ("", "docs/moving.md"),
     ],
 )
 def test_the_examples_print_what_they_say(prefix: str, document: str, tmp_path: Path) -> None:

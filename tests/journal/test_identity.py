@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from muniment.domain import InvalidArgument, JournalNotEmpty, MunimentError, NewerSchema, OtherPast, UnknownPosition
+from muniment.domain import (
+    InvalidArgument,
+    JournalDamaged,
+    JournalNotEmpty,
+    MunimentError,
+    NewerSchema,
+    OtherPast,
+    UnknownPosition,
+)
 from muniment.journal import AsyncJournal, Journal
 from muniment.journal.identity import Identity, identity_of
 
@@ -324,6 +332,22 @@ def test_the_table_only_grows(shared_url: str) -> None:
             with pytest.raises(Exception, match="append-only"), journal._storage.identity._writing() as cursor:
                 journal._storage.identity._run(cursor, statement)
         assert journal.verify().findings == ()
+
+
+def test_an_endless_view_in_its_place_is_not_looked_into(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with Journal.open(f"sqlite:///{path}") as journal:
+        fill(journal, "s-1")
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        "DROP TABLE journal; CREATE VIEW journal AS WITH RECURSIVE n(number) AS "
+        "(SELECT 1 UNION ALL SELECT number+1 FROM n) SELECT number, 'copy' kind, '' value, 0 position FROM n;"
+    )
+    connection.close()
+    with Journal.open(f"sqlite:///{path}", read_only=True) as journal:
+        assert "missing" in " ".join(each.problem for each in journal.verify().findings)
+    with pytest.raises(JournalDamaged):
+        Journal.open(f"sqlite:///{path}")
 
 
 @pytest.mark.parametrize(
