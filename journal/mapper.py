@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Generic, NotRequired, TypeAlias, TypeVar, cast, get_type_hints
+from typing import Any, Final, Generic, NotRequired, TypeAlias, TypeVar, cast, get_type_hints
 
 import orjson
 from eventsourcing.domain import DomainEventProtocol
@@ -86,7 +86,9 @@ def decode(row: Row) -> RecordedEvent:
     try:
         validator, upcast = _decoder(type_name)
     except KeyError:
-        raise UnknownEventType(type_name, stream, version, position or None) from None
+        raise UnknownEventType(str(type_name)[:_SHOWN], stream, version, position or None) from None
+    if not (type(position) is type(version) is int and type(stream) is str and type(state) is bytes):
+        raise _not_a_row(row)
     try:
         envelope = validator.validate_json(upcast(state) if upcast else state)
     except (ValidationError, InvalidInput, orjson.JSONDecodeError, KeyError, TypeError) as error:
@@ -96,6 +98,17 @@ def decode(row: Row) -> RecordedEvent:
 
 
 _new_tuple = tuple.__new__
+
+_SHOWN: Final = 200
+"""How much of what stands in a column is shown in an error."""
+
+
+def _not_a_row(row: Any) -> DamagedRecord:
+    """The error of a row in which somebody put other values than those of its columns."""
+    position, stream, version, type_name, _ = row
+    position, version = (each if type(each) is int else 0 for each in (position, version))
+    problem = "a column holds a value of another type, or a larger one than is read"
+    return DamagedRecord(str(type_name)[:_SHOWN], str(stream)[:_SHOWN], version, position or None, problem)
 
 
 @cache

@@ -21,6 +21,12 @@ from .changes import Changes
 PAGE_SIZE: Final = 1_000
 """How many rows are read at once."""
 
+MAX_STATE_BYTES: Final = 8 * 2**20
+"""How large a row's content may be to be read. An event has at most 1 MiB; an older Muniment set no bound."""
+
+MAX_PAGE_BYTES: Final = 16 * 2**20
+"""From how many bytes on a page has no more rows."""
+
 
 class Unchanged(NamedTuple):
     """Nothing was appended to a stream since.
@@ -83,17 +89,18 @@ class PositionedRecorder(ApplicationRecorder):
         """Events of all originators behind a position, as plain rows: the fastest way to read many.
 
         Returns:
-            Tuples of position, originator id, originator version, topic and state.
+            Tuples of position, originator id, originator version, topic and state; a state of more than
+            ``MAX_STATE_BYTES`` is not read, and is None. There may be fewer than the limit, where rows are large; there
+            are none behind the last.
         """
 
     def pages(self, after: int = 0, through: int | None = None, size: int = PAGE_SIZE) -> Iterator[list[Any]]:
         """The same, page by page, up to a position or to the end."""
         while through is None or after < through:
             rows = self.select_rows(after, size if through is None else min(size, through - after))
-            if rows:
-                yield rows
-            if len(rows) < size:
+            if not rows:
                 return
+            yield rows
             after = rows[-1][0]
 
     @abstractmethod

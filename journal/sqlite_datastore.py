@@ -9,13 +9,16 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, cast
+from typing import Final, Literal, cast
 
 from eventsourcing import persistence, sqlite as library
 
 from .turns import Turns
 
 DEFAULT_LOCK_TIMEOUT_S = 5.0
+
+MAX_VALUE_BYTES: Final = 16 * 2**20
+"""How large a value or a row may be to be read or written."""
 
 
 def library_error(error: sqlite3.Error) -> Exception:
@@ -229,6 +232,10 @@ class SQLiteDatastore(library.SQLiteDatastore):
             factory=factory,
         )
         connection.row_factory = sqlite3.Row
+        # Whoever had the file may have put anything in it: no value is read that could fill the memory, and no view or
+        # trigger calls a function that reaches beyond the database.
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
+        connection.execute("PRAGMA trusted_schema=OFF")
         return connection
 
 

@@ -18,8 +18,8 @@ from ..domain import (
     NewerSchema,
     NotAJournal,
 )
-from ..projections import SQLiteTemporalStore
-from .identity_table import FORMAT
+from ..projections import PREFIX, TRACKING, SQLiteTemporalStore
+from .identity_table import FORMAT, TABLE
 from .sqlite import SQLiteApplicationRecorder, SQLiteFactory
 from .sqlite_datastore import SQLiteDatastore, library_error
 from .sqlite_identity import SQLiteIdentityTable, mark_copy
@@ -29,6 +29,10 @@ APPLICATION_ID: Final = 0x4D756E69
 """What marks an SQLite file as a journal, kept in SQLite's ``application_id``: the letters ``Muni``."""
 
 _HEADER = b"SQLite format 3\0"
+
+_OURS: Final = ("stored_events", TABLE, TRACKING)
+_KEY_OF_EVENTS: Final = "SELECT name, type FROM pragma_table_info('stored_events') WHERE pk>0"
+_TABLES_AND_VIEWS: Final = "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view')"
 
 
 class SQLiteStorage(Storage):
@@ -60,6 +64,23 @@ class SQLiteStorage(Storage):
             if not self._recorder.is_empty(cursor):
                 raise JournalNotEmpty(str(self.address))
             yield cursor
+
+    def require_tables(self) -> None:
+        """Make sure that no view stands where a table of ours is read: it could answer anything, and without an end.
+
+        Raises:
+            JournalDamaged: one does, or the events are in no table whose positions are numbers.
+        """
+        kinds = {name.lower(): kind for name, kind in self._recorder.fetch(_TABLES_AND_VIEWS, ())}
+        for name, kind in kinds.items():
+            if kind == "view" and (name in _OURS or name.startswith(PREFIX)):
+                raise JournalDamaged(str(self.address), f"{name} is a view, and must be a table")
+        # Only as the key that is the row's own number are positions sure to be numbers, each there once.
+        self._recorder.fetch(
+            "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events LIMIT 0", ()
+        )
+        if self._recorder.fetch(_KEY_OF_EVENTS, ()) != [("position", "INTEGER")]:
+            raise JournalDamaged(str(self.address), "position is not the primary key of stored_events")
 
     def backup(self, path: Path) -> int:
         require_free(path)
@@ -119,6 +140,7 @@ def open_storage(
     try:
         if not is_ready:
             storage.create()
+        storage.require_tables()
         storage.identity.prepare(read_only=read_only)
     except BaseException:
         storage.close()
@@ -217,6 +239,6 @@ def storage_error(error: sqlite3.Error, address: Address, lock_timeout_s: float)
         return JournalReadOnly(str(address))
     if code == sqlite3.SQLITE_NOTADB:
         return NotAJournal(str(address), "it is not an SQLite database")
-    if code == sqlite3.SQLITE_CORRUPT:
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_TOOBIG) or str(error).startswith("no such "):
         return JournalDamaged(str(address), str(error))
     return JournalUnavailable(str(address), str(error))

@@ -29,7 +29,7 @@ from .proposal_views import ProposalEntry, ProposalRow, ProposalsView
 from .sagas import SagaRow, SagasProjection, SagasView
 from .sqlite import SQLiteTemporalStore
 from .store import TRACKING, TemporalStore
-from .temporal import FOREVER, Change, Row, Set, TemporalTable, Unset, Value
+from .temporal import FOREVER, PREFIX, Change, Row, Set, TemporalTable, Unset, Value
 from .timeline import TimelineProjection, TimelineView
 from .views import MappingView, TableMapping, TableReader
 from .witnesses import WitnessesProjection, WitnessesView, WitnessRow, WitnessStatus
@@ -64,6 +64,7 @@ __all__ = [
     "OwnerRow",
     "OwnersProjection",
     "OwnersView",
+    "PREFIX",
     "PendingDeadline",
     "PhaseVisit",
     "PhaseVisitsView",
