@@ -87,7 +87,7 @@ def decode(row: Row) -> RecordedEvent:
         validator, upcast = _decoder(type_name)
     except KeyError:
         raise UnknownEventType(str(type_name)[:_SHOWN], stream, version, position or None) from None
-    if not (type(position) is type(version) is int and type(stream) is str and type(state) is bytes):
+    if not (type(position) is type(version) is int and type(stream) is str and type(state) in _JSON):
         raise _not_a_row(row)
     try:
         envelope = validator.validate_json(upcast(state) if upcast else state)
@@ -99,6 +99,7 @@ def decode(row: Row) -> RecordedEvent:
 
 _new_tuple = tuple.__new__
 
+_JSON: Final = (bytes, str)
 _SHOWN: Final = 200
 """How much of what stands in a column is shown in an error."""
 

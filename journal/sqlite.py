@@ -38,10 +38,10 @@ _SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRecorder):
     """Records events in one table, each at its own position, and never changes one."""
 
-    # What is too large, or no blob, is not even read; SQLite knows both without it.
+    # A blob that is too large is not even read; SQLite knows its length without it. Text is bounded by the connection.
     _columns = (
         "position, originator_id, originator_version, topic, "
-        f"CASE WHEN typeof(state)='blob' AND length(state)<={MAX_STATE_BYTES} THEN state END"
+        f"CASE WHEN typeof(state)='text' OR length(state)<={MAX_STATE_BYTES} THEN state END"
     )
     _position = "position"
 
