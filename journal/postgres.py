@@ -6,6 +6,7 @@ settings for PostgreSQL. It differs from the library's own module in that
 - positions are without gaps: they are given under a lock, and a conflict uses none up;
 - triggers refuse to change or delete an event;
 - an append is one statement, and one round trip to the server;
+- an append that a trigger or rule drops or changes fails;
 - an append is never repeated behind the caller's back, since a lost connection does not say whether it was committed;
 - subscriptions share one connection; one that meets a lost server ends with its error, and can be taken up again behind
   the last event it gave.
@@ -33,6 +34,15 @@ TRIGGERS: Final = {
     "refuse_truncate": "TRUNCATE",
 }
 """The triggers that refuse changes, and what they refuse."""
+
+NOT_STORED: Final = "MU001"
+"""The error code of an append whose events would not have been stored as they are."""
+
+_COLUMNS: Final = "originator_id, originator_version, topic, state"
+_EVENTS: Final = (
+    "unnest(ids, versions, topics, states) WITH ORDINALITY "
+    "AS event (originator_id, originator_version, topic, state, number)"
+)
 
 
 class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicationRecorder):
@@ -149,15 +159,21 @@ class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicatio
             ),
             # In a function every statement sees what is committed by then, so that the last position is known once
             # the lock is had; it is given back after the commit can be seen. So no reader can skip a position.
+            # What stands there in the end is compared with what was given, after every trigger has run. A plan that
+            # was made while the table was small would read all of it, however large it has become.
             self._format(
                 "CREATE OR REPLACE FUNCTION {append} "
                 "(ids {type}[], versions bigint[], topics text[], states bytea[]) "
-                "RETURNS bigint LANGUAGE plpgsql AS $body$ DECLARE last bigint; BEGIN "
+                "RETURNS bigint LANGUAGE plpgsql SET enable_seqscan TO off AS $body$ DECLARE last bigint; BEGIN "
                 "PERFORM pg_advisory_xact_lock({lock}); "
                 "SELECT COALESCE(MAX(notification_id), 0) INTO last FROM {table}; "
-                "INSERT INTO {table} (notification_id, originator_id, originator_version, topic, state) "
-                "SELECT last + number, id, version, topic, state FROM unnest(ids, versions, topics, states) "
-                "WITH ORDINALITY AS event (id, version, topic, state, number); "
+                f"INSERT INTO {{table}} (notification_id, {_COLUMNS}) SELECT last + number, {_COLUMNS} FROM {_EVENTS}; "
+                "SET CONSTRAINTS ALL IMMEDIATE; "
+                f"IF EXISTS (SELECT FROM (SELECT last + number AS notification_id, {_COLUMNS} FROM {_EVENTS}) AS given "
+                f"FULL JOIN (SELECT notification_id, {_COLUMNS} FROM {{table}} WHERE notification_id > last) AS stored "
+                "USING (notification_id) WHERE ROW(given.*) IS DISTINCT FROM ROW(stored.*)) THEN "
+                "RAISE EXCEPTION 'a trigger or rule drops or changes what is inserted into %', {name} "
+                "USING ERRCODE = {not_stored}; END IF; "
                 "NOTIFY {channel}; "
                 "RETURN last + cardinality(ids); END $body$"
             ),
@@ -171,6 +187,8 @@ class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicatio
             type=SQL(self.datastore.originator_id_type + collation),
             channel=Identifier(self.channel_name),
             lock=Literal(lock),
+            name=Literal(self.events_table_name),
+            not_stored=Literal(NOT_STORED),
         )
 
 

@@ -76,4 +76,7 @@ class PostgresIdentityTable(IdentityTable):
         return int(self._run(cursor, f"SELECT schema_version FROM {self._version_table}")[0][0])
 
     def _set_version(self, cursor: Cursor[Any]) -> None:
+        # The function that appends, and the triggers, are those of this Muniment from now on.
+        for statement in self._events.sql_create_statements:
+            cursor.execute(statement)
         self._run(cursor, f"UPDATE {self._version_table} SET schema_version=?", [FORMAT])

@@ -24,12 +24,14 @@ from ..domain import (
     JournalUnavailable,
     NewerSchema,
     NotAJournal,
+    NotStored,
+    UnsuitableServer,
 )
 from ..projections.postgres import PostgresTemporalStore
 from . import sqlite_storage
 from .identity_table import FORMAT, TABLE
-from .postgres import TRIGGERS, PostgresApplicationRecorder, PostgresFactory
-from .postgres_datastore import PostgresDatastore
+from .postgres import NOT_STORED, TRIGGERS, PostgresApplicationRecorder, PostgresFactory
+from .postgres_datastore import Pooling, PostgresDatastore, Unsuitable
 from .postgres_identity import VERSION_TABLE, PostgresIdentityTable
 from .storage import Address, JournalApplication, Storage
 
@@ -96,7 +98,7 @@ class PostgresStorage(Storage):
     def _importing(self) -> Iterator[Any]:
         with self._datastore.transaction(commit=True) as cursor:
             # How fast the lines come is the caller's choice.
-            self._datastore.set_idle_timeout(cursor, 0)
+            self._datastore.allow_long(cursor)
             statement, key = self._recorder.append_lock()
             cursor.execute(statement.encode(), [key])
             if self._recorder.max_notification_id():
@@ -148,13 +150,13 @@ def open_storage(
 ) -> PostgresStorage:
     """Open the schema of a journal; make it if it is not there. See ``muniment.journal.storage.open_storage``."""
     connection = _connection_settings(address)
-    _require_reachable(connection, address)
+    connect_timeout_s = _connect_timeout(connection)
     names = {"dbname": "", "host": "", "port": "", "user": "", "password": ""}
     datastore = PostgresDatastore(
         **{name: connection.pop(name, default) for name, default in names.items()},
         conninfo=connection,
         schema=address.schema,
-        connect_timeout=float(connection["connect_timeout"]),
+        connect_timeout=connect_timeout_s,
         idle_in_transaction_session_timeout=IDLE_TIMEOUT_S,
         pool_size=1,
         max_overflow=MAX_CONNECTIONS - 1,
@@ -162,6 +164,7 @@ def open_storage(
         synchronous="FULL" if synchronous == "FULL" else "NORMAL",
         originator_id_type="text",
         read_only=read_only,
+        pooling=cast(Pooling, address.pooling),
     )
     datastore.translate_error = lambda error: storage_error(error, address, lock_timeout_s)
     storage = PostgresStorage(address, datastore, is_read_only=read_only)
@@ -180,6 +183,10 @@ def open_storage(
 def storage_error(error: persistence.PersistenceError, address: Address, lock_timeout_s: float) -> Exception:
     """What a failure of the server means to the journal's user; a version conflict stays the library's error."""
     cause = error.__cause__
+    if isinstance(cause, Unsuitable):
+        return UnsuitableServer(str(address), _first_line(error))
+    if getattr(cause, "sqlstate", None) == NOT_STORED:
+        return NotStored(str(address), _first_line(error))
     if isinstance(cause, psycopg.errors.LockNotAvailable):
         return JournalLocked(str(address), round(lock_timeout_s * 1000))
     if isinstance(cause, psycopg.errors.ReadOnlySqlTransaction):
@@ -196,12 +203,15 @@ def _connection_settings(address: Address) -> dict[str, Any]:
         raise InvalidArgument("url", _first_line(error)) from error
 
 
-def _require_reachable(connection: dict[str, Any], address: Address) -> None:
-    # A pool only says that it got no connection in time; one connection says at once why.
+def _connect_timeout(connection: dict[str, Any]) -> float:
+    given = connection["connect_timeout"]
     try:
-        psycopg.connect(**connection).close()
-    except psycopg.Error as error:
-        raise JournalUnavailable(str(address), _first_line(error)) from error
+        timeout_s = int(given)
+    except ValueError:
+        timeout_s = 0
+    if timeout_s < 1:
+        raise InvalidArgument("url", f"has a connect_timeout in whole seconds, 1 or more, not {given!r}")
+    return float(timeout_s)
 
 
 def _first_line(error: Exception) -> str:

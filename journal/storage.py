@@ -30,6 +30,7 @@ _MEMORY_URL = "memory://"
 _SQLITE_PREFIX = "sqlite:///"
 _POSTGRES_PREFIXES = ("postgresql://", "postgres://")
 _DEFAULT_SCHEMA = "muniment"
+_POOLINGS: Final = ("session", "transaction")
 _MAX_SCHEMA_BYTES: Final = 63
 _HIDDEN = "***"
 _SECRETS = ("password", "sslpassword")
@@ -46,12 +47,14 @@ class Address:
         path: the file, absolute; None for a journal that is none.
         server: the URL that PostgreSQL's client library takes; None for a journal that is on no server.
         schema: the schema that a journal on a server is in.
+        pooling: how a connection pool before the server works, ``session`` or ``transaction``; empty if there is none.
     """
 
     url: str
     path: Path | None = None
     server: str | None = field(default=None, repr=False)
     schema: str = ""
+    pooling: str = ""
 
     @classmethod
     def parse(cls, url: str) -> Address:
@@ -86,15 +89,21 @@ class Address:
         schema = unquote(parameters.pop("schema", _DEFAULT_SCHEMA))
         if not schema or len(schema.encode()) > _MAX_SCHEMA_BYTES or "\0" in schema:
             raise InvalidArgument("url", f"names a schema of 1 to {_MAX_SCHEMA_BYTES} bytes, not {schema!r}")
+        pooling = parameters.pop("pooling", "")
+        if pooling and pooling not in _POOLINGS:
+            raise InvalidArgument("url", f"has a pooling of {' or '.join(_POOLINGS)}, not {pooling!r}")
         login, at, host = authority.rpartition("@")
         user, colon, _ = login.partition(":")
         shown = {name: _HIDDEN if name in _SECRETS else value for name, value in parameters.items()}
         if schema != _DEFAULT_SCHEMA:
             shown["schema"] = quote(schema)
+        if pooling:
+            shown["pooling"] = pooling
         return cls(
             url=_join(f"{user}{colon and f':{_HIDDEN}'}{at}{host}", database, shown),
             server=_join(authority, database, parameters),
             schema=schema,
+            pooling=pooling,
         )
 
     def __str__(self) -> str:

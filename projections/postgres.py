@@ -26,8 +26,8 @@ class Datastore(Protocol):
     def transaction(self, *, commit: bool, durable: bool = True) -> AbstractContextManager[Any]:
         """Run statements in one transaction, on a cursor."""
 
-    def set_idle_timeout(self, cursor: Any, timeout_s: float) -> None:
-        """Say how long the transaction at hand may do nothing; 0: as long as it likes."""
+    def allow_long(self, cursor: Any) -> None:
+        """Let the transaction at hand do nothing as long as it likes, and its statements take long."""
 
     def lock(self, purpose: str) -> tuple[str, int]:
         """The statement that takes a lock of this journal until the transaction ends, and its parameter."""
@@ -54,7 +54,7 @@ class PostgresTemporalStore(TemporalStore):
     def rebuild(self) -> Iterator[Rebuild]:
         with self.datastore.transaction(commit=True, durable=False) as cursor:
             # It holds nobody up before it is finished, and may wait long for what it folds.
-            self.datastore.set_idle_timeout(cursor, 0)
+            self.datastore.allow_long(cursor)
             yield _Rebuild(self, _Writer(cursor))
 
     def table_names(self) -> set[str]:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
 import psycopg
 from muniment.scripts.places import drop_schema, in_schema, start_server
@@ -38,6 +39,10 @@ class Server:
     def url(self, schema: str) -> str:
         """The address of a journal in a schema."""
         return in_schema(self._address(), schema)
+
+    def in_database(self, name: str) -> str:
+        """The address of another database."""
+        return urlsplit(self._address())._replace(path=f"/{name}").geturl()
 
     def login(self) -> dict[str, str]:
         """What the library's settings take to connect."""

@@ -70,6 +70,8 @@
         ├── JournalWithoutId
         ├── JournalLocked
         ├── JournalUnavailable
+        ├── UnsuitableServer
+        ├── NotStored
         ├── JournalDamaged
         ├── JournalClosed
         ├── UnknownEventType
@@ -160,8 +162,10 @@ from .storage import (
     JournalWithoutId,
     NewerSchema,
     NotAJournal,
+    NotStored,
     ProjectionStopped,
     UnknownEventType,
+    UnsuitableServer,
 )
 from .undo import (
     AlreadyCompensated,
@@ -215,6 +219,7 @@ __all__ = [
     "MunimentError",
     "NewerSchema",
     "NotAJournal",
+    "NotStored",
     "NotActiveHolder",
     "NotAnElection",
     "NotCompensable",
@@ -243,6 +248,7 @@ __all__ = [
     "UnknownEventType",
     "UnknownPosition",
     "UnknownVersion",
+    "UnsuitableServer",
     "UpgradeExists",
     "UpgradeNotPending",
     "UpgradePending",

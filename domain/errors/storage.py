@@ -113,6 +113,39 @@ class JournalUnavailable(JournalError):
 
 
 @dataclass(eq=False)
+class UnsuitableServer(JournalError):
+    """The database server is there, and cannot keep what a journal promises as it is set up or reached.
+
+    Attributes:
+        problem: what is in the way, and what to do.
+    """
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.path} cannot hold a journal: {self.problem}"
+
+
+@dataclass(eq=False)
+class NotStored(JournalError):
+    """What was to be appended would not have been stored as it is, so that nothing was appended.
+
+    Attributes:
+        problem: what the storage did with it.
+    """
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"nothing was appended to {self.path}: {self.problem}; remove the trigger or rule that does so, "
+            "which verify names"
+        )
+
+
+@dataclass(eq=False)
 class JournalDamaged(JournalError):
     """The file is a journal, and its storage is damaged: cut off, or overwritten.
 
