@@ -13,7 +13,7 @@ from ..domain import InvalidArgument, JournalWithoutId, OtherPast, natural_numbe
 FIRST_FORMAT: Final = 1
 """The format of a journal that names none: the table ``journal`` came with the second."""
 
-MAX_ROWS: Final = 10_000
+MAX_ROWS: Final = 100_000
 """How many rows the table ``journal`` has at most; each copy that is written to adds two."""
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")

@@ -82,6 +82,13 @@ class IdentityTable(ABC):
         if origin.as_of(through).format < FORMAT:
             self._add(cursor, [Fact("format", str(FORMAT), through)])
 
+    def mark_restored(self) -> str:
+        """Say that what is appended from now on is not what was appended elsewhere; return the restore id."""
+        with self._writing() as cursor:
+            self._add(cursor, [restore := Fact("restore", new_id(), self._head(cursor))])
+        self._settled = None
+        return restore.value
+
     def problems(self) -> Iterator[str]:
         """Say what is wrong with the table, and whether what else says the format agrees with it."""
         with self._reading() as cursor:

@@ -67,9 +67,11 @@ def mark_copy(connection: sqlite3.Connection) -> None:
     Args:
         connection: to the copy; its transaction is the caller's. A journal of an older format is left as it is.
     """
-    is_there = connection.execute(f"SELECT COUNT(*) FROM pragma_table_info('{TABLE}')").fetchone()[0]
-    if is_there:
+    if not connection.execute(f"SELECT COUNT(*) FROM pragma_table_info('{TABLE}')").fetchone()[0]:
+        return
+    (last,) = connection.execute(f"SELECT kind FROM {TABLE} ORDER BY number DESC LIMIT 1").fetchone() or (None,)
+    if last != "copy":
         connection.execute(
-            f"INSERT INTO {TABLE} SELECT MAX(number) + 1, 'copy', '', "
+            f"INSERT INTO {TABLE} SELECT COALESCE(MAX(number), 0) + 1, 'copy', '', "
             f"(SELECT COALESCE(MAX(position), 0) FROM stored_events) FROM {TABLE}"
         )

@@ -70,6 +70,23 @@ class Upkeep(Projections):
             raise JournalWithoutId(self.url)
         return cursor
 
+    def mark_restored(self) -> str:
+        """Say that the journal was put back from a copy that could not know it is one, such as a dump of a server.
+
+        What is appended from now on gets a restore id, so that a cursor of the events that were lost is refused. Call
+        it after the restore, and before anybody else opens the journal. A copy that ``backup`` or an import made needs
+        no such word.
+
+        Returns:
+            The restore id.
+
+        Raises:
+            JournalReadOnly: the journal was opened to be read only.
+        """
+        if self._storage.is_read_only:
+            raise JournalReadOnly(self.url)
+        return self._storage.identity.mark_restored()
+
     def position_of(self, after: int | str) -> int:
         """The position that a cursor stands at, or a number that is one.
 

@@ -291,6 +291,22 @@ def backup(file: Path, url: str, lock_timeout: float, as_json: bool) -> None:
         show(f"{position} events copied to {file}, and the copy checked")
 
 
+@cli.command("mark-restored")
+@journal_options
+def mark_restored(url: str, lock_timeout: float, as_json: bool) -> None:
+    """Say that the journal was restored by hand, from a dump of a server or a file that was copied.
+
+    Events that are appended from now on are told from those that were lost, so that nobody follows the journal by a
+    cursor of lost events. Do it before anybody else opens the journal. What `backup` or `import` made needs no mark.
+    """
+    with open_journal(url, lock_timeout) as journal:
+        restore, position = journal.mark_restored(), journal.head()
+    if as_json:
+        envelope("mark-restored", {"restore": restore}, journal=url, position=position)
+    else:
+        show(f"restore {restore} begins behind position {position}")
+
+
 @cli.command("export")
 @journal_options
 def export_events(url: str, lock_timeout: float, as_json: bool) -> None:

@@ -17,6 +17,7 @@ from muniment.domain import (
     InvalidArgument,
     JournalDamaged,
     JournalNotEmpty,
+    JournalReadOnly,
     MunimentError,
     NewerSchema,
     OtherPast,
@@ -326,6 +327,25 @@ def test_a_file_copied_by_hand_cannot_be_told_apart_and_its_end_still_counts(tmp
         journal.follow(cursor)
 
 
+def test_a_journal_that_was_restored_by_hand_is_marked(shared_url: str) -> None:
+    with Journal.open(shared_url) as journal:
+        fill(journal, "s-1", "s-2")
+        cursor, before = journal.cursor(2), journal.cursor(1)
+        restore = journal.mark_restored()
+        assert identity(journal).restores == ((restore, 2),)
+        assert followed(journal, cursor) == []
+        fill(journal, "s-3")
+        assert restore in journal.cursor()
+        assert restore not in journal.cursor(2)
+        assert len(followed(journal, before)) == 2
+        with pytest.raises(OtherPast) as caught:
+            journal.follow(f"{identity(journal).id}-0-3")
+        assert caught.value.shared == 2
+        assert journal.verify().findings == ()
+    with Journal.open(shared_url, read_only=True) as journal, pytest.raises(JournalReadOnly):
+        journal.mark_restored()
+
+
 def test_the_table_only_grows(shared_url: str) -> None:
     with Journal.open(shared_url) as journal:
         for statement in ("UPDATE journal SET value='x'", "DELETE FROM journal"):
@@ -373,7 +393,7 @@ def test_an_endless_view_in_its_place_is_not_looked_into(tmp_path: Path) -> None
         (f"INSERT INTO journal VALUES (3, 'copy', '', 2), (4, 'restore', '{'a' * 32}', 1)", "does not fit"),
         ("PRAGMA user_version=1", "format 1, and the table journal 2"),
         ("WITH RECURSIVE n(x) AS (SELECT 3 UNION ALL SELECT x+1 FROM n) "
-         "INSERT INTO journal SELECT x, 'copy', '', 2 FROM n LIMIT 20000", "more than 10000 rows"),
+         "INSERT INTO journal SELECT x, 'copy', '', 2 FROM n LIMIT 120000", "more than 100000 rows"),
     ],
 )  # fmt: skip
 def test_a_changed_table_is_found(tmp_path: Path, statement: str, finding: str) -> None:

@@ -118,6 +118,8 @@ def test_tail_goes_on_behind_a_cursor(muniment: Run, tmp_path: Path) -> None:
     assert muniment("tail", "--after", cursor, "--journal", backup).exit_code == 0
     with Journal.open(f"sqlite:///{tmp_path}/journal.db") as journal:
         journal.sessions.open("s-8")
+    assert data(muniment("mark-restored", "--json", "--journal", backup))["restore"] not in cursor
+    assert "behind position 7" in muniment("mark-restored").stdout
     refused = muniment("tail", "--after", cursor, "--json")
     assert (refused.exit_code, json.loads(refused.stderr)["error"]["code"]) == (2, "other_past")
 
