@@ -15,14 +15,14 @@ from .export_mark import MARK, mark_data, origin_in
 from .identity import Identity
 from .identity_table import IdentityTable
 from .mapper import Row, decode
-from .recording import PositionedRecorder
+from .recording import MAX_STATE_BYTES, PositionedRecorder
 from .streams import belongs
 from .times import time_ms, to_iso, to_ms
 
 SOURCE: Final = "urn:muniment"
 
-MAX_LINE_BYTES: Final = 8 * 2**20
-"""How long a line may be, with its end. An event has at most 1 MiB, and JSON may write six bytes for one of its."""
+MAX_LINE_BYTES: Final = 2 * MAX_STATE_BYTES
+"""How long a line may be, with its end: what a row may hold, and room for another way to write the same JSON."""
 
 _UNMARKED: Final = (
     "the line that marks the end of an export is missing: the export was cut off, or an older Muniment wrote it; "
@@ -179,6 +179,8 @@ def _stored(number: int, event: Mapping[str, Any]) -> tuple[StoredEvent, int]:
                 value = event[attribute]
                 metadata[name] = orjson.loads(value) if name in _ENCODED else value
         state = orjson.dumps({"data": event["data"], "metadata": metadata})
+        if len(state) > MAX_STATE_BYTES:
+            raise InvalidExport(number, f"an event of {len(state)} bytes; at most {MAX_STATE_BYTES} are read again")
         record = decode((number, stream, version, event["type"], state))
         if not belongs(record):
             raise InvalidExport(number, f"the event is not one of the stream {stream!r}")

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote
@@ -22,7 +21,7 @@ from ..projections import TemporalStore
 from .identity import Identity
 from .identity_table import IdentityTable
 from .mapper import EventMapper
-from .recording import PAGE_SIZE, PositionedRecorder
+from .recording import MAX_PAGE_BYTES, PAGE_SIZE, PositionedRecorder
 
 SYNCHRONOUS: Final = ("FULL", "NORMAL")
 
@@ -194,10 +193,9 @@ class Storage(ABC):
         """
         if self.is_read_only:
             raise JournalReadOnly(str(self.address))
-        events = iter(events)
         imported = 0
         with self._importing() as cursor:
-            while batch := list(islice(events, PAGE_SIZE)):
+            for batch in _batches(events):
                 self.application.recorder.append(cursor, batch)
                 imported += len(batch)
             self.identity.adopt(cursor, origin(), imported)
@@ -233,6 +231,20 @@ class Storage(ABC):
         if error is not None:
             self._fail_with(error)
         self.application.close()
+
+
+def _batches(events: Iterable[StoredEvent]) -> Iterator[list[StoredEvent]]:
+    """As many events at once as a page has."""
+    batch: list[StoredEvent] = []
+    size = 0
+    for event in events:
+        batch.append(event)
+        size += len(event.state)
+        if len(batch) == PAGE_SIZE or size > MAX_PAGE_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def open_storage(

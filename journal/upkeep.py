@@ -183,7 +183,7 @@ class Upkeep(Projections):
         The journal becomes a copy of the exported one, with its id, and a restore id once something is appended to it.
 
         Args:
-            lines: the lines, of at most 8 MiB each.
+            lines: the lines, of at most 16 MiB each.
             unmarked: whether to take an export without the line that marks its end. Older Muniments wrote none. That
                 such an export is whole, nobody can tell. The journal gets a new id.
 

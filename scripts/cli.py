@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -332,10 +333,16 @@ def import_events(file: BinaryIO, unmarked: bool, url: str, lock_timeout: float,
     can tell.
     """
     with Journal.open(url, lock_timeout_s=lock_timeout) as journal:
-        # One byte more than a line may have is enough to refuse it.
-        lines = iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
-        imported = journal.import_export(lines, unmarked=unmarked)
+        imported = journal.import_export(_lines(file), unmarked=unmarked)
     if as_json:
         envelope("import", {"events": imported}, journal=journal.url, position=imported)
     else:
         show(f"{imported} events imported")
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    try:
+        # One byte more than a line may have is enough to refuse it.
+        yield from iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
+    except OSError as error:
+        raise InvalidArgument("FILE", f"cannot be read: {error.strerror}") from error

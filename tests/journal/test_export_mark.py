@@ -216,6 +216,13 @@ def test_lines_that_are_none(lines: list[bytes], target: Journal, line: Any) -> 
     assert len(str(caught.value)) < 1_000
 
 
+def test_an_event_that_would_not_be_read_again(lines: list[bytes], target: Journal) -> None:
+    event = json.loads(lines[0])
+    event["data"]["roles"] = [f"role-{number:08}" for number in range(600_000)]
+    with pytest.raises(InvalidExport, match="bytes"):
+        target.import_export([json.dumps(event), *lines[1:]])
+
+
 @pytest.mark.parametrize("given", [None, 7, "text", b"bytes", bytearray(b"bytes"), memoryview(b"bytes"), object()])
 def test_what_is_not_lines(target: Journal, given: Any) -> None:
     with pytest.raises(InvalidArgument, match="lines"):

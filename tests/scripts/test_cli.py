@@ -134,6 +134,8 @@ def test_an_export_that_was_cut_off_is_imported_only_as_unmarked(muniment: Run, 
         assert refused.exit_code == 2
         assert "cut off" in refused.stderr
     assert "4 events imported" in muniment("import", cut_off, "--unmarked", "--journal", target).stdout
+    unreadable = muniment("import", "/proc/self/mem", "--journal", f"sqlite:///{tmp_path}/empty.db")
+    assert (unreadable.exit_code, unreadable.stderr) == (2, "Error: FILE cannot be read: Input/output error\n")
     endless = CliRunner().invoke(cli, ["import", "-", "--journal", "memory://"], input=b"x" * (2 * MAX_LINE_BYTES))
     assert endless.exit_code == 2
     assert "line 1: has more than" in endless.stderr
