@@ -11,6 +11,7 @@ from .conversation_commands import ConversationCommands
 from .conversations import Conversations
 from .execution import Clock
 from .follow import Following
+from .identity import FormatSince, Identity, Restore
 from .journal import Journal
 from .planning import StateChange, UndoPlan, UndoStep
 from .projecting import Projecting, ProjectionHealth
@@ -35,12 +36,15 @@ __all__ = [
     "Conversations",
     "Finding",
     "Following",
+    "FormatSince",
+    "Identity",
     "Journal",
     "MAX_LINE_BYTES",
     "Projecting",
     "ProjectionHealth",
     "Projections",
     "ProposalCommands",
+    "Restore",
     "Saga",
     "Sagas",
     "Sessions",

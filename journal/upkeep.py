@@ -24,6 +24,7 @@ from ..projections import (
     WitnessesProjection,
 )
 from .cloudevents import ExportReader, to_lines
+from .identity import Identity
 from .storage import Storage
 from .tables import Projections
 from .verification import VerificationReport, verify
@@ -47,6 +48,11 @@ class Upkeep(Projections):
         """The last position; 0 when nothing was appended yet."""
         return self._storage.application.recorder.head()
 
+    @property
+    def identity(self) -> Identity:
+        """Which journal it is: its id, the restores that it went through, the formats that it was written in."""
+        return self._storage.identity.read()
+
     def cursor(self, position: int | None = None) -> str:
         """What a consumer keeps to go on behind a position: a string that says too whose position it is.
 
@@ -65,7 +71,7 @@ class Upkeep(Projections):
             position = head
         elif natural_number("position", position) > head:
             raise UnknownPosition(position, head)
-        cursor = self._storage.identity.read().cursor(position)
+        cursor = self.identity.cursor(position)
         if cursor is None:
             raise JournalWithoutId(self.url)
         return cursor
@@ -100,7 +106,7 @@ class Upkeep(Projections):
             JournalWithoutId: an older Muniment made the journal, and it was not opened for writing since.
         """
         if isinstance(after, str):
-            position = self._storage.identity.read().position_of(after, self.url)
+            position = self.identity.position_of(after, self.url)
         else:
             position = natural_number("after", after)
         head = self.head()

@@ -11,7 +11,7 @@ import pytest
 from muniment.domain import InvalidArgument, InvalidExport, MunimentError, NewerSchema
 from muniment.journal import MAX_LINE_BYTES, Journal
 
-from .test_identity import fill, identity
+from .test_identity import fill
 
 EVENTS = 7
 
@@ -31,12 +31,12 @@ def target() -> Iterator[Journal]:
     with Journal.open("memory://") as journal:
         yield journal
         # Whatever was refused has left nothing, and does not keep anything else out.
-        made = identity(journal).id
+        made = journal.identity.id
         assert journal.head() == 0
         with Journal.open("memory://") as other:
             fill(other, "s-1")
             journal.import_export(other.export())
-        assert identity(journal).id != made
+        assert journal.identity.id != made
 
 
 def test_the_mark_says_how_much_there_is_and_whose(lines: list[bytes]) -> None:
@@ -60,11 +60,11 @@ def test_the_mark_says_how_much_there_is_and_whose(lines: list[bytes]) -> None:
 def test_an_import_takes_over_what_the_mark_says(lines: list[bytes], journal: Journal) -> None:
     assert journal.import_export(lines) == EVENTS
     data = json.loads(lines[-1])["data"]
-    assert identity(journal).id == data["journal"]
-    assert [each._asdict() for each in identity(journal).restores] == data["restores"]
+    assert journal.identity.id == data["journal"]
+    assert [each._asdict() for each in journal.identity.restores] == data["restores"]
     assert list(journal.export()) == lines
     fill(journal, "s-8")
-    assert [each.after for each in identity(journal).restores] == [3, EVENTS]
+    assert [each.after for each in journal.identity.restores] == [3, EVENTS]
     assert journal.verify().findings == ()
 
 
@@ -73,13 +73,13 @@ def test_nothing_is_exported_as_just_the_mark(journal: Journal) -> None:
     assert json.loads(mark)["data"] == {
         "events": 0,
         "last_id": None,
-        "journal": identity(journal).id,
+        "journal": journal.identity.id,
         "restores": [],
         "formats": [{"format": 2, "after": 0}],
     }
     with Journal.open("memory://") as copy:
         assert copy.import_export([mark]) == 0
-        assert identity(copy).id == identity(journal).id
+        assert copy.identity.id == journal.identity.id
         assert list(copy.export()) == [mark]
         # Again, as nothing is in it yet.
         assert copy.import_export([mark]) == 0
@@ -185,7 +185,7 @@ def test_an_export_of_a_newer_format(lines: list[bytes], target: Journal) -> Non
 
 def test_unmarked_means_that_the_mark_may_be_missing(lines: list[bytes], journal: Journal) -> None:
     assert journal.import_export(lines[:5], unmarked=True) == 5
-    assert identity(journal).id != json.loads(lines[-1])["data"]["journal"]
+    assert journal.identity.id != json.loads(lines[-1])["data"]["journal"]
     with Journal.open("memory://") as another:
         assert another.import_export(lines, unmarked=True) == EVENTS
         assert list(another.export()) == lines
@@ -251,9 +251,9 @@ def test_lines_that_fail_leave_nothing(lines: list[bytes], journal: Journal, err
     with pytest.raises(error):
         journal.import_export(failing())
     assert journal.head() == 0
-    made = identity(journal).id
+    made = journal.identity.id
     fill(journal, "s-1")
-    assert (identity(journal).id, identity(journal).restores) == (made, ())
+    assert (journal.identity.id, journal.identity.restores) == (made, ())
 
 
 def test_endless_lines_end_at_the_first_that_is_none(lines: list[bytes], target: Journal) -> None:

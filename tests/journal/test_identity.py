@@ -5,28 +5,24 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings, strategies as st
 from muniment.domain import (
     InvalidArgument,
-    JournalDamaged,
     JournalNotEmpty,
     JournalReadOnly,
     MunimentError,
-    NewerSchema,
     OtherPast,
     UnknownPosition,
 )
 from muniment.journal import AsyncJournal, Journal
-from muniment.journal.identity import Identity, identity_of
 
-from .damage import edit
 from .processes import finish, start_at_once
 
 Put = Callable[[Journal], Journal]
@@ -36,10 +32,6 @@ Put = Callable[[Journal], Journal]
 def fill(journal: Journal, *names: str) -> None:
     for name in names:
         journal.sessions.open(name)
-
-
-def identity(journal: Journal) -> Identity:
-    return journal._storage.identity.read()
 
 
 def followed(journal: Journal, after: int | str) -> list[str]:
@@ -68,14 +60,14 @@ def put(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Put]:
 
 
 def test_a_journal_has_an_id_and_a_format_from_its_making(journal: Journal) -> None:
-    made = identity(journal)
+    made = journal.identity
     assert re.fullmatch("[0-9a-f]{32}", made.id or "")
     assert (made.formats, made.restores, made.is_copy) == (((2, 0),), (), False)
     fill(journal, "s-1", "s-2")
-    assert identity(journal) == made
+    assert journal.identity == made
     assert journal.verify().findings == ()
     with Journal.open("memory://") as another:
-        assert identity(another).id != made.id
+        assert another.identity.id != made.id
 
 
 def test_a_cursor_goes_on_where_it_stood(journal: Journal) -> None:
@@ -143,9 +135,9 @@ def test_a_cursor_of_another_journal(journal: Journal) -> None:
         fill(another, "s-1")
         with pytest.raises(OtherPast) as caught:
             journal.follow(another.cursor())
-        assert (caught.value.journal, caught.value.shared) == (identity(journal).id, 0)
-        assert str(identity(journal).id) in str(caught.value)
-        assert str(identity(another).id) in str(caught.value)
+        assert (caught.value.journal, caught.value.shared) == (journal.identity.id, 0)
+        assert str(journal.identity.id) in str(caught.value)
+        assert str(another.identity.id) in str(caught.value)
 
 
 def test_a_copy_in_service_refuses_cursors_of_events_that_it_lacks(journal: Journal, put: Put) -> None:
@@ -162,10 +154,10 @@ def test_a_copy_in_service_refuses_cursors_of_events_that_it_lacks(journal: Jour
     for cursor, position in ((lost, 3), (last, 4)):
         with pytest.raises(OtherPast) as caught:
             copy.follow(cursor)
-        restore = identity(copy).restores[0]
+        restore = copy.identity.restores[0]
         assert caught.value.facts() == {
             "cursor": cursor,
-            "journal": identity(journal).id,
+            "journal": journal.identity.id,
             "restore": restore.id,
             "position": position,
             "shared": 2,
@@ -186,17 +178,17 @@ def test_a_copy_is_told_apart_when_it_is_first_written_to_and_once(journal: Jour
     copy = put(journal)
     len(copy.owners)
     copy.replay()
-    assert identity(copy).restores == ()
+    assert not copy.identity.restores
     with pytest.raises(MunimentError):
         copy.sessions.claim("never opened", "alice")
-    assert identity(copy).restores == ()
+    assert not copy.identity.restores
     fill(copy, "s-3")
-    (restore,) = identity(copy).restores
+    (restore,) = copy.identity.restores
     assert restore.after == 2
     fill(copy, "s-4", "s-5")
-    assert identity(copy).restores == (restore,)
-    assert identity(copy).id == identity(journal).id
-    assert identity(journal).restores == ()
+    assert copy.identity.restores == (restore,)
+    assert copy.identity.id == journal.identity.id
+    assert journal.identity.restores == ()
 
 
 def test_copies_of_one_copy_are_told_apart_too(journal: Journal, put: Put) -> None:
@@ -207,8 +199,8 @@ def test_copies_of_one_copy_are_told_apart_too(journal: Journal, put: Put) -> No
     fill(one, "one-3", "one-4")
     fill(two, "two-3")
     fill(three, "three-3", "three-4")
-    assert len({identity(each).restores[-1].id for each in (one, two, three)}) == 3
-    assert [each.after for each in identity(three).restores] == [1, 2]
+    assert len({each.identity.restores[-1].id for each in (one, two, three)}) == 3
+    assert [each.after for each in three.identity.restores] == [1, 2]
     for here, other in ((one, two), (two, one), (two, three), (three, two), (one, three)):
         with pytest.raises(OtherPast):
             here.follow(other.cursor(3))
@@ -237,7 +229,7 @@ def test_a_backup_of_a_backup_that_nobody_wrote_to(tmp_path: Path) -> None:
         one.backup(tmp_path / "two.db")
     with Journal.open(f"sqlite:///{tmp_path}/two.db") as two:
         fill(two, "s-2")
-        assert [each.after for each in identity(two).restores] == [1]
+        assert [each.after for each in two.identity.restores] == [1]
         assert two.verify().findings == ()
 
 
@@ -257,9 +249,9 @@ def test_an_import_into_a_journal_that_others_have_open(shared_url: str) -> None
         fill(original, "s-1", "s-2")
         one.import_export(original.export())
         fill(other, "s-3")
-        assert identity(one) == identity(other)
-        assert identity(one).id == identity(original).id
-        assert [each.after for each in identity(other).restores] == [2]
+        assert one.identity == other.identity
+        assert one.identity.id == original.identity.id
+        assert [each.after for each in other.identity.restores] == [2]
 
 
 def test_a_first_write_that_fails_tells_nothing_apart(journal: Journal, put: Put) -> None:
@@ -267,7 +259,7 @@ def test_a_first_write_that_fails_tells_nothing_apart(journal: Journal, put: Put
     copy = put(journal)
     with pytest.raises(MunimentError):
         copy.import_export(journal.export())
-    assert identity(copy).restores == ()
+    assert not copy.identity.restores
 
 
 def test_two_processes_that_write_to_a_copy_first(tmp_path: Path) -> None:
@@ -286,7 +278,7 @@ with Journal.open(sys.argv[1]) as journal:
     url = f"sqlite:///{tmp_path}/copy.db"
     finish(start_at_once([(program, url, name) for name in ("a", "b")]))
     with Journal.open(url) as copy:
-        assert [each.after for each in identity(copy).restores] == [2]
+        assert [each.after for each in copy.identity.restores] == [2]
         assert copy.head() == 22
         assert copy.verify().findings == ()
 
@@ -296,7 +288,7 @@ def test_threads_that_write_to_a_copy_first(journal: Journal, put: Put) -> None:
     copy = put(journal)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(copy.sessions.open, (f"t-{number}" for number in range(40))))
-    assert [each.after for each in identity(copy).restores] == [1]
+    assert [each.after for each in copy.identity.restores] == [1]
 
 
 def test_tasks_follow_by_cursor(tmp_path: Path) -> None:
@@ -332,119 +324,59 @@ def test_a_journal_that_was_restored_by_hand_is_marked(shared_url: str) -> None:
         fill(journal, "s-1", "s-2")
         cursor, before = journal.cursor(2), journal.cursor(1)
         restore = journal.mark_restored()
-        assert identity(journal).restores == ((restore, 2),)
+        assert journal.identity.restores == ((restore, 2),)
         assert followed(journal, cursor) == []
         fill(journal, "s-3")
         assert restore in journal.cursor()
         assert restore not in journal.cursor(2)
         assert len(followed(journal, before)) == 2
         with pytest.raises(OtherPast) as caught:
-            journal.follow(f"{identity(journal).id}-0-3")
+            journal.follow(f"{journal.identity.id}-0-3")
         assert caught.value.shared == 2
         assert journal.verify().findings == ()
     with Journal.open(shared_url, read_only=True) as journal, pytest.raises(JournalReadOnly):
         journal.mark_restored()
 
 
-def test_the_table_only_grows(shared_url: str) -> None:
-    with Journal.open(shared_url) as journal:
-        for statement in ("UPDATE journal SET value='x'", "DELETE FROM journal"):
-            with pytest.raises(Exception, match="append-only"), journal._storage.identity._writing() as cursor:
-                journal._storage.identity._run(cursor, statement)
-        assert journal.verify().findings == ()
-
-
-def test_an_endless_view_in_its_place_is_not_looked_into(tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    with Journal.open(f"sqlite:///{path}") as journal:
-        fill(journal, "s-1")
-    connection = sqlite3.connect(path)
-    connection.executescript(
-        "DROP TABLE journal; CREATE VIEW journal AS WITH RECURSIVE n(number) AS "
-        "(SELECT 1 UNION ALL SELECT number+1 FROM n) SELECT number, 'copy' kind, '' value, 0 position FROM n;"
-    )
-    connection.close()
-    for read_only in (True, False):
-        with pytest.raises(JournalDamaged):
-            Journal.open(f"sqlite:///{path}", read_only=read_only)
-
-
-@pytest.mark.parametrize(
-    ("statement", "finding"),
-    [
-        ("DROP TABLE journal", "missing"),
-        ("DELETE FROM journal", "no id"),
-        ("DELETE FROM journal WHERE kind='id'", "expected"),
-        ("DELETE FROM journal WHERE kind='format'", "no format"),
-        ("UPDATE journal SET value='x' WHERE kind='id'", "does not fit"),
-        ("UPDATE journal SET value=zeroblob(16) WHERE kind='id'", "does not fit"),
-        ("UPDATE journal SET value='01' WHERE kind='format'", "does not fit"),
-        ("UPDATE journal SET value='1' WHERE kind='format'", "format 2, and the table journal 1"),
-        ("UPDATE journal SET position='p' WHERE kind='format'", "does not fit"),
-        ("UPDATE journal SET position=-1 WHERE kind='format'", "does not fit"),
-        ("UPDATE journal SET position=9 WHERE kind='format'", "position 9, and the last one is 2"),
-        ("UPDATE journal SET number=7 WHERE kind='format'", "row 7 where number 2 is expected"),
-        ("INSERT INTO journal VALUES (3, 'format', '2', 1)", "does not fit"),
-        (f"INSERT INTO journal VALUES (3, 'id', '{'a' * 32}', 1)", "does not fit"),
-        (f"INSERT INTO journal VALUES (3, 'restore', '{'a' * 32}', 3)", "position 3, and the last one is 2"),
-        ("INSERT INTO journal VALUES (3, 'restore', 'me', 1)", "does not fit"),
-        ("INSERT INTO journal VALUES (3, 'news', '', 1)", "does not fit"),
-        (f"INSERT INTO journal VALUES (3, 'copy', '', 2), (4, 'restore', '{'a' * 32}', 1)", "does not fit"),
-        ("PRAGMA user_version=1", "format 1, and the table journal 2"),
-        ("WITH RECURSIVE n(x) AS (SELECT 3 UNION ALL SELECT x+1 FROM n) "
-         "INSERT INTO journal SELECT x, 'copy', '', 2 FROM n LIMIT 120000", "more than 100000 rows"),
-    ],
-)  # fmt: skip
-def test_a_changed_table_is_found(tmp_path: Path, statement: str, finding: str) -> None:
-    path = tmp_path / "journal.db"
-    with Journal.open(f"sqlite:///{path}") as journal:
-        fill(journal, "s-1", "s-2")
-    if statement.startswith("DROP"):
-        connection = sqlite3.connect(path)
-        connection.execute(statement)
-        connection.close()
-    else:
-        edit(path, statement)
-    with Journal.open(f"sqlite:///{path}", read_only=True) as journal:
-        assert finding in " ".join(each.problem for each in journal.verify().findings)
-        assert journal.head() == 2
-
-
-def test_a_format_that_only_the_table_knows_is_refused(shared_url: str) -> None:
-    with Journal.open(shared_url) as journal, journal._storage.identity._writing() as cursor:
-        journal._storage.identity._run(cursor, "INSERT INTO journal VALUES (3, 'format', '7', 0)")
-    for read_only in (False, True):
-        with pytest.raises(NewerSchema) as caught:
-            Journal.open(shared_url, read_only=read_only)
-        assert (caught.value.found, caught.value.supported) == (7, 2)
-
-
-def test_the_formats_and_restores_by_position() -> None:
-    known = identity_of(
-        [
-            (1, "id", "a" * 32, 0),
-            (2, "format", "1", 0),
-            (3, "restore", "b" * 32, 3),
-            (4, "format", "2", 5),
-            (5, "restore", "c" * 32, 5),
-            (6, "copy", "", 8),
-        ]
-    )
-    assert known.problems == ()
-    assert [known.format_at(position) for position in range(9)] == [1, 1, 1, 1, 1, 1, 2, 2, 2]
-    assert [known.restore_at(position)[:1] for position in range(9)] == ["", "", "", "", "b", "b", "c", "c", "c"]
-    assert known.is_copy
-    assert known.as_of(5).facts() == [
-        ("id", "a" * 32, 0),
-        ("format", "1", 0),
-        ("restore", "b" * 32, 3),
-    ]
-
-
 def test_an_import_takes_an_empty_journal_only_once(journal: Journal, put: Put) -> None:
     fill(journal, "s-1")
     copy = put(journal)
-    made = identity(copy)
+    made = copy.identity
     with pytest.raises(JournalNotEmpty):
         copy.import_export(journal.export())
-    assert identity(copy) == made
+    assert copy.identity == made
+
+
+STEPS = st.lists(st.tuples(st.sampled_from(["append", "append", "copy"]), st.integers(0, 7)), max_size=14)
+"""What is done to which of the copies that there are."""
+
+
+@settings(max_examples=60)
+@given(STEPS)
+def test_a_cursor_is_good_where_the_past_up_to_it_is_the_same(steps: list[tuple[str, int]]) -> None:
+    with ExitStack() as opened:
+        journals = [opened.enter_context(Journal.open("memory://"))]
+        pasts: list[list[str]] = [[]]
+        for number, (step, which) in enumerate(steps):
+            journal, past = journals[which % len(journals)], pasts[which % len(journals)]
+            if step == "append":
+                fill(journal, f"s-{number}")
+                past.append(f"session-s-{number}")
+            elif len(journals) < 6:
+                copy = opened.enter_context(Journal.open("memory://"))
+                copy.import_export(journal.export())
+                journals.append(copy)
+                pasts.append(list(past))
+        for here, past in zip(journals, pasts, strict=True):
+            for there, other in zip(journals, pasts, strict=True):
+                for position in range(len(other) + 1):
+                    is_same = past[:position] == other[:position] and len(past) >= position
+                    cursor = there.cursor(position)
+                    if is_same:
+                        assert here.position_of(cursor) == position
+                        continue
+                    with pytest.raises((OtherPast, UnknownPosition)) as caught:
+                        here.position_of(cursor)
+                    if isinstance(caught.value, OtherPast) and caught.value.shared is not None:
+                        assert past[: caught.value.shared] == other[: caught.value.shared]
+                        assert past[: caught.value.shared + 1] != other[: caught.value.shared + 1]

@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Identifier
 
 from ..postgres_server import Server
 from .processes import finish, start_at_once
-from .test_identity import followed, identity
+from .test_identity import followed
 
 DATA = Path(__file__).parent.parent / "data"
 HEAD = 31
@@ -36,7 +36,7 @@ def export() -> list[bytes]:
 def test_it_is_read_without_a_change(older: Path) -> None:
     before = older.read_bytes()
     with Journal.open(f"sqlite:///{older}", read_only=True) as journal:
-        assert (identity(journal).id, identity(journal).formats) == (None, ((1, 0),))
+        assert (journal.identity.id, journal.identity.formats) == (None, ((1, 0),))
         assert journal.verify().findings == ()
         assert journal.owners["s-1"].owner == "bob"
         assert len(followed(journal, 20)) == HEAD - 20
@@ -48,14 +48,14 @@ def test_it_is_read_without_a_change(older: Path) -> None:
 
 def test_its_first_opening_for_writing_gives_it_an_id(older: Path) -> None:
     with Journal.open(f"sqlite:///{older}") as journal:
-        made = identity(journal)
+        made = journal.identity
         assert made.formats == ((1, 0), (2, HEAD))
         assert [made.format_at(position) for position in (1, HEAD, HEAD + 1)] == [1, 1, 2]
         cursor = journal.cursor(HEAD - 1)
         assert journal.verify().findings == ()
         assert journal.replay().differences == {}
     with Journal.open(f"sqlite:///{older}") as journal:
-        assert identity(journal) == made
+        assert journal.identity == made
         assert len(followed(journal, cursor)) == 1
         receipt = journal.sessions.state("s-4").pending_receipt
         assert receipt is not None
@@ -65,7 +65,7 @@ def test_its_first_opening_for_writing_gives_it_an_id(older: Path) -> None:
         journal.revert(journal.head())
         assert journal.verify().findings == ()
     with Journal.open(f"sqlite:///{older}", read_only=True) as journal:
-        assert identity(journal) == made
+        assert journal.identity == made
         assert journal.verify().findings == ()
 
 
@@ -87,7 +87,7 @@ def test_an_older_file_without_events(older: Path) -> None:
     )
     connection.close()
     with Journal.open(f"sqlite:///{older}") as journal:
-        assert identity(journal).formats == ((2, 0),)
+        assert journal.identity.formats == ((2, 0),)
 
 
 def test_a_reader_finds_the_id_that_a_writer_gave_meanwhile(older: Path) -> None:
@@ -112,7 +112,7 @@ with Journal.open(sys.argv[1]) as journal:
     printed = finish(start_at_once([(program, url, f"process-{number}") for number in range(3)]))
     assert len({line for lines in printed for line in lines}) == 1
     with Journal.open(url) as journal:
-        assert identity(journal).formats == ((1, 0), (2, HEAD))
+        assert journal.identity.formats == ((1, 0), (2, HEAD))
         assert journal.head() == HEAD + 3
         assert journal.verify().findings == ()
 
@@ -122,14 +122,14 @@ def test_a_copy_of_an_older_file_is_one_too(older: Path, tmp_path: Path) -> None
         journal.backup(tmp_path / "copy.db")
         lines = list(journal.export())
     with Journal.open(f"sqlite:///{tmp_path}/copy.db") as copy, Journal.open(f"sqlite:///{older}") as journal:
-        assert identity(copy).id != identity(journal).id
-        assert identity(copy).formats == ((1, 0), (2, HEAD))
+        assert copy.identity.id != journal.identity.id
+        assert copy.identity.formats == ((1, 0), (2, HEAD))
         assert copy.verify().findings == ()
     with Journal.open("memory://") as imported:
         assert imported.import_export(lines) == HEAD
-        assert identity(imported).formats == ((1, 0), (2, HEAD))
-        assert identity(imported).id is not None
-        assert not identity(imported).is_copy
+        assert imported.identity.formats == ((1, 0), (2, HEAD))
+        assert imported.identity.id is not None
+        assert not imported.identity.is_copy
 
 
 def test_a_host_with_a_table_of_that_name(older: Path) -> None:
@@ -160,19 +160,19 @@ def test_an_older_export_is_taken_as_unmarked(export: list[bytes], journal: Jour
         journal.import_export(export)
     assert caught.value.line == HEAD + 1
     assert journal.head() == 0
-    made = identity(journal).id
+    made = journal.identity.id
     assert journal.import_export(export, unmarked=True) == HEAD
-    assert identity(journal).formats == ((1, 0), (2, HEAD))
-    assert identity(journal).id != made
+    assert journal.identity.formats == ((1, 0), (2, HEAD))
+    assert journal.identity.id != made
     assert journal.verify().findings == ()
     journal.sessions.open("goes on")
-    assert identity(journal).restores == ()
+    assert journal.identity.restores == ()
     *lines, _ = journal.export()
     assert lines[:HEAD] == export
     with Journal.open("memory://") as again:
         again.import_export(journal.export())
-        assert identity(again).formats == ((1, 0), (2, HEAD))
-        assert identity(again).id == identity(journal).id
+        assert again.identity.formats == ((1, 0), (2, HEAD))
+        assert again.identity.id == journal.identity.id
 
 
 def schema_of(url: str) -> str:
@@ -188,7 +188,7 @@ def test_an_older_journal_on_a_server(postgres_url: str, postgres: Server) -> No
         connection.execute(SQL("DROP TABLE {}").format(Identifier(schema, "journal")))
         connection.execute(SQL("UPDATE {} SET schema_version=1").format(Identifier(schema, "muniment_journal")))
     with Journal.open(postgres_url, read_only=True) as reader:
-        assert identity(reader).id is None
+        assert reader.identity.id is None
         assert reader.verify().findings == ()
         with pytest.raises(JournalWithoutId):
             reader.cursor()
@@ -204,7 +204,7 @@ with Journal.open(sys.argv[1]) as journal:
     printed = finish(start_at_once([(program, postgres_url, f"process-{number}") for number in range(3)]))
     assert len({line for lines in printed for line in lines}) == 1
     with Journal.open(postgres_url) as journal:
-        assert identity(journal).formats == ((1, 0), (2, 2))
+        assert journal.identity.formats == ((1, 0), (2, 2))
         assert journal.head() == 5
         assert journal.verify().findings == ()
     with postgres.connect() as connection:
