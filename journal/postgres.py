@@ -113,6 +113,14 @@ class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicatio
         """The function by which the triggers refuse changes, with its schema, quoted where need be."""
         return self._names["refuse"].as_string()
 
+    @property
+    def bodies(self) -> dict[str, str]:
+        """The bodies of the functions, by name."""
+        statements = [statement.as_string().split("$body$") for statement in self.sql_create_statements]
+        bodies = (parts[1] for parts in statements if len(parts) > 1)
+        suffixes = ("refuse_change", "append")
+        return {f"{self.events_table_name}_{suffix}": body for suffix, body in zip(suffixes, bodies, strict=True)}
+
     def append_lock(self) -> tuple[str, int]:
         """The statement that takes the lock under which positions are given, and its parameter."""
         return self.datastore.lock(f"append {self.events_table_name}")

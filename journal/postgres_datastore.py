@@ -185,6 +185,10 @@ class PostgresDatastore(library.PostgresDatastore):
                 # The other idle connections may be dead too.
                 self.connections.suspect()
             raise self._translated(error) from error
+        except UnicodeEncodeError as error:
+            # A lone surrogate, which no server holds.
+            unstorable = psycopg.DataError(str(error))
+            raise self._translated(unstorable) from unstorable
 
     def _translated(self, error: psycopg.Error) -> Exception:
         counterpart = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))(str(error))

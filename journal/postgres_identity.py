@@ -13,9 +13,7 @@ from psycopg.sql import Identifier
 from .identity_table import FORMAT, TABLE, IdentityTable
 from .postgres import TRIGGERS, PostgresApplicationRecorder
 from .postgres_datastore import PostgresDatastore
-
-VERSION_TABLE = "muniment_journal"
-"""The table that says the version of the schema; a Muniment that does not know the table ``journal`` looks there."""
+from .postgres_schema import VERSION_TABLE
 
 
 class PostgresIdentityTable(IdentityTable):

@@ -27,13 +27,17 @@ from ..domain import (
     NotStored,
     UnsuitableServer,
 )
+from ..projections import PREFIX, TRACKING
 from ..projections.postgres import PostgresTemporalStore
 from . import sqlite_storage
 from .identity_table import FORMAT, TABLE
 from .postgres import NOT_STORED, TRIGGERS, PostgresApplicationRecorder, PostgresFactory
 from .postgres_datastore import Pooling, PostgresDatastore, Unsuitable
-from .postgres_identity import VERSION_TABLE, PostgresIdentityTable
+from .postgres_identity import PostgresIdentityTable
+from .postgres_schema import A_TABLE, EVENTS, FACTS, KINDS, VERSION_TABLE, differences, expected_facts
+from .recording import MAX_PAGE_BYTES, MAX_STATE_BYTES
 from .storage import Address, JournalApplication, Storage
+from .upkeep import all_projections
 
 CONNECT_TIMEOUT_S: Final = 10
 """How long to wait for the server, unless the URL has a ``connect_timeout``."""
@@ -41,10 +45,45 @@ CONNECT_TIMEOUT_S: Final = 10
 IDLE_TIMEOUT_S: Final = 60
 """How long a process that hangs may keep others from the tables."""
 
+MAX_NAME_BYTES: Final = 4_096
+"""How long a stream's or a type's name in a row may be to be read; those that Muniment gives are shorter."""
+
 MAX_CONNECTIONS: Final = 16
 """How many connections one journal uses at most, and one more while somebody follows it."""
 
-_TRIGGERS: Final = "SELECT tgname::text FROM pg_trigger WHERE tgrelid = %s::regclass AND tgenabled <> 'D'"
+_DAMAGE: Final = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.InvalidSchemaName,
+    psycopg.errors.DataCorrupted,
+    psycopg.errors.IndexCorrupted,
+)
+"""What the server says of a journal that somebody took something away from, or that the disk did not keep."""
+
+
+class _JournalRecorder(PostgresApplicationRecorder):
+    """Records a journal's events, and reads of what somebody else put in a row no more than an event may have."""
+
+    _columns = (
+        f"notification_id, CASE WHEN octet_length(originator_id) <= {MAX_NAME_BYTES} THEN originator_id END, "
+        f"originator_version, CASE WHEN octet_length(topic) <= {MAX_NAME_BYTES} THEN topic END, "
+        f"CASE WHEN octet_length(state) <= {MAX_STATE_BYTES} THEN state END"
+    )
+
+    def __init__(self, datastore: PostgresDatastore, **settings: Any) -> None:
+        super().__init__(datastore, **settings)
+        # How large a row is, the server knows without reading it.
+        self._select_rows = (
+            f"SELECT {self._columns} FROM (SELECT *, SUM(LEAST(octet_length(state), {MAX_STATE_BYTES})) "
+            f"OVER (ORDER BY {self._position} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before "
+            f"FROM (SELECT * FROM {self._table} WHERE {self._position}>%s ORDER BY {self._position} LIMIT %s) AS page) "
+            f"AS page WHERE before IS NULL OR before<{MAX_PAGE_BYTES} ORDER BY {self._position}"
+        )
+
+
+class _Factory(PostgresFactory):
+    application_recorder_class = _JournalRecorder
 
 
 class PostgresStorage(Storage):
@@ -53,11 +92,12 @@ class PostgresStorage(Storage):
     def __init__(self, address: Address, datastore: PostgresDatastore, *, is_read_only: bool) -> None:
         # The settings only have to be there; the datastore has what they would say.
         settings = dict.fromkeys(("DBNAME", "HOST", "USER", "PASSWORD"), "")
-        factory = PostgresFactory(
+        factory = _Factory(
             {**{f"POSTGRES_{name}": value for name, value in settings.items()}, "CREATE_TABLE": "no"}, datastore
         )
         application = JournalApplication(factory)
         self._datastore = datastore
+        self._schema = Identifier(address.schema).as_string()
         self._recorder = cast(PostgresApplicationRecorder, application.recorder)
         identity = PostgresIdentityTable(datastore, self._recorder, str(address))
         super().__init__(address, application, PostgresTemporalStore(datastore), identity, is_read_only=is_read_only)
@@ -81,18 +121,35 @@ class PostgresStorage(Storage):
         Raises:
             NotAJournal: it holds something else under the names that a journal needs.
             NewerSchema: a newer Muniment wrote it.
+            JournalDamaged: a table of the journal is missing, or something else stands in its place.
         """
         # Asked at once: another process may be making the journal, all its tables in one transaction.
-        names = self.tables.table_names()
-        if VERSION_TABLE not in names:
-            taken = names & {"stored_events", "tracking", TABLE}
+        kinds = dict(self._datastore.fetch(KINDS, [self._schema]))
+        if VERSION_TABLE not in kinds:
+            taken = kinds.keys() & {EVENTS, TRACKING, TABLE}
             if taken:
-                raise NotAJournal(str(self.address), f"its schema has a table {min(taken)!r} of something else")
+                name = min(taken)
+                raise NotAJournal(str(self.address), f"its schema has {kinds[name]} {name!r} of something else")
             return False
-        ((version,),) = self._datastore.fetch(f"SELECT schema_version FROM {VERSION_TABLE}")
+        # Others could answer anything, and without an end, or lose what they were given.
+        for name in (
+            VERSION_TABLE,
+            EVENTS,
+            *(each for each in kinds if each in (TABLE, TRACKING) or each.startswith(PREFIX)),
+        ):
+            if kinds.get(name) != A_TABLE:
+                problem = f"{name} is {kinds.get(name, 'missing')}, and must be an ordinary table"
+                raise JournalDamaged(str(self.address), problem)
+        version = self._version()
         if version > FORMAT:
             raise NewerSchema(str(self.address), version, FORMAT)
         return True
+
+    def _version(self) -> int:
+        rows = self._datastore.fetch(f"SELECT schema_version FROM {VERSION_TABLE} LIMIT 2")
+        if len(rows) != 1 or not isinstance(rows[0][0], int):
+            raise JournalDamaged(str(self.address), f"{VERSION_TABLE} must hold one row with the schema's version")
+        return rows[0][0]
 
     @contextmanager
     def _importing(self) -> Iterator[Any]:
@@ -129,9 +186,14 @@ class PostgresStorage(Storage):
         return copied
 
     def problems(self) -> Iterator[str]:
-        enabled = {name for (name,) in self._datastore.fetch(_TRIGGERS, [self._recorder.table_name])}
-        for name in sorted(set(TRIGGERS) - enabled):
-            yield f"the trigger {name}, which refuses changes, is missing or disabled"
+        is_older = self._version() < FORMAT
+        projected = [table for projection in all_projections() for table in projection.tables]
+        expected = expected_facts(self._recorder.bodies, TRIGGERS, projected, is_older=is_older)
+        names = list({name for name, _ in expected})
+        found = self._datastore.fetch(FACTS, [self._schema, names, self._schema, names])
+        # Those that are made from the events are made when they are needed.
+        optional = {TRACKING, *(table.physical_name for table in projected), *([TABLE] if is_older else [])}
+        yield from differences(expected, {(name, item): reads for name, item, reads in found}, optional=optional)
 
     def _fail_with(self, error: Exception) -> None:
         self._datastore.translate_error = lambda _: error
@@ -191,6 +253,8 @@ def storage_error(error: persistence.PersistenceError, address: Address, lock_ti
         return JournalLocked(str(address), round(lock_timeout_s * 1000))
     if isinstance(cause, psycopg.errors.ReadOnlySqlTransaction):
         return JournalReadOnly(str(address))
+    if isinstance(cause, _DAMAGE):
+        return JournalDamaged(str(address), _first_line(error))
     if isinstance(error, persistence.IntegrityError | persistence.DataError):
         return error
     return JournalUnavailable(str(address), _first_line(error))

@@ -153,3 +153,4 @@ def test_what_a_trigger_or_rule_drops_or_changes_is_not_acknowledged(
             with pytest.raises((NotStored, JournalUnavailable)):
                 command()
         assert list(journal.read()) == before
+        assert any("hostile" in finding.problem for finding in journal.verify().findings)
