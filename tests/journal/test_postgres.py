@@ -243,15 +243,15 @@ def test_an_address_that_cannot_be_read_is_not_shown(url: str) -> None:
 def test_a_long_wait_in_a_rebuild_or_an_import_is_not_cut_off(
     postgres_url: str, another_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("muniment.journal.postgres_storage.IDLE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("muniment.journal.postgres_storage.IDLE_TIMEOUT_S", 0.6)
     with Journal.open(postgres_url) as journal:
         journal.sessions.open("s-1")
         lines = list(journal.export())
-        assert journal.replay(lambda *_: time.sleep(0.5)).differences == {}
+        assert journal.replay(lambda *_: time.sleep(0.9)).differences == {}
 
     def slowly() -> Iterator[bytes]:
         for line in lines:
-            time.sleep(0.5)
+            time.sleep(0.9)
             yield line
 
     with Journal.open(another_postgres_url) as copy:
