@@ -1,8 +1,7 @@
 """What can happen, and what it means: values, events, decisions. No clock, no randomness, no input or output."""
 
-from . import bundle, compensation, consumer, conversation, saga, session
+from . import bounds, bundle, compensation, consumer, conversation, saga, session
 from .artifacts import (
-    VALUE,
     Artifact,
     ArtifactKind,
     CancellationWitness,
@@ -16,6 +15,7 @@ from .artifacts import (
     TerminalReason,
 )
 from .boundary import LinkBoundary
+from .bounds import MAX_EVENT_BYTES, MAX_IDENTIFIER_LENGTH, MAX_NAMES, MAX_TEXT_LENGTH
 from .bundle.values import (
     ComposedBundle,
     CompositionManifest,
@@ -74,6 +74,7 @@ from .errors import (
     ConversationNotFound,
     DamagedRecord,
     DuplicateBundle,
+    EventTooLarge,
     FragmentConflict,
     FragmentNotHeld,
     HandOverRequired,
@@ -152,7 +153,7 @@ from .event import (
 )
 from .fragment import SessionFragment
 from .idempotency import KeyUsed
-from .identifiers import MAX_IDENTIFIER_LENGTH, MAX_NAMES, MAX_TEXT_LENGTH, identifier, names, natural_number, text
+from .identifiers import identifier, names, natural_number, text
 from .policy import Policy
 from .record import UNRECORDED, Metadata, RecordedEvent, split_event_id
 from .scope import FULL_SESSION, Fragments, FullSession, OwnershipScope, scope, scope_from_json, scope_to_json
@@ -167,6 +168,7 @@ from .stream_names import (
 )
 from .subject import subject_of
 from .surfaces import Surfaces
+from .value import VALUE
 
 CATALOGUE.check()
 
@@ -210,6 +212,7 @@ __all__ = [
     "DelegationWitness",
     "DuplicateBundle",
     "Event",
+    "EventTooLarge",
     "FULL_SESSION",
     "Fact",
     "Footprint",
@@ -241,6 +244,7 @@ __all__ = [
     "Life",
     "LinkBoundary",
     "LinkSpec",
+    "MAX_EVENT_BYTES",
     "MAX_IDENTIFIER_LENGTH",
     "MAX_NAMES",
     "MAX_TEXT_LENGTH",
@@ -321,6 +325,7 @@ __all__ = [
     "Violation",
     "WitnessConsumed",
     "accept",
+    "bounds",
     "bundle",
     "bundle_stream",
     "bundles_from_manifest",

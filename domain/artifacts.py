@@ -9,19 +9,19 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from .bounds import MAX_NUMBER
 from .identifiers import Identifier, Names, Text
 from .scope import ScopeField
+from .value import VALUE, value_type
 
-VALUE = ConfigDict(strict=True, extra="forbid")
-"""How every stored value is checked: no coercion, and no field that this version does not know."""
-
-Counter = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Counter = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
 """A generation, claim id, witness id, tick or time in ms: what every storage engine holds as an integer."""
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class OwnershipCapability:
     """Who may act for one session, and how far (telltale 1.2).
@@ -39,6 +39,7 @@ class OwnershipCapability:
     scope: ScopeField
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class OwnershipReceipt:
     """A staged transfer of one session's ownership (telltale 1.2).
@@ -57,6 +58,7 @@ class OwnershipReceipt:
     scope: ScopeField
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class ReadinessWitness:
     """Proof, to be spent once, that a readiness check passed under one capability (telltale 1.2).
@@ -74,6 +76,7 @@ class ReadinessWitness:
     predicate: Text
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class TerminalReason:
     """Why a session's ownership ended for good (telltale 1.2).
@@ -98,6 +101,7 @@ class TerminalReason:
         return f"ownership transfer commit failed: {self.reason}"
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class CancellationWitness:
     """Proof that a session was given up; it is never consumed (telltale 1.2)."""
@@ -117,6 +121,7 @@ class FootprintClass(StrEnum):
     DELEGATED_OUT = "delegated_out"
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class Footprint:
     """The sessions of an authority, or of a bundle, by how it has them (aura 1.7, ``SessionFootprint``).
@@ -137,6 +142,7 @@ class Footprint:
         return self.native | self.delegated_in | self.delegated_out
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class DelegationReceipt:
     """That one authority delegated a session to another, and all that this changed (aura 4).

@@ -6,11 +6,11 @@ from typing import Self
 
 from pydantic.dataclasses import dataclass
 
-from .artifacts import VALUE
 from .bundle.values import ComposedBundle, CompositionManifest
 from .errors import InvalidArgument
 from .identifiers import Identifier, Names, identifier
 from .scope import FULL_SESSION, Fragments, OwnershipScope, ScopeField, scope as checked_scope
+from .value import VALUE, value_type
 
 
 def bundle_fragment(bundle_id: str) -> str:
@@ -23,6 +23,7 @@ def protocol_fragment(protocol_id: str) -> str:
     return f"protocol:{protocol_id}"
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class LinkBoundary:
     """The part of a session that is used, or handed over, and the scope that goes with it (aura 1.5).

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pydantic.dataclasses import dataclass
 
-from .artifacts import VALUE, Counter, DelegationReceipt, OwnershipCapability, OwnershipReceipt
+from .artifacts import Counter, DelegationReceipt, OwnershipCapability, OwnershipReceipt
 from .boundary import LinkBoundary
 from .bundle.values import RuntimeUpgradeArtifact
 from .identifiers import Identifier
+from .value import VALUE, value_type
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class DelegationWitness:
     """What was seen to move with a delegation (aura 4, ``AuraDelegationWitness``).
@@ -29,7 +31,8 @@ class DelegationWitness:
     upgrade: RuntimeUpgradeArtifact | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_type()
+@dataclass(frozen=True, slots=True, config=VALUE)
 class DelegationOutcome:
     """What a delegation or a hand-over answers (aura 1.7, ``SessionDelegationOutcome``).
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar, cast, data
 from pydantic import Field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from .artifacts import VALUE
 from .errors import MunimentError
+from .value import VALUE, value_type
 
 OutcomeT = TypeVar("OutcomeT")
 ResultT = TypeVar("ResultT")
@@ -217,7 +217,7 @@ def event_type(name: str, version: int = 1, catalogue: Catalogue = CATALOGUE) ->
     """
 
     def register(cls: type[EventT]) -> type[EventT]:
-        frozen = cast(type[EventT], pydantic_dataclass(cls, frozen=True, slots=True, config=VALUE))
+        frozen = value_type()(cast(type[EventT], pydantic_dataclass(cls, frozen=True, slots=True, config=VALUE)))
         catalogue.add(frozen, name, version)
         return frozen
 

@@ -7,10 +7,11 @@ from typing import Self
 
 from pydantic.dataclasses import dataclass
 
-from .artifacts import VALUE
 from .identifiers import Identifier
+from .value import VALUE, value_type
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class SessionFragment:
     """A part of a session that is held under a label (aura 1.6, ``VmFragmentOwnerRecord``).

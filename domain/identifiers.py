@@ -9,13 +9,17 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints
 
+from .bounds import (
+    MAX_IDENTIFIER_LENGTH,
+    MAX_NAMES,
+    MAX_NAMES_BYTES,
+    MAX_NUMBER,
+    MAX_PART_LENGTH,
+    MAX_TEXT_LENGTH,
+)
 from .errors import InvalidArgument, InvalidIdentifier
-
-MAX_IDENTIFIER_LENGTH = 200
-MAX_PART_LENGTH = 190
-MAX_TEXT_LENGTH = 2_000
-MAX_NUMBER = 2**63 - 1
-MAX_NAMES = 1_000
+from .shown import shown
+from .value import require_size, several
 
 # Control characters and line separators would let a name forge lines in a log or drive a terminal.
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
@@ -41,7 +45,7 @@ Names = Annotated[frozenset[Identifier], Field(max_length=MAX_NAMES), BeforeVali
 
 
 def identifier(argument: str, value: object) -> str:
-    """Return ``value`` if it may serve as a name.
+    """Return ``value`` if it may serve as a name; of a subclass of ``str``, the plain string in it.
 
     Args:
         argument: what the caller calls it, for the message.
@@ -51,17 +55,19 @@ def identifier(argument: str, value: object) -> str:
         InvalidIdentifier: it is not a string, is empty, is longer than 200 characters, or holds a control character
             or half of a surrogate pair.
     """
-    if not isinstance(value, str):
-        raise InvalidIdentifier(argument, f"must be a string, not {type(value).__name__}")
-    if _is_name(value):
-        return value
-    if not value:
+    given = value if type(value) is str else _plain(value)
+    if given is None:
+        raise InvalidIdentifier(argument, f"must be a string, not {shown(value)}")
+    # A long text is not worth remembering.
+    if len(given) <= MAX_IDENTIFIER_LENGTH and _is_name(given):
+        return given
+    if not given:
         raise InvalidIdentifier(argument, "must not be empty")
-    if len(value) > MAX_IDENTIFIER_LENGTH:
-        raise InvalidIdentifier(argument, f"has {len(value)} characters; at most {MAX_IDENTIFIER_LENGTH} are allowed")
-    if not _identifier.match(value):
-        raise InvalidIdentifier(argument, f"holds a control character: {value!r}")
-    raise InvalidIdentifier(argument, f"holds half of a surrogate pair: {value!r}")
+    if len(given) > MAX_IDENTIFIER_LENGTH:
+        raise InvalidIdentifier(argument, f"has {len(given)} characters; at most {MAX_IDENTIFIER_LENGTH} are allowed")
+    if not _identifier.match(given):
+        raise InvalidIdentifier(argument, f"holds a control character: {given!r}")
+    raise InvalidIdentifier(argument, f"holds half of a surrogate pair: {given!r}")
 
 
 def names(argument: str, values: Iterable[str]) -> frozenset[str]:
@@ -69,38 +75,34 @@ def names(argument: str, values: Iterable[str]) -> frozenset[str]:
 
     Raises:
         InvalidIdentifier: one may not.
-        InvalidArgument: there are more than 1 000, or it is a single string.
+        InvalidArgument: there are more than 1 000, they take more than 128 KiB, or it is a single string.
     """
-    if isinstance(values, str):
-        raise InvalidArgument(argument, f"must be a set of names, not the single string {values!r}")
-    if not isinstance(values, Iterable):
-        raise InvalidArgument(argument, f"must be a set of names, not {type(values).__name__}")
-    checked = frozenset(identifier(argument, value) for value in values)
-    if len(checked) > MAX_NAMES:
-        raise InvalidArgument(argument, f"has {len(checked)} names; at most {MAX_NAMES} are allowed")
+    checked = frozenset(identifier(argument, value) for value in several(argument, values, MAX_NAMES))
+    require_size(argument, sorted(checked), MAX_NAMES_BYTES)
     return checked
 
 
 def text(argument: str, value: object) -> str:
-    """Return ``value`` if it may serve as free text.
+    """Return ``value`` if it may serve as free text; of a subclass of ``str``, the plain string in it.
 
     Raises:
         InvalidArgument: it is not a string, is longer than 2 000 characters, holds NUL, or is not valid Unicode.
     """
-    if not isinstance(value, str):
-        raise InvalidArgument(argument, f"must be a string, not {type(value).__name__}")
-    if len(value) > MAX_TEXT_LENGTH:
-        raise InvalidArgument(argument, f"has {len(value)} characters; at most {MAX_TEXT_LENGTH} are allowed")
-    if "\0" in value:
+    given = value if type(value) is str else _plain(value)
+    if given is None:
+        raise InvalidArgument(argument, f"must be a string, not {shown(value)}")
+    if len(given) > MAX_TEXT_LENGTH:
+        raise InvalidArgument(argument, f"has {len(given)} characters; at most {MAX_TEXT_LENGTH} are allowed")
+    if "\0" in given:
         # Not every database can hold it.
         raise InvalidArgument(argument, "holds a NUL character")
-    if not _is_unicode(value):
+    if not _is_unicode(given):
         raise InvalidArgument(argument, "holds half of a surrogate pair")
-    return value
+    return given
 
 
 def natural_number(argument: str, value: object, *, least: int = 0, most: int = MAX_NUMBER) -> int:
-    """Return ``value`` if it may serve as a position, a count or a tick.
+    """Return ``value`` if it may serve as a position, a count or a tick; of a subclass of ``int``, the plain integer.
 
     Args:
         argument: what the caller calls it, for the message.
@@ -111,9 +113,29 @@ def natural_number(argument: str, value: object, *, least: int = 0, most: int = 
     Raises:
         InvalidArgument: it is not an integer, or is less or more than it may be.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise InvalidArgument(argument, f"must be an integer from {least} to {most}, not {value!r}")
-    return value
+    given = integer(value)
+    if given is None or not least <= given <= most:
+        raise InvalidArgument(argument, f"must be an integer from {least} to {most}, not {shown(value)}")
+    return given
+
+
+def integer(value: object) -> int | None:
+    """The plain integer in ``value``; None if that is none, or a truth."""
+    if type(value) is int:
+        return value
+    kind = type(value)
+    # What an object says of its class is no matter, and a subclass may answer anything by its methods.
+    return int.__int__(value) if issubclass(kind, int) and kind is not bool else None  # type: ignore[arg-type]
+
+
+def _plain(value: object) -> str | None:
+    """The plain string in ``value``; None if that is none."""
+    return str.__str__(value) if issubclass(type(value), str) else None
+
+
+def is_name(value: object) -> bool:
+    """Whether ``value`` is a plain string that may serve as a name."""
+    return type(value) is str and len(value) <= MAX_IDENTIFIER_LENGTH and _is_name(value)
 
 
 # The same few names come again and again.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pydantic.dataclasses import dataclass
+
+from .value import VALUE, value_type
 
 
-@dataclass(frozen=True, slots=True)
+@value_type()
+@dataclass(frozen=True, slots=True, config=VALUE)
 class Policy:
     """What is permitted beyond the laws. The default is strict: nothing.
 

@@ -8,10 +8,9 @@ from typing import Annotated, Any, Final, NamedTuple
 from pydantic import Field, StringConstraints
 
 from .artifacts import Counter
+from .bounds import MAX_EVENT_ID_LENGTH
 from .event import Event
 from .identifiers import Identifier
-
-MAX_EVENT_ID_LENGTH: Final = 300
 
 UNRECORDED: Final = 0
 """The position of an event that is not written yet; recorded positions begin at 1."""

@@ -9,10 +9,11 @@ from typing import Annotated, Final, TypeAlias
 
 from pydantic import Field, PlainSerializer, PlainValidator
 
+from .bounds import MAX_NAMES, MAX_NAMES_BYTES
 from .errors import InvalidArgument
-from .identifiers import identifier
-
-MAX_FRAGMENTS = 1_000
+from .identifiers import identifier, is_name
+from .shown import shown
+from .value import require_size, several
 
 
 class FullSession(Enum):
@@ -39,11 +40,7 @@ class Fragments:
     keys: frozenset[str]
 
     def __init__(self, keys: Iterable[str]) -> None:
-        if isinstance(keys, str):
-            raise InvalidArgument("fragments", f"must be a set of keys, not the single string {keys!r}")
-        checked = frozenset(identifier("fragment key", key) for key in keys)
-        if len(checked) > MAX_FRAGMENTS:
-            raise InvalidArgument("fragments", f"has {len(checked)} keys; at most {MAX_FRAGMENTS} are allowed")
+        checked = frozenset(identifier("fragment key", key) for key in several("fragments", keys, MAX_NAMES))
         object.__setattr__(self, "keys", checked)
 
     def includes(self, other: OwnershipScope) -> bool:
@@ -63,11 +60,15 @@ def scope(value: object) -> OwnershipScope:
     """Return ``value`` if it is a scope.
 
     Raises:
-        InvalidArgument: it is something else.
+        InvalidArgument: it is something else, or its keys take more than 128 KiB.
     """
-    if isinstance(value, FullSession | Fragments):
-        return value
-    raise InvalidArgument("scope", f"must be FULL_SESSION or Fragments, not {type(value).__name__}")
+    if value is FULL_SESSION:
+        return FULL_SESSION
+    if type(value) is Fragments:
+        made = _sound(value)
+        require_size("scope", sorted(made.keys), MAX_NAMES_BYTES)
+        return made
+    raise InvalidArgument("scope", f"must be FULL_SESSION or Fragments, not {shown(value)}")
 
 
 def scope_to_json(value: OwnershipScope) -> str | list[str]:
@@ -81,13 +82,23 @@ def scope_from_json(value: object) -> OwnershipScope:
     Raises:
         ValueError: it is neither.
     """
-    if value == "session":
+    if type(value) is str and value == "session":
         return FULL_SESSION
-    if isinstance(value, list):
+    if type(value) is list:
         return Fragments(value)
-    if isinstance(value, FullSession | Fragments):
+    if value is FULL_SESSION:
+        return FULL_SESSION
+    if type(value) is Fragments:
+        return _sound(value)
+    raise ValueError("not a scope")
+
+
+def _sound(value: Fragments) -> Fragments:
+    """The same, checked as if it were made now: it may have been made past its checks."""
+    keys = getattr(value, "keys", None)
+    if type(keys) is frozenset and len(keys) <= MAX_NAMES and all(map(is_name, keys)):
         return value
-    raise ValueError(f"not a scope: {value!r}")
+    return Fragments(keys)  # type: ignore[arg-type]  # which says what is wrong
 
 
 # An enum is decoded without a call of Python, and most scopes are the full session.

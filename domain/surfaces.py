@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
+
+from pydantic.dataclasses import dataclass
 
 from .errors import MissingSurface
+from .value import VALUE, value_type
 
 
-@dataclass(frozen=True, slots=True)
+@value_type()
+@dataclass(frozen=True, slots=True, config=VALUE)
 class Surfaces:
     """The protocol-critical surfaces of a runtime. By default it has them all.
 

@@ -7,7 +7,6 @@ from typing import Any, Protocol, TypeVar
 
 from ..domain import (
     Decision,
-    InvalidArgument,
     OwnershipCapability,
     OwnershipReceipt,
     Policy,
@@ -15,6 +14,7 @@ from ..domain import (
     identifier,
     session_stream,
 )
+from ..domain.value import exact
 
 ResultT = TypeVar("ResultT")
 ValueT = TypeVar("ValueT")
@@ -57,7 +57,7 @@ class SessionCommands:
 
 
 def checked(value: object, kind: type[ValueT], argument: str = "") -> ValueT:
-    """Return ``value`` if it is of this kind.
+    """Return ``value`` if it is of this very kind, and sound.
 
     Args:
         value: what the caller gave.
@@ -67,11 +67,7 @@ def checked(value: object, kind: type[ValueT], argument: str = "") -> ValueT:
     Raises:
         InvalidArgument: it is something else.
     """
-    if isinstance(value, kind):
-        return value
-    if argument:
-        raise InvalidArgument(argument, f"must be of type {kind.__name__}, not {value!r:.100}")
-    raise InvalidArgument(kind.__name__, f"is what this command takes, not {type(value).__name__}")
+    return exact(argument or kind.__name__, value, kind)
 
 
 def checked_or_none(value: object, kind: type[ValueT]) -> ValueT | None:

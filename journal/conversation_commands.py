@@ -19,8 +19,8 @@ from ..domain import (
     natural_number,
     text,
 )
+from ..domain.bounds import MAX_EPOCH
 from ..domain.conversation import (
-    MAX_EPOCH,
     Candidate,
     ConfigChanges,
     Role,

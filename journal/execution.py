@@ -22,6 +22,7 @@ from ..domain import (
     ConcurrencyConflict,
     Decision,
     IdempotencyConflict,
+    JournalReadOnly,
     JournalUnavailable,
     KeyUsed,
     ProjectionStopped,
@@ -176,6 +177,11 @@ class Planner:
                     continue
                 except OperationalError as error:
                     raise JournalUnavailable(self._place, str(error)) from error
+                except JournalReadOnly:
+                    if isinstance(decision, Refused):
+                        # Who may only read is told all the same; it is a writer that puts a refusal on record.
+                        raise decision.error from None
+                    raise
                 _advance(streams, records)
             if isinstance(decision, Refused):
                 raise decision.error

@@ -68,7 +68,7 @@ class Journal(Upkeep):
         place = str(storage.address)
         self.planner = Planner(application, place, clock, self._context, IdempotencyView(store, projector))
         self._executor = Executor(self.planner, application)
-        self.undo_planner = Rollback(application, self.planner, self, place, is_read_only=storage.is_read_only)
+        self.undo_planner = Rollback(application, self.planner, self, place)
         self.sessions = Sessions(self, policy, surfaces)
         self._bundle_commands = Bundles(self, surfaces, store, projector)
         self._conversation_commands = Conversations(
@@ -102,9 +102,10 @@ class Journal(Upkeep):
                 writing is faster.
             lock_timeout_s: how long to wait for other processes that write, in seconds.
             clock: tells the time, UTC, in ms since 1970.
-            read_only: no event and no table is written, and nothing need be permitted but reading. Commands that
-                append raise ``JournalReadOnly``. The tables are made anew from the events, in a temporary file, when
-                the first of them is read. SQLite leaves its ``-wal`` and ``-shm`` beside a file, where it may.
+            read_only: no event and no table is written, and nothing need be permitted but reading. What would append
+                raises ``JournalReadOnly``; what is refused is refused as ever, and left off the record. The tables are
+                made anew from the events, in a temporary file, when the first of them is read. SQLite leaves its
+                ``-wal`` and ``-shm`` beside a file, where it may.
 
         Raises:
             InvalidArgument: the URL or a setting makes no sense.

@@ -14,9 +14,11 @@ from typing_extensions import TypedDict
 
 from ..domain import (
     CATALOGUE,
+    MAX_EVENT_BYTES,
     UNRECORDED,
     VALUE,
     DamagedRecord,
+    EventTooLarge,
     InvalidInput,
     Metadata,
     RecordedEvent,
@@ -53,7 +55,11 @@ class EventMapper(Mapper[str]):
         super().__init__(transcoder=JSONTranscoder())
 
     def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
-        """Encode a recorded event as a row."""
+        """Encode a recorded event as a row.
+
+        Raises:
+            EventTooLarge: it takes more than 1 MiB.
+        """
         if not isinstance(domain_event, RecordedEvent):
             raise TypeError(f"a journal stores recorded events, not {type(domain_event).__name__}")
         record = domain_event
@@ -61,6 +67,8 @@ class EventMapper(Mapper[str]):
         data = _serializer(record.type).to_json(record.event, exclude_defaults=True)
         metadata = orjson.dumps(record.metadata.present())
         state = b'{"data":%b,"metadata":%b}' % (data, metadata)
+        if len(state) > MAX_EVENT_BYTES:
+            raise EventTooLarge(record.type, record.stream, len(state), MAX_EVENT_BYTES)
         return StoredEvent(record.stream, record.version, record.type, state)
 
     def to_domain_event(self, stored_event: StoredEvent) -> RecordedEvent:

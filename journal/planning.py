@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from pydantic import ValidationError
-
 from ..domain import (
     UNRECORDED,
     AlreadyCompensated,
     CommandRefused,
     Event,
+    InvalidArgument,
     LaterEventDepends,
     NotCompensable,
     Placed,
@@ -253,7 +252,7 @@ class Planning:
                     raise NotCompensable(record.id, record.type, "what it did has ended by itself since")
             except CommandRefused as obstacle:
                 self._obstacles.append(obstacle)
-            except ValidationError:
+            except InvalidArgument:
                 # Only a journal that somebody has written by hand holds such numbers.
                 problem = "a generation or number would be more than a journal holds"
                 self._obstacles.append(NotCompensable(record.id, record.type, problem))

@@ -19,10 +19,7 @@ from ..domain import (
     names,
     natural_number,
 )
-from ..domain.conversation import (
-    MAX_DURATION_MS,
-    MAX_VOTERS,
-)
+from ..domain.bounds import MAX_DURATION_MS, MAX_VOTERS
 from .commands import Executes, checked
 from .execution import Clock
 from .times import time_ms

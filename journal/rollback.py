@@ -12,7 +12,6 @@ from eventsourcing.persistence import IntegrityError, OperationalError
 from ..domain import (
     ConcurrencyConflict,
     Event,
-    JournalReadOnly,
     JournalUnavailable,
     KeyUsed,
     RecordedEvent,
@@ -43,7 +42,6 @@ class Rollback:
         planner: how commands are carried out.
         tables: the projections as they are now.
         place: what the journal is called in errors.
-        is_read_only: whether nothing may be appended.
     """
 
     def __init__(
@@ -52,10 +50,7 @@ class Rollback:
         planner: Planner,
         tables: Projections,
         place: str,
-        *,
-        is_read_only: bool,
     ) -> None:
-        self._is_read_only = is_read_only
         self._application = application
         self._planner = planner
         self._tables = tables
@@ -109,8 +104,6 @@ class Rollback:
             JournalReadOnly: nothing may be appended.
             ConcurrencyConflict: other writers were faster at every attempt.
         """
-        if self._is_read_only:
-            raise JournalReadOnly(self._place)
         context = self._planner.context
         digest = _digest(context, undoing)
         known: Known = {}

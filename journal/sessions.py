@@ -10,7 +10,6 @@ from ..domain import (
     FULL_SESSION,
     CancellationWitness,
     Decision,
-    InvalidArgument,
     OwnershipCapability,
     OwnershipReceipt,
     OwnershipScope,
@@ -22,6 +21,8 @@ from ..domain import (
     session_stream,
     text,
 )
+from ..domain.bounds import MAX_ROLES
+from ..domain.value import several
 from .commands import checked
 from .delegations import DelegationCommands
 
@@ -42,14 +43,13 @@ class Sessions(DelegationCommands):
 
         Args:
             session_id: 1 to 200 characters, none of them a control character.
-            roles: names of the parts that are played in it.
+            roles: names of the parts that are played in it; at most 65 535.
 
         Raises:
             SessionAlreadyOpen: it is open.
         """
-        if isinstance(roles, str):
-            raise InvalidArgument("roles", f"must be a list of names, not the single string {roles!r}")
-        return self._run(session.open_session, session_id, tuple(identifier("role", role) for role in roles))
+        names = tuple(identifier("role", role) for role in several("roles", roles, MAX_ROLES))
+        return self._run(session.open_session, session_id, names)
 
     def claim(self, session_id: str, owner: str, scope: OwnershipScope = FULL_SESSION) -> OwnershipCapability:
         """Make ``owner`` the owner of a session that has none (telltale 2.1).

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..artifacts import Footprint
+from ..bounds import MAX_RECORDED_REFUSALS
 from ..errors import CommandRefused, DuplicateBundle, IncompatibleInterfaces, OverlappingSessions
 from ..event import Accepted, Decision, Placed, Refused, accept
 from ..identifiers import names
@@ -12,9 +13,6 @@ from ..stream_names import bundle_stream
 from .events import BundleLinked, BundleLinkRejected, BundleRegistered
 from .state import BundleState
 from .values import ComposedBundle
-
-MAX_RECORDED_REFUSALS = 256
-"""How many refused links are recorded of one left bundle. Those beyond are refused all the same."""
 
 
 def register(state: BundleState, bundle: ComposedBundle) -> Decision[None]:

@@ -8,11 +8,13 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
-from ..artifacts import VALUE, Footprint
+from ..artifacts import Footprint
 from ..errors import InvalidArgument, ManifestWithoutBundles
 from ..identifiers import Identifier, Names, PartIdentifier, Text, names
+from ..value import VALUE, value_type
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class LinkSpec:
     """What one bundle of a manifest offers and needs (aura 1.7).
@@ -28,6 +30,7 @@ class LinkSpec:
     imports: Names = frozenset()
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class CompositionManifest:
     """How a protocol is put together from bundles (aura 1.5).
@@ -46,6 +49,7 @@ class CompositionManifest:
         return tuple(sorted({spec.bundle_id for spec in self.link_specs}))
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class ComposedBundle:
     """Protocols that are linked and upgraded together (aura 1.7).
@@ -98,6 +102,7 @@ def bundles_from_manifest(manifest: CompositionManifest) -> tuple[ComposedBundle
     return bundles_from_manifests([manifest])
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class UpgradeStep:
     """One step of an upgrade plan: who runs the bundle after it (aura 1.8)."""
@@ -106,6 +111,7 @@ class UpgradeStep:
     next_members: Names = frozenset()
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class UpgradePlan:
     """The steps of an upgrade, in order (aura 1.8)."""
@@ -114,6 +120,7 @@ class UpgradePlan:
     steps: tuple[UpgradeStep, ...] = ()
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class UpgradeCompatibility:
     """What an upgrade promises about what was there before (aura 1.8; telltale 7.1).
@@ -134,6 +141,7 @@ class UpgradeCompatibility:
     )
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class RuntimeUpgradeRequest:
     """What an upgrade is to do (aura 1.8).
@@ -167,6 +175,7 @@ class UpgradePhase(StrEnum):
     FAILED = "failed"
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class RuntimeUpgradeArtifact:
     """An upgrade of a bundle in one of its phases (aura 1.8).

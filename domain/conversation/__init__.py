@@ -46,9 +46,6 @@ from .state import ConversationState
 from .ticking import next_wakeup, tick
 from .timelines import proposals_of
 from .values import (
-    MAX_DURATION_MS,
-    MAX_EPOCH,
-    MAX_VOTERS,
     ApprovedRequest,
     CancelReason,
     Candidate,
@@ -136,9 +133,6 @@ __all__ = [
     "LeaveInitiated",
     "LeaveReason",
     "Life",
-    "MAX_DURATION_MS",
-    "MAX_EPOCH",
-    "MAX_VOTERS",
     "MemberJoined",
     "MemberLeaving",
     "Notification",

@@ -9,9 +9,11 @@ from typing import Annotated, Final
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ..artifacts import VALUE, Counter
+from ..artifacts import Counter
+from ..bounds import MAX_DURATION_MS
 from ..errors import InvalidArgument
-from .values import MAX_DURATION_MS, Duration, given_by_callers
+from ..value import VALUE, value_type
+from .values import Duration
 
 Expiration = Annotated[int, Field(ge=1_000, le=MAX_DURATION_MS)]
 """How long a proposal can be voted on, in ms; whole seconds count."""
@@ -20,7 +22,7 @@ Timeout = Annotated[int, Field(ge=1, le=MAX_DURATION_MS)]
 """How long votes are waited for, in ms."""
 
 
-@given_by_callers
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class ConfigChanges:
     """What a synchronisation changes of a configuration (de-mls 2.1).
@@ -50,7 +52,7 @@ _WITHOUT_ZERO: Final = ("commit_inactivity_ms", "freeze_ms", "recovery_inactivit
 """What a synchronisation must not make zero, though a configuration may begin with it (de-mls 2.1)."""
 
 
-@given_by_callers
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class ConversationConfig:
     """What a conversation's deadlines follow from (de-mls 2.1).

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
-
 from ..errors import InvalidArgument
 from ..event import Accepted, Event
 from .events import PhaseChanged
@@ -45,9 +43,10 @@ class Draft:
         """
         try:
             event: Any = event_class(conversation_id=self.state.conversation_id, at=self.at, **facts)  # type: ignore[call-arg]
-        except ValidationError as error:
-            name = ".".join(map(str, error.errors()[0]["loc"]))
-            raise InvalidArgument(name, f"of {event_class.type} would be more than a journal holds") from error
+        except InvalidArgument as error:
+            raise InvalidArgument(
+                error.argument, f"of {event_class.type} would be more than a journal holds"
+            ) from error
         self.state.apply(event)
         self.events.append(event)
         return event

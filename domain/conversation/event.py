@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic.dataclasses import dataclass as pydantic_dataclass
+from pydantic.dataclasses import dataclass
 
-from ..artifacts import VALUE
 from ..event import Event, OutcomeT
 from ..identifiers import Identifier
+from ..value import VALUE, value_type
 from .values import Time
 
 
-@pydantic_dataclass(frozen=True, slots=True, config=VALUE)
+@value_type()
+@dataclass(frozen=True, slots=True, config=VALUE)
 class ConversationEvent(Event[OutcomeT]):
     """Something that happened in a conversation.
 

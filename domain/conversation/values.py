@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import wraps
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ..artifacts import VALUE, Counter
+from ..artifacts import Counter
+from ..bounds import MAX_DURATION_MS, MAX_EPOCH, MAX_VOTERS
 from ..errors import InvalidArgument
 from ..identifiers import Identifier, Text
+from ..value import VALUE, value_type
 
-MAX_DURATION_MS: Final = 100 * 366 * 24 * 3_600_000
-"""The longest duration that is taken, in ms: a hundred years."""
-
-MAX_VOTERS: Final = 10_000
-"""How many may be expected to vote on one proposal."""
-
-MAX_EPOCH: Final = 2**62
-"""The latest epoch that a host can name."""
-
-Time = Annotated[int, Field(ge=0, le=2**62)]
+Time = Annotated[int, Field(ge=0, le=MAX_EPOCH)]
 """A time in ms, with room for what is added to it."""
 
 Duration = Annotated[int, Field(ge=0, le=MAX_DURATION_MS)]
@@ -30,29 +22,6 @@ Duration = Annotated[int, Field(ge=0, le=MAX_DURATION_MS)]
 
 Score = Annotated[int, Field(ge=-(2**62), le=2**62)]
 """How well a member is thought of."""
-
-ValueT = TypeVar("ValueT")
-
-
-def given_by_callers(cls: type[ValueT]) -> type[ValueT]:
-    """Let a value that callers build say what is wrong with it as a typed error. Decoding does not come this way."""
-    build: Any = cls.__init__
-    names: dict[str, Any] = cls.__dataclass_fields__  # type: ignore[attr-defined]
-
-    @wraps(build)
-    def checked(self: Any, *args: Any, **fields: Any) -> None:
-        try:
-            build(self, *args, **fields)
-        except ValidationError as error:
-            first = error.errors()[0]
-            # What is given by place has the place's number here.
-            where, *parts = first["loc"] or (cls.__name__,)
-            name = list(names)[where] if isinstance(where, int) and where < len(names) else where
-            problem = f"of {cls.__name__}: {first['msg']}, not {first['input']!r:.100}"
-            raise InvalidArgument(".".join(map(str, (name, *parts))), problem) from None
-
-    cls.__init__ = checked  # type: ignore[method-assign]
-    return cls
 
 
 class Phase(StrEnum):
@@ -176,7 +145,7 @@ class FreezeOutcome(StrEnum):
     NOTHING = "nothing"
 
 
-@given_by_callers
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class ProposalRequest:
     """What is proposed.
@@ -232,6 +201,7 @@ class ProposalRequest:
             raise InvalidArgument("target", f"{needed} said of {self.violation or self.kind}")
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class Proposal:
     """A proposal that is voted on.
@@ -261,6 +231,7 @@ class Proposal:
         return now // 1_000 < self.expires_at_s
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class ApprovedRequest:
     """What was approved, and waits for a commit.
@@ -274,6 +245,7 @@ class ApprovedRequest:
     request: ProposalRequest
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class StewardList:
     """Who may commit (de-mls 4.5).
@@ -293,6 +265,7 @@ class StewardList:
     proposal_id: Counter | None = None
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class Candidate:
     """A commit that was offered in a freeze round (de-mls 4.6).
@@ -333,7 +306,7 @@ class RejectionReason(StrEnum):
     OTHER_ACTIONS = "other_actions"
 
 
-@given_by_callers
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class RejectedCandidate:
     """A candidate that could not be merged.

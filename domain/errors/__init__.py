@@ -52,6 +52,7 @@
     ├── InvalidInput              the arguments make no sense, whatever the state
     │   ├── InvalidIdentifier
     │   ├── InvalidArgument
+    │   ├── EventTooLarge
     │   ├── InvalidExport
     │   ├── UnknownPosition
     │   ├── OtherPast
@@ -126,6 +127,7 @@ from .delegation import (
     NotActiveHolder,
 )
 from .input import (
+    EventTooLarge,
     InvalidArgument,
     InvalidExport,
     InvalidIdentifier,
@@ -193,6 +195,7 @@ __all__ = [
     "ConversationNotFound",
     "DamagedRecord",
     "DuplicateBundle",
+    "EventTooLarge",
     "FragmentConflict",
     "FragmentNotHeld",
     "HandOverRequired",

@@ -40,6 +40,29 @@ class InvalidArgument(InvalidInput):
 
 
 @dataclass(eq=False)
+class EventTooLarge(InvalidInput):
+    """What was asked for makes an event larger than any that is stored; nothing was appended.
+
+    Attributes:
+        type: the event's type.
+        stream: the stream that it was for.
+        size: how many bytes it takes.
+        most: how many it may take.
+    """
+
+    type: str
+    stream: str
+    size: int
+    most: int
+
+    def __str__(self) -> str:
+        return (
+            f"an event {self.type} in stream {self.stream!r} would take {self.size} bytes; at most {self.most} are "
+            "stored; give fewer or shorter names and texts"
+        )
+
+
+@dataclass(eq=False)
 class InvalidExport(InvalidInput):
     """A line of an export is no event of a journal, or not the one that comes next.
 

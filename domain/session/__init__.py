@@ -1,5 +1,6 @@
 """Sessions: their events, the state they add up to, and the decisions that lead to them."""
 
+from ..bounds import MAX_RECORDED_REFUSALS
 from .delegation import DelegationRequest, delegate, hand_over, host
 from .delegation_events import (
     DelegationRejected,
@@ -32,7 +33,6 @@ from .events import (
     WitnessRejected,
 )
 from .fragments import check_boundary, claim_fragments, move_fragments, release_fragments
-from .guards import MAX_RECORDED_REFUSALS
 from .lifecycle import close, open_session, owner_died
 from .ownership import attenuate, check, claim, release
 from .restoration_events import (

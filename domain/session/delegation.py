@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic.dataclasses import dataclass
 
-from ..artifacts import VALUE, DelegationReceipt, FootprintClass, OwnershipCapability
+from ..artifacts import DelegationReceipt, FootprintClass, OwnershipCapability
 from ..boundary import LinkBoundary
 from ..bundle import BundleState, upgrade as decide_upgrade
 from ..bundle.values import RuntimeUpgradeArtifact, RuntimeUpgradeRequest
@@ -24,6 +24,7 @@ from ..identifiers import Identifier
 from ..policy import Policy
 from ..scope import Fragments
 from ..stream_names import bundle_stream
+from ..value import VALUE, value_type
 from .delegation_events import DelegationRejected, SessionDelegated, SessionHandedOver, SessionHosted
 from .fragments import fragments_to_move, require_boundary
 from .guards import refuse_once, refuse_unless_live, require_active, require_narrower, require_nothing_staged
@@ -32,6 +33,7 @@ from .state import SessionState
 NOT_HOLDER = "authority is not the active holder"
 
 
+@value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class DelegationRequest:
     """Which authority is to give a session to which, and through what (aura 1.7, ``SessionDelegationTransfer``).

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..artifacts import OwnershipCapability, OwnershipReceipt, PresentedArtifact
+from ..bounds import MAX_RECORDED_REFUSALS
 from ..errors import (
     MunimentError,
     ReceiptMismatch,
@@ -21,9 +22,6 @@ from ..policy import Policy
 from ..scope import FULL_SESSION, OwnershipScope
 from .events import CapabilityRejected, ReceiptRejected, SessionStatus, WitnessRejected
 from .state import SessionState
-
-MAX_RECORDED_REFUSALS = 256
-"""How many refusals one incarnation of a session records. Those beyond are refused all the same (law 6)."""
 
 _STRICT = Policy()
 

@@ -19,7 +19,6 @@ from muniment.domain import (
     scope_to_json,
     text,
 )
-from pydantic import ValidationError
 
 from .facts import A1
 
@@ -49,7 +48,7 @@ def test_bad_names_say_which_argument_and_what_is_wrong(name: str) -> None:
 
 @pytest.mark.parametrize("name", BAD_NAMES.values(), ids=BAD_NAMES)
 def test_no_artifact_holds_a_bad_name(name: str) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(InvalidArgument):
         OwnershipCapability("s-1", name, 1, FULL_SESSION)
 
 
@@ -105,7 +104,7 @@ def test_artifacts_are_frozen_and_compared_whole() -> None:
 
 @pytest.mark.parametrize("generation", [-1, 2**63, "1", 1.0, True])
 def test_a_generation_is_an_integer_that_storage_can_hold(generation: object) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(InvalidArgument):
         OwnershipCapability("s-1", "a", generation, FULL_SESSION)  # type: ignore[arg-type]
 
 

@@ -1,0 +1,74 @@
+"""Every bound on what a command takes and a stream holds. ``docs/bounds.md`` lists them, which a test compares."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_EVENT_BYTES: Final = 2**20
+"""An event as it is stored, with its metadata, in bytes: 1 MiB."""
+
+MAX_IDENTIFIER_LENGTH: Final = 200
+"""A name: a session id, an owner label, a fragment key; in characters."""
+
+MAX_PART_LENGTH: Final = 190
+"""A bundle's or protocol's id, in characters: its fragment's key, which has it in it, is a name too."""
+
+MAX_TEXT_LENGTH: Final = 2_000
+"""A free text, such as a reason, in characters."""
+
+MAX_NUMBER: Final = 2**63 - 1
+"""A position, a count, a generation, a tick: what every storage engine holds."""
+
+MAX_NAMES: Final = 1_000
+"""How many names a set has: members, exports, publications, the fragment keys of a scope."""
+
+MAX_NAMES_BYTES: Final = 131_072
+"""What the names of one set take together, in bytes of JSON."""
+
+MAX_ROLES: Final = 65_535
+"""How many roles a session has."""
+
+MAX_PARTS: Final = 1_000
+"""How many parts a whole has: a manifest's link specs, a bundle's protocols, the manifests of one command."""
+
+MAX_UPGRADE_STEPS: Final = 1_000
+"""How many steps the plan of an upgrade has."""
+
+MAX_REQUEST_BYTES: Final = 262_144
+"""The request for an upgrade, in bytes of JSON."""
+
+MAX_LISTED: Final = 1_000
+"""How many things of a kind are open in a stream at once: outstanding witnesses, held fragments, proposals."""
+
+MAX_LISTED_BYTES: Final = 262_144
+"""What those take together, in bytes of JSON: the event that ends them all lists them whole."""
+
+MAX_INCARNATIONS: Final = 65_535
+"""How often a session or a conversation is opened."""
+
+MAX_RECORDED_REFUSALS: Final = 256
+"""How many refusals are recorded of a session or a bundle, for good; those beyond are raised all the same (law 6)."""
+
+MAX_WHOLE_REFUSAL_BYTES: Final = 4_096
+"""What a refusal takes that records the refused artifact whole, in bytes of JSON; a larger one is recorded in brief."""
+
+MAX_STRANGERS: Final = 256
+"""How much is taken from those who are not known to be members: proposals in an epoch, candidates in a round."""
+
+MAX_REPORTS: Final = 256
+"""How many failures a host reports of a conversation in one epoch."""
+
+MAX_CANDIDATES: Final = 1_000
+"""How many commits are offered in one freeze round."""
+
+MAX_VOTERS: Final = 10_000
+"""How many may be expected to vote on one proposal."""
+
+MAX_DURATION_MS: Final = 100 * 366 * 24 * 3_600_000
+"""The longest duration, in ms: a hundred years."""
+
+MAX_EPOCH: Final = 2**62
+"""The latest epoch that a host can name."""
+
+MAX_EVENT_ID_LENGTH: Final = 300
+"""The id of an event, in characters."""
