@@ -113,7 +113,7 @@ class OtherPast(InvalidInput):
     shared: int | None
 
     def __str__(self) -> str:
-        journal, _, rest = self.cursor.partition("-")
+        journal, _, rest = str(self.cursor).partition("-")
         if journal != self.journal:
             return (
                 f"the cursor is of journal {journal}, and this is {self.journal}; "
