@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
-from ..domain import JournalDamaged, NewerSchema, NotAJournal
+from ..domain import JournalDamaged, NewerSchema, NotAJournal, NotStored
 from .identity import FIRST_FORMAT, MAX_ROWS, Fact, FormatSince, Identity, identity_of, new_id
 from .recording import PositionedRecorder
 
@@ -144,6 +144,8 @@ class IdentityTable(ABC):
         statement = f"INSERT INTO {self._table} SELECT COALESCE(MAX(number), 0) + 1, ?, ?, ? FROM {self._table}"
         for fact in facts:
             self._run(cursor, statement, fact)
+            if cursor.rowcount != 1:
+                raise NotStored(self._place, "its table journal did not keep a row")
 
     def _head(self, cursor: Any) -> int:
         return int(self._run(cursor, self._recorder.select_head)[0][0] or 0)

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from muniment.domain import JournalDamaged, NewerSchema
+from muniment.domain import JournalDamaged, NewerSchema, NotStored
 from muniment.journal import Journal
 from muniment.journal.identity import identity_of
 
@@ -20,6 +20,19 @@ def test_the_table_only_grows(shared_url: str) -> None:
             with pytest.raises(Exception, match="append-only"), journal._storage.identity._writing() as cursor:
                 journal._storage.identity._run(cursor, statement)
         assert journal.verify().findings == ()
+
+
+def test_a_first_write_whose_restore_id_is_dropped_is_refused(tmp_path: Path) -> None:
+    with Journal.open("memory://") as journal:
+        fill(journal, "s-1")
+        journal.backup(tmp_path / "copy.db")
+    connection = sqlite3.connect(tmp_path / "copy.db")
+    connection.execute("CREATE TRIGGER t BEFORE INSERT ON journal BEGIN SELECT RAISE(IGNORE); END")
+    connection.close()
+    with Journal.open(f"sqlite:///{tmp_path}/copy.db") as copy:
+        with pytest.raises(NotStored, match="table journal"):
+            fill(copy, "s-2")
+        assert copy.head() == 1
 
 
 def test_an_endless_view_in_its_place_is_not_looked_into(tmp_path: Path) -> None:
