@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import Self
+
 from pydantic.dataclasses import dataclass
 
+from .errors import InvalidArgument
 from .value import VALUE, value_type
 
 
@@ -27,3 +31,21 @@ class Policy:
     def reference(cls) -> Policy:
         """What the reference runtimes permit, as far as permission can be given safely."""
         return cls(claim_again_returns_live=True, scope_may_widen=True)
+
+    @property
+    def name(self) -> str | None:
+        """What events that are decided under it say in their metadata; None for the strict one, which is not said."""
+        return "+".join(field.name for field in fields(self) if getattr(self, field.name)) or None
+
+    @classmethod
+    def named(cls, name: str | None) -> Self:
+        """The policy of a name.
+
+        Raises:
+            InvalidArgument: there is no such policy.
+        """
+        permitted = () if name is None else tuple(name.split("+"))
+        known = {field.name for field in fields(cls)}
+        if len(set(permitted)) != len(permitted) or not known.issuperset(permitted):
+            raise InvalidArgument("policy", f"permits something unknown: {name!r}; known: {', '.join(sorted(known))}")
+        return cls(**dict.fromkeys(permitted, True))

@@ -45,6 +45,7 @@ class Metadata:
         tick: the embedding runtime's own logical clock.
         compensates: ids of the events that this one compensates.
         saga: the saga that it was appended in.
+        policy: the name of the policy that it was decided under; absent if that is the strict one.
     """
 
     recorded_at: Counter
@@ -56,6 +57,7 @@ class Metadata:
     tick: Counter | None = None
     compensates: EventIds | None = None
     saga: Identifier | None = None
+    policy: Identifier | None = None
 
     @classmethod
     def of(cls, present: dict[str, Any]) -> Metadata:

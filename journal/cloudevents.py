@@ -39,6 +39,7 @@ _EXTENSIONS: Final = {
     "tick": "tick",
     "compensates": "compensates",
     "saga": "saga",
+    "policy": "policy",
 }
 _ENCODED: Final = {"tick", "compensates"}
 

@@ -15,11 +15,11 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic_core import to_json
 
-from ..domain import Fragments, FullSession, Metadata, identifier, natural_number, scope_to_json
+from ..domain import Fragments, FullSession, Metadata, Policy, identifier, natural_number, scope_to_json
 
 ResultT = TypeVar("ResultT")
 
@@ -33,6 +33,7 @@ class Context:
 
     Attributes:
         entered_by: the task or thread that the key and the saga belong to; None if there is neither.
+        policy: the name of the policy that the journal was opened with; None for the strict one.
     """
 
     actor: str | None = None
@@ -42,6 +43,7 @@ class Context:
     tick: int | None = None
     saga: str | None = None
     entered_by: weakref.ref[Worker] | None = None
+    policy: str | None = None
 
     def with_changes(self, **changes: Any) -> Context:
         """This context with some settings replaced; those that are None stay as they are.
@@ -89,20 +91,25 @@ class Context:
 
     @cached_property
     def _circumstances(self) -> dict[str, Any]:
-        given = {name: getattr(self, name) for name in ("actor", "correlation_id", "causation_id", "saga")}
+        given = {name: getattr(self, name) for name in ("actor", "correlation_id", "causation_id", "saga", "policy")}
         return {name: value for name, value in given.items() if value is not None}
 
 
 class ContextHolder:
-    """The context of each thread and task."""
+    """The context of each thread and task.
 
-    def __init__(self) -> None:
+    Args:
+        policy: what the journal permits beyond the laws.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._outermost = Context(policy=policy.name)
         self._current: ContextVar[Context] = ContextVar("muniment_context")
 
     @property
     def current(self) -> Context:
         """The context that commands are given in here and now."""
-        context = self._current.get(_EMPTY)
+        context = self._current.get(self._outermost)
         if context.entered_by is None or context.entered_by() is _worker():
             return context
         return context.elsewhere
@@ -146,9 +153,6 @@ def _worker() -> Worker:
     except RuntimeError:  # no event loop runs in this thread
         task = None
     return task or threading.current_thread()
-
-
-_EMPTY: Final = Context()
 
 
 def command_digest(name: str, arguments: tuple[object, ...]) -> str:

@@ -57,7 +57,7 @@ class Journal(Upkeep):
 
     def __init__(self, storage: Storage, policy: Policy, surfaces: Surfaces, clock: Clock) -> None:
         self.application = application = storage.application
-        self._context = ContextHolder()
+        self._context = ContextHolder(policy)
         self._running: WeakSet[Running] = WeakSet()
         self._is_closed = False
         # Who may only read cannot keep the stored tables caught up, and has tables elsewhere.

@@ -17,12 +17,12 @@ from .streams import belongs
 
 
 class Finding(NamedTuple):
-    """Something that is not as it must be.
+    """Something that is not as it must be, or a note of something that is unusual.
 
     Attributes:
-        layer: ``storage``, ``record``, ``law`` or ``table``.
+        layer: ``storage``, ``record``, ``law``, ``decision`` or ``table``.
         position: the position it was found at; None where it is not at one.
-        problem: what is wrong.
+        problem: what is wrong, or unusual.
     """
 
     layer: str
@@ -37,10 +37,13 @@ class VerificationReport:
     Attributes:
         events: how many events were read.
         findings: everything that is wrong, lowest layer first.
+        notes: what is unusual and right: what only an earlier format's rules or the references' policy allowed, and
+            the like.
     """
 
     events: int
     findings: tuple[Finding, ...]
+    notes: tuple[Finding, ...] = ()
 
 
 def verify(storage: Storage, projections: tuple[Projection, ...], progress: Progress | None) -> VerificationReport:
@@ -60,7 +63,7 @@ def verify(storage: Storage, projections: tuple[Projection, ...], progress: Prog
         findings += _tables(past, storage.tables, present, positions, projections)
     else:
         findings.append(Finding("table", None, "not checked: the events cannot all be read"))
-    return VerificationReport(past.count, tuple(findings))
+    return VerificationReport(past.count, tuple(findings), tuple(past.notes))
 
 
 class _Past:
@@ -73,6 +76,7 @@ class _Past:
         self._done = 0
         self.count = 0
         self.is_readable = True
+        self.notes: list[Finding] = []
         self._versions: dict[str, tuple[int, int]] = {}
         self._laws = Laws()
 

@@ -260,7 +260,7 @@ def replay(url: str, lock_timeout: float, as_json: bool) -> None:
 def verify(url: str, lock_timeout: float, as_json: bool) -> None:
     """Check the storage, every record, the laws over the whole past, and the tables; write nothing.
 
-    Exits with 1 if anything is found.
+    Exits with 1 if anything is found. Notes name what is unusual and right, and change no exit code.
     """
     shown = url
     try:
@@ -271,11 +271,15 @@ def verify(url: str, lock_timeout: float, as_json: bool) -> None:
         report = VerificationReport(0, (Finding("storage", None, error.problem),))
     if as_json:
         findings = [finding._asdict() for finding in report.findings]
-        envelope("verify", {"events": report.events, "findings": findings}, journal=shown)
+        notes = [note._asdict() for note in report.notes]
+        envelope("verify", {"events": report.events, "findings": findings, "notes": notes}, journal=shown)
     else:
-        show(f"{report.events} events read; {len(report.findings)} findings")
+        counted = f", {len(report.notes)} notes" if report.notes else ""
+        show(f"{report.events} events read; {len(report.findings)} findings{counted}")
         if report.findings:
             show(table("Findings", ["layer", "position", "problem"], report.findings))
+        if report.notes:
+            show(table("Notes", ["layer", "position", "note"], report.notes))
     sys.exit(1 if report.findings else 0)
 
 

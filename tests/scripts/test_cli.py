@@ -281,7 +281,7 @@ def test_damaged_and_unknown_events(muniment: Run, tmp_path: Path) -> None:
 
 def test_verify(muniment: Run, tmp_path: Path) -> None:
     data(muniment("owners", "--json"))
-    assert data(muniment("verify", "--json")) == {"events": 6, "findings": []}
+    assert data(muniment("verify", "--json")) == {"events": 6, "findings": [], "notes": []}
     assert "6 events read; 0 findings" in muniment("verify").stdout
     path = tmp_path / "journal.db"
     connection = sqlite3.connect(path, isolation_level=None)
