@@ -337,12 +337,17 @@ class Journal(Upkeep):
             UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
             InvalidArgument: a number is negative, or too large for any journal.
             OtherPast: the cursor is of events that this journal does not have.
-            UnknownPosition: the journal has not reached the cursor.
+            UnknownPosition: the journal has not reached the position or the cursor.
         """
         after = self.position_of(after) if isinstance(after, str) else natural_number("after", after)
         size = PAGE_SIZE if limit is None else min(natural_number("limit", limit), PAGE_SIZE)
         if size:
-            rows = chain.from_iterable(self.application.recorder.pages(after, size=size))
+            pages = self.application.recorder.pages(after, size=size)
+            first = next(pages, None)
+            if first is None:
+                self.position_of(after)
+                return
+            rows = chain(first, chain.from_iterable(pages))
             yield from map(decode, rows if limit is None else islice(rows, limit))
 
     def read_stream(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from muniment.domain import CATALOGUE, compensation
+from muniment.journal.identity_table import FORMAT
 from muniment.scripts.cli import cli
 
 ROOT = Path(__file__).parent.parent
@@ -55,6 +56,11 @@ def test_links_lead_somewhere() -> None:
 def test_every_command_is_documented() -> None:
     text = (ROOT / "docs" / "command-line.md").read_text()
     assert [name for name in cli.commands if f"`muniment {name}" not in text] == []
+
+
+def test_every_format_is_documented() -> None:
+    formats = (ROOT / "docs" / "moving.md").read_text().partition("## Formats")[2]
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", formats, re.MULTILINE)] == [*range(1, FORMAT + 1)]
 
 
 def test_every_table_is_documented() -> None:

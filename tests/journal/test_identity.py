@@ -95,8 +95,10 @@ def test_no_consumer_stands_behind_the_end(journal: Journal, after: int) -> None
         with pytest.raises(UnknownPosition) as caught:
             journal.follow(beyond)
         assert caught.value.facts() == {"position": after, "head": 3}
-    with pytest.raises(UnknownPosition):
-        list(journal.read(cursor))
+    for beyond in (after, cursor):
+        with pytest.raises(UnknownPosition):
+            list(journal.read(beyond))
+    assert list(journal.read(3)) == []
     with pytest.raises(UnknownPosition):
         journal.cursor(after)
     with journal.follow(3) as following:
