@@ -51,6 +51,13 @@ class NoAnswer(psycopg.OperationalError):
     """What this module gives up by itself; trying again at once would only wait again."""
 
 
+class Inherited(NoAnswer):
+    """A connection belongs to the process that forked this one, and would be lost to it if anything were said here."""
+
+    def __init__(self) -> None:
+        super().__init__("it was opened by the process that forked this one; open it in this process")
+
+
 class Connection(psycopg.Connection[Any]):
     """A connection whose every wait has an end.
 
@@ -83,9 +90,10 @@ class Connection(psycopg.Connection[Any]):
 
         Raises:
             NoAnswer: it took too long, or the connections are closed. The connection is closed then.
+            Inherited: the connection belongs to another process.
         """
         if self.is_inherited:
-            raise NoAnswer("the connection belongs to the process that forked this one")
+            raise Inherited
         if self.closing is not None and self.closing.since is not None:
             self.close()
             raise NoAnswer("the connections are closed")
@@ -170,9 +178,7 @@ class Connections:
         self._ask_after_s = -1.0 if ask_always else ASK_AFTER_S
         self._suspect_before = 0.0
         self._closing = Closing()
-        self._begin()
-
-    def _begin(self) -> None:
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._idle: deque[Connection] = deque()
         # Who is interrupted at any point loses its connection, and with it, by itself, the place that it took.
@@ -187,6 +193,8 @@ class Connections:
         Raises:
             psycopg.Error: there is none to be had.
         """
+        if self._process != os.getpid():
+            raise Inherited
         connection = self._idle_one() or self._new_one()
         return self._wait() if connection is None else connection
 
@@ -221,14 +229,13 @@ class Connections:
                 _close(self._idle.pop())
 
     def abandon(self, keep: Callable[[Any], None]) -> None:
-        """Forget all of them, in a child of the process that they belong to.
+        """Leave all of them alone, in a child of the process that they belong to.
 
         Args:
             keep: keeps an object from ever being destroyed.
         """
         for each in (*self._idle, *self._lent.all()):
             keep(each)
-        self._begin()
 
     def close(self) -> None:
         """Close all of them.
@@ -236,6 +243,8 @@ class Connections:
         Who uses one may finish the statement that is under way, within a second; then it is cancelled. Every other
         statement fails.
         """
+        if self._process != os.getpid():
+            return
         if self._closing.since is None:
             self._closing.since = time.monotonic()
         self.let_go()

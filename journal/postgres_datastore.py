@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, Final, Literal as OneOf, Self, TypeAlias, cast
 
@@ -15,7 +15,7 @@ from psycopg.sql import SQL, Composed, Identifier, Literal
 from psycopg.types.composite import CompositeInfo, register_composite
 
 from .changes import RETRY_INTERVAL_S, Stop, Watch
-from .postgres_connections import Connection, Connections, NoAnswer
+from .postgres_connections import Connection, Connections, Inherited, NoAnswer
 
 ANSWER_TIMEOUT_S: Final = 60.0
 """How long a server may say nothing while it is asked something, beside the time that it waits for locks."""
@@ -163,7 +163,7 @@ class PostgresDatastore(library.PostgresDatastore):
                     self.psycopg_python_types[name] = info.python_type
 
     @contextmanager
-    def get_connection(self) -> Iterator[psycopg.Connection[DictRow]]:
+    def get_connection(self) -> Iterator[Connection]:
         """A connection, in autocommit mode; in a transaction behind a pool of transactions."""
         try:
             connection = self.connections.take()
@@ -272,6 +272,14 @@ class PostgresDatastore(library.PostgresDatastore):
                 announce()
         return True
 
+    def let_go(self) -> None:
+        """Close the connections that nobody uses, before a fork."""
+        self.connections.let_go()
+
+    def abandon(self, keep: Callable[[Any], None]) -> None:
+        """Leave alone, in a child made by a fork, what was inherited; see ``Connections.abandon``."""
+        self.connections.abandon(keep)
+
     def close(self) -> None:
         """Close every connection, within seconds; see ``Connections.close``."""
         self.connections.close()
@@ -338,13 +346,19 @@ def _set_up_statement(settings: Mapping[str, str], synchronous: str, *, is_local
 
 
 @contextmanager
-def _committed(connection: psycopg.Connection[Any], *, force_rollback: bool = False) -> Iterator[None]:
+def _committed(connection: Connection, *, force_rollback: bool = False) -> Iterator[None]:
     """A transaction that is committed when the block is left, or the block fails."""
-    with connection.transaction(force_rollback=force_rollback) as transaction:
-        yield
+    with ExitStack() as stack:
+        transaction = stack.enter_context(psycopg.Transaction(connection, force_rollback=force_rollback))
+        try:
+            yield
+        finally:
+            if connection.is_inherited:
+                # A child that was forked in the block ends nothing of its parent's.
+                stack.pop_all()
     # The client library says nothing where the connection was gone before the commit.
     if not force_rollback and transaction.status is not psycopg.Transaction.Status.COMMITTED:
-        raise psycopg.OperationalError("the connection was lost before the commit")
+        raise Inherited if connection.is_inherited else psycopg.OperationalError("the connection was lost too early")
 
 
 def _look_often(announce: Callable[[], None], stop: Stop) -> None:

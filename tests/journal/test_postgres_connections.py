@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
 
 import pytest
 from muniment.domain import (
+    JournalClosed,
     JournalUnavailable,
     NotStored,
     UnsuitableServer,
@@ -154,3 +162,182 @@ def test_what_a_trigger_or_rule_drops_or_changes_is_not_acknowledged(
                 command()
         assert list(journal.read()) == before
         assert any("hostile" in finding.problem for finding in journal.verify().findings)
+
+
+def start(work: Callable[[], object], ends: dict[str, BaseException | None], name: str) -> threading.Thread:
+    """Do some work in a thread, and write down how it ended."""
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            ends[name] = error
+        else:
+            ends[name] = None
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
+def busy(server: Server, url: str) -> int:
+    """How many of the journal's connections are in the middle of something."""
+    with server.connect() as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND state <> 'idle'", [schema_of(url)]
+        ).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_closing_ends_what_waits_for_a_lock(postgres_url: str, postgres: Server) -> None:
+    journal = Journal.open(named(postgres_url), lock_timeout_s=120)
+    recorder: Any = journal.application.recorder
+    statement, key = recorder.append_lock()
+    ends: dict[str, BaseException | None] = {}
+    with postgres.connect() as connection, connection.transaction():
+        connection.execute(statement, [key])
+        threads = [start(partial(journal.sessions.open, name), ends, name) for name in ("a", "b", "c")]
+        deadline = time.monotonic() + 30
+        while not busy(postgres, postgres_url):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        began = time.monotonic()
+        journal.close()
+        for thread in threads:
+            thread.join(30)
+        assert time.monotonic() - began < 20
+        assert {name: type(error) for name, error in ends.items()} == dict.fromkeys("abc", JournalClosed)
+        # The server does not go on with it either.
+        assert busy(postgres, postgres_url) == 0
+    with Journal.open(postgres_url) as again:
+        assert again.head() == 0
+
+
+def test_closing_ends_a_transaction_that_nobody_goes_on_with(postgres_url: str, another_postgres_url: str) -> None:
+    with Journal.open(another_postgres_url) as source:
+        source.sessions.open("s")
+        lines = list(source.export())
+    journal = Journal.open(postgres_url)
+    inside, over = threading.Event(), threading.Event()
+
+    def slowly() -> Iterator[bytes]:
+        yield lines[0]
+        inside.set()
+        over.wait(60)
+        yield from lines[1:]
+
+    ends: dict[str, BaseException | None] = {}
+    thread = start(lambda: journal.import_export(slowly()), ends, "import")
+    assert inside.wait(30)
+    journal.close()
+    # What it had locked is free at once, though the import has not noticed yet.
+    with Journal.open(postgres_url, lock_timeout_s=1) as again:
+        again.sessions.open("other")
+        over.set()
+        thread.join(30)
+        assert isinstance(ends["import"], JournalClosed)
+        assert [record.stream for record in again.read()] == ["session-other"]
+
+
+def test_closing_takes_seconds_whatever_else_runs_and_loses_nothing_acknowledged(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    journal = Journal.open(postgres_url, synchronous="NORMAL")
+    acknowledged: list[str] = []
+
+    def write(name: int) -> None:
+        for number in count():
+            journal.sessions.open(f"{name}-{number}")
+            acknowledged.append(f"session-{name}-{number}")
+
+    def follow() -> None:
+        with journal.follow() as following:
+            for _ in following:
+                pass
+
+    def replay() -> None:
+        while True:
+            journal.replay()
+
+    def back_up() -> None:
+        for number in count():
+            journal.backup(tmp_path / f"{number}.db")
+
+    ends: dict[str, BaseException | None] = {}
+    threads = [start(partial(write, name), ends, f"writer {name}") for name in range(8)]
+    threads += [start(follow, ends, f"follower {name}") for name in range(2)]
+    threads += [start(replay, ends, "replay"), start(back_up, ends, "backup")]
+    journal.project()
+    deadline = time.monotonic() + 60
+    while len(acknowledged) < 1_000:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    began = time.monotonic()
+    journal.close()
+    assert time.monotonic() - began < 20
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert all(error is None or isinstance(error, JournalClosed) for error in ends.values()), ends
+    with Journal.open(postgres_url) as again:
+        assert set(acknowledged) <= {record.stream for record in again.read()}
+        assert again.verify().findings == ()
+
+
+CHILD_ENDS = {
+    "leaves at once": "os._exit(0)",
+    "collects its garbage and ends as programs do": "del journal; gc.collect(); sys.exit(0)",
+    "closes what it inherited": "journal.close(); sys.exit(0)",
+    "leaves the block of a transaction": "ask(blocks.close); sys.exit(0)",
+    "asks": "ask(); sys.exit(0)",
+}
+
+FORKING = """
+import contextlib, gc, os, sys, threading
+from muniment.domain import MunimentError
+from muniment.journal import Journal
+
+journal = Journal.open(sys.argv[1])
+journal.sessions.open("s")
+datastore = journal.application.recorder.datastore
+assert len(journal.owners) == 1
+
+def ask(*calls):
+    for call in calls or (journal.head, lambda: journal.sessions.claim("s", "child"), lambda: list(journal.read())):
+        try:
+            call()
+        except MunimentError:
+            continue
+        sys.exit(3)
+
+with journal.follow() as following, contextlib.ExitStack() as blocks:
+    assert next(following).stream == "session-s"
+    cursor = blocks.enter_context(datastore.transaction(commit=True))
+    cursor.execute("CREATE TABLE in_the_block (x integer)")
+    child = os.fork()
+    if child == 0:
+        {ends}
+    assert os.waitpid(child, 0)[1] == 0
+    # Of what the parent has, nothing was touched.
+    cursor.execute("INSERT INTO in_the_block VALUES (1)")
+    blocks.close()
+    assert journal.application.recorder.fetch("SELECT x FROM in_the_block", []) == [(1,)]
+    journal.sessions.claim("s", "parent")
+    assert next(following).stream == "session-s"
+assert journal.owners["s"].owner == "parent"
+journal.close()
+"""
+
+
+@pytest.mark.parametrize("ends", CHILD_ENDS)
+def test_a_forked_child_leaves_the_connections_of_its_parent_alone(postgres_url: str, ends: str) -> None:
+    program = FORKING.replace("{ends}", CHILD_ENDS[ends])
+    run = subprocess.run(
+        [sys.executable, "-W", "error::ResourceWarning", "-c", program, postgres_url],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, ""), run.stderr
