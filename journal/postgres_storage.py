@@ -31,6 +31,7 @@ from ..projections import PREFIX, TRACKING
 from ..projections.postgres import PostgresTemporalStore
 from . import sqlite_storage
 from .identity_table import FORMAT, TABLE
+from .new_files import new_database
 from .postgres import NOT_STORED, TRIGGERS, PostgresApplicationRecorder, PostgresFactory
 from .postgres_datastore import Pooling, PostgresDatastore, Unsuitable
 from .postgres_identity import PostgresIdentityTable
@@ -164,13 +165,9 @@ class PostgresStorage(Storage):
 
     def backup(self, path: Path) -> int:
         """Write the events to a journal in an SQLite file, whose tables are made anew when they are read."""
-        sqlite_storage.require_free(path)
         head = self._recorder.head()
-        try:
-            return self._copy(path, head)
-        except BaseException:
-            sqlite_storage.remove(path)
-            raise
+        with new_database(path) as part:
+            return self._copy(part, head)
 
     def _copy(self, path: Path, head: int) -> int:
         address = Address(self.address.url, path)
@@ -181,8 +178,6 @@ class PostgresStorage(Storage):
                 raise JournalUnavailable(str(path), f"the copy is damaged: {problem}")
         finally:
             copy.close()
-        # Nobody else takes turns on the copy.
-        path.with_name(f"{path.name}-turns").unlink(missing_ok=True)
         return copied
 
     def problems(self) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -20,6 +20,7 @@ from ..domain import (
 )
 from ..projections import PREFIX, TRACKING, SQLiteTemporalStore
 from .identity_table import FORMAT, TABLE
+from .new_files import new_database
 from .sqlite import SQLiteApplicationRecorder, SQLiteFactory
 from .sqlite_datastore import SQLiteDatastore, library_error
 from .sqlite_identity import SQLiteIdentityTable, mark_copy
@@ -83,12 +84,8 @@ class SQLiteStorage(Storage):
             raise JournalDamaged(str(self.address), "position is not the primary key of stored_events")
 
     def backup(self, path: Path) -> int:
-        require_free(path)
-        try:
-            return self._copy(path)
-        except BaseException:
-            remove(path)
-            raise
+        with new_database(path) as part:
+            return self._copy(part, path)
 
     def problems(self) -> Iterator[str]:
         with self._datastore.transaction(commit=False) as cursor:
@@ -103,10 +100,10 @@ class SQLiteStorage(Storage):
     def _fail_with(self, error: Exception) -> None:
         self._datastore.translate_error = lambda _: error
 
-    def _copy(self, path: Path) -> int:
+    def _copy(self, part: Path, path: Path) -> int:
         with self._datastore.transaction(commit=False) as cursor:
             try:
-                copy = sqlite3.connect(path)
+                copy = sqlite3.connect(part)
                 try:
                     # All pages in one step: one moment of the database, whoever writes meanwhile.
                     cast(sqlite3.Cursor, cursor).connection.backup(copy)
@@ -146,26 +143,6 @@ def open_storage(
         storage.close()
         raise
     return storage
-
-
-def require_free(path: Path) -> None:
-    """Raise if something is at a path where a file is to be made.
-
-    Raises:
-        JournalNotEmpty, JournalUnavailable
-    """
-    try:
-        if path.exists():
-            raise JournalNotEmpty(str(path))
-    except OSError as error:
-        raise JournalUnavailable(str(path), error.strerror or str(error)) from error
-
-
-def remove(path: Path) -> None:
-    """Remove a database that was just made, with the files beside it, as far as that is permitted."""
-    for suffix in ("", "-wal", "-shm", "-turns"):
-        with suppress(OSError):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _inspect(path: Path, *, create: bool, lock_timeout_s: float) -> bool:
