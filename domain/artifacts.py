@@ -6,16 +6,17 @@ state equals it, field by field.
 
 from __future__ import annotations
 
+import hashlib
 from enum import StrEnum
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
 from .bounds import MAX_NUMBER
 from .identifiers import Identifier, Names, Text
 from .scope import ScopeField
-from .value import VALUE, value_type
+from .value import VALUE, to_json, value_type
 
 Counter = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
 """A generation, claim id, witness id, tick or time in ms: what every storage engine holds as an integer."""
@@ -172,6 +173,26 @@ class DelegationReceipt:
     to_before: FootprintClass | None
     to_after: FootprintClass
     cleared: tuple[Identifier, ...] = ()
+
+
+@value_type()
+@dataclass(frozen=True, slots=True, config=VALUE)
+class Omitted:
+    """What is left out of a record that would be too large, so that the same can be told again (law 6).
+
+    Attributes:
+        sha256: the SHA-256 of what is left out, as JSON.
+        size: how many bytes of JSON it is.
+    """
+
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    size: Counter
+
+    @classmethod
+    def of(cls, rest: object) -> Omitted:
+        """Leave something out."""
+        left_out = to_json(rest)
+        return cls(hashlib.sha256(left_out).hexdigest(), len(left_out))
 
 
 PresentedArtifact: TypeAlias = OwnershipCapability | OwnershipReceipt | ReadinessWitness

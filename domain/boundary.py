@@ -7,10 +7,9 @@ from typing import Self
 from pydantic.dataclasses import dataclass
 
 from .bundle.values import ComposedBundle, CompositionManifest
-from .errors import InvalidArgument
 from .identifiers import Identifier, Names, identifier
 from .scope import FULL_SESSION, Fragments, OwnershipScope, ScopeField, scope as checked_scope
-from .value import VALUE, value_type
+from .value import VALUE, exact, value_type
 
 
 def bundle_fragment(bundle_id: str) -> str:
@@ -64,7 +63,7 @@ class LinkBoundary:
         Raises:
             InvalidArgument: it is no bundle.
         """
-        _require(bundle, ComposedBundle)
+        bundle = exact("bundle", bundle, ComposedBundle)
         return cls._of_bundle(bundle.bundle_id, frozenset(bundle.protocol_ids))
 
     @classmethod
@@ -79,7 +78,7 @@ class LinkBoundary:
         Raises:
             InvalidArgument: it is no manifest.
         """
-        _require(manifest, CompositionManifest)
+        manifest = exact("manifest", manifest, CompositionManifest)
         protocol_ids = frozenset({manifest.protocol_id})
         found = tuple(cls._of_bundle(bundle_id, protocol_ids) for bundle_id in manifest.bundle_ids)
         return found or (cls.for_protocol(manifest.protocol_id),)
@@ -106,8 +105,3 @@ class LinkBoundary:
         if not isinstance(scope, Fragments):
             return True
         return bool(self.fragment_keys) and self.fragment_keys <= scope.keys
-
-
-def _require(value: object, kind: type) -> None:
-    if not isinstance(value, kind):
-        raise InvalidArgument(kind.__name__, f"is what this takes, not {type(value).__name__}")

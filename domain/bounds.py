@@ -47,7 +47,7 @@ MAX_INCARNATIONS: Final = 65_535
 """How often a session or a conversation is opened."""
 
 MAX_RECORDED_REFUSALS: Final = 256
-"""How many refusals are recorded of a session or a bundle, for good; those beyond are raised all the same (law 6)."""
+"""How many refusals are recorded of a session, and of a bundle refused links and failed upgrades each (law 6)."""
 
 MAX_WHOLE_REFUSAL_BYTES: Final = 4_096
 """What a refusal takes that records the refused artifact whole, in bytes of JSON; a larger one is recorded in brief."""

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, Final, TypeVar, cast
 
 from pydantic import ConfigDict, ValidationError
-from pydantic_core import to_json
+from pydantic_core import to_json as to_any_json
 
 from .errors import InvalidArgument, MunimentError
 from .shown import kind_of, shown
@@ -115,9 +115,14 @@ def several(argument: str, given: object, most: int) -> Iterator[Any]:
         raise InvalidArgument(argument, f"has more than {most} entries; at most {most} are taken")
 
 
+def to_json(given: object) -> bytes:
+    """A value as JSON: the same bytes in every process."""
+    return to_any_json(given)
+
+
 def json_size(given: object) -> int:
     """How many bytes of JSON a value takes, as an event holds it, or a little more."""
-    return len(to_json(given, serialize_unknown=True))
+    return len(to_any_json(given, serialize_unknown=True))
 
 
 def require_size(argument: str, given: object, most: int) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..domain import (
-    MAX_NAMES,
     ConversationConfig,
     InvalidArgument,
     Operation,
@@ -19,7 +18,7 @@ from ..domain import (
     natural_number,
     text,
 )
-from ..domain.bounds import MAX_EPOCH
+from ..domain.bounds import MAX_CANDIDATES, MAX_EPOCH, MAX_LISTED_BYTES
 from ..domain.conversation import (
     Candidate,
     ConfigChanges,
@@ -27,6 +26,7 @@ from ..domain.conversation import (
     StewardListReason,
     require_synchronisable,
 )
+from ..domain.value import require_size, several
 from .commands import checked
 from .proposal_commands import ProposalCommands, distinct_stewards
 
@@ -228,9 +228,8 @@ class ConversationCommands(ProposalCommands):
 
 
 def _rejected(rejected: Iterable[RejectedCandidate]) -> tuple[RejectedCandidate, ...]:
-    if not isinstance(rejected, Iterable):
-        raise InvalidArgument("rejected", f"must be rejected candidates, not {type(rejected).__name__}")
-    found = tuple(checked(each, RejectedCandidate, "rejected") for each in rejected)
-    if len(found) > MAX_NAMES:
-        raise InvalidArgument("rejected", f"has {len(found)} candidates; at most {MAX_NAMES} are taken")
+    found = tuple(
+        checked(each, RejectedCandidate, "rejected") for each in several("rejected", rejected, MAX_CANDIDATES)
+    )
+    require_size("rejected", found, MAX_LISTED_BYTES)
     return found

@@ -19,7 +19,8 @@ from ..domain import (
     names,
     natural_number,
 )
-from ..domain.bounds import MAX_DURATION_MS, MAX_VOTERS
+from ..domain.bounds import MAX_DURATION_MS, MAX_NAMES, MAX_VOTERS
+from ..domain.value import several
 from .commands import Executes, checked
 from .execution import Clock
 from .times import time_ms
@@ -258,8 +259,8 @@ def distinct_stewards(stewards: Iterable[str]) -> tuple[str, ...]:
     Raises:
         InvalidIdentifier, InvalidArgument: there are none, or one comes twice.
     """
-    found = tuple(stewards) if isinstance(stewards, Iterable) and not isinstance(stewards, str) else ()
-    listed = names("stewards", found or stewards)
+    found = tuple(identifier("stewards", name) for name in several("stewards", stewards, MAX_NAMES))
+    listed = names("stewards", found)
     if not listed:
         raise InvalidArgument("stewards", "must name at least one")
     if len(listed) != len(found):

@@ -16,6 +16,7 @@ from ..domain import (
     CancellationWitness,
     DelegationReceipt,
     Event,
+    Omitted,
     OwnershipCapability,
     OwnershipReceipt,
     ReadinessWitness,
@@ -42,12 +43,13 @@ class AuditRecord(NamedTuple):
     """One line of the audit trail.
 
     Attributes:
-        artifact: the artifact, whole; a rejected one exactly as it was presented.
+        artifact: the artifact, whole; a rejected one exactly as it was presented, or in brief.
         kind: what kind of artifact it is.
         event: what became of it.
         reason: why, where there is a reason.
         position: the position of the event that says so.
         session_id: the session in whose trail the record stands.
+        omitted: what is left out of a rejected artifact that is recorded in brief; None of all others.
     """
 
     artifact: Artifact
@@ -56,6 +58,7 @@ class AuditRecord(NamedTuple):
     reason: str | None
     position: int
     session_id: str
+    omitted: Omitted | None = None
 
 
 _KINDS: Final[dict[type[Any], ArtifactKind]] = {
@@ -205,7 +208,8 @@ def audit_records(record: RecordedEvent) -> list[AuditRecord]:
     if entries is None:
         return []
     _, session_id = split_stream(record.stream)
+    omitted = getattr(record.event, "omitted", None)
     return [
-        AuditRecord(artifact, _KINDS[type(artifact)], event, reason, record.position, session_id)
+        AuditRecord(artifact, _KINDS[type(artifact)], event, reason, record.position, session_id, omitted)
         for artifact, event, reason in entries(record.event)
     ]

@@ -41,6 +41,7 @@ class BundleState:
         pending: the upgrade under way, or None.
         upgrades: the ids of all upgrades ever staged.
         refusals: how many refused links are on record.
+        failures: how many upgrades failed, on the record.
         refused: which links were refused, and why, since it was last changed.
     """
 
@@ -48,6 +49,7 @@ class BundleState:
         "bundle",
         "bundle_id",
         "epoch",
+        "failures",
         "members",
         "pending",
         "refusals",
@@ -65,6 +67,7 @@ class BundleState:
         self.pending: RuntimeUpgradeArtifact | None = None
         self.upgrades: set[str] = set()
         self.refusals = 0
+        self.failures = 0
         self.refused: set[tuple[str, str, str]] = set()
 
     def apply(self, event: Event[Any]) -> None:
@@ -113,6 +116,10 @@ class BundleState:
         self.pending = None
         self.members, self.epoch = event.artifact.next_members, event.epoch
 
+    def _on_failed(self, event: events.UpgradeFailed) -> None:
+        self.pending = None
+        self.failures += 1
+
     def _on_came_to_nothing(self, event: events.UpgradeEvent) -> None:
         self.pending = None
 
@@ -129,7 +136,7 @@ _HANDLERS: dict[type[Event[Any]], Callable[[BundleState, Any], None]] = {
     events.UpgradeStaged: BundleState._on_under_way,
     events.UpgradeAdmitted: BundleState._on_under_way,
     events.UpgradeCommitted: BundleState._on_committed,
-    events.UpgradeFailed: BundleState._on_came_to_nothing,
+    events.UpgradeFailed: BundleState._on_failed,
     events.UpgradeRolledBack: BundleState._on_came_to_nothing,
     events.MembersRestored: BundleState._on_restored,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from ..bounds import MAX_RECORDED_REFUSALS, MAX_REQUEST_BYTES, MAX_WHOLE_REFUSAL_BYTES
 from ..errors import (
     InvalidArgument,
     MembersNotSeeded,
@@ -14,6 +15,7 @@ from ..errors import (
     UpgradeRejected,
 )
 from ..event import Accepted, Decision, Event, Refused, accept
+from ..value import json_size, require_size
 from .events import (
     MembersSeeded,
     UpgradeAdmitted,
@@ -49,9 +51,13 @@ def stage(state: BundleState, request: RuntimeUpgradeRequest) -> Decision[Runtim
 
     Raises:
         BundleNotFound, MembersNotSeeded, UpgradePending, UpgradeExists
-        UpgradeRejected: the plan has no steps, or a step no members (rules a and g).
+        UpgradeRejected: the plan has no steps, or a step no members (rules a and g); or it breaks another rule, and no
+            more failures of this bundle are recorded (law 6).
     """
-    return accept(UpgradeStaged(_staged(state, request)))
+    staged = _staged(state, request)
+    if state.failures >= MAX_RECORDED_REFUSALS and (rejected := _broken_rule(state, request)):
+        return Refused(rejected)
+    return accept(UpgradeStaged(staged))
 
 
 def admit(state: BundleState, upgrade_id: str) -> Decision[RuntimeUpgradeArtifact]:
@@ -94,10 +100,14 @@ def upgrade(state: BundleState, request: RuntimeUpgradeRequest) -> Decision[Runt
         UpgradeRejected: the plan has no steps, or a step no members (rules a and g).
     """
     staged = _staged(state, request)
-    events: tuple[Event[RuntimeUpgradeArtifact], ...] = (UpgradeStaged(staged),)
     if rejected := _broken_rule(state, request):
-        failed = UpgradeFailed(_came_to_nothing(staged, UpgradePhase.FAILED, rejected.reason))
-        return Refused(rejected, (*events, failed))
+        if state.failures >= MAX_RECORDED_REFUSALS:
+            return Refused(rejected)
+        failed = _came_to_nothing(staged, UpgradePhase.FAILED, rejected.reason)
+        if json_size(failed) > MAX_WHOLE_REFUSAL_BYTES:
+            staged, failed = staged.in_brief(), failed.in_brief()
+        return Refused(rejected, (UpgradeStaged(staged), UpgradeFailed(failed)))
+    events: tuple[Event[RuntimeUpgradeArtifact], ...] = (UpgradeStaged(staged),)
     committed = replace(staged, phase=UpgradePhase.COMMITTED_CUTOVER)
     events += (
         UpgradeAdmitted(replace(staged, phase=UpgradePhase.ADMITTED)),
@@ -113,6 +123,7 @@ def _staged(state: BundleState, request: RuntimeUpgradeRequest) -> RuntimeUpgrad
     _require_none_pending(state)
     if request.upgrade_id in state.upgrades:
         raise UpgradeExists(state.bundle_id, request.upgrade_id)
+    require_size("request", request, MAX_REQUEST_BYTES)
     # A plan that could never be carried out is not an upgrade that failed: nothing of it is recorded.
     steps = request.plan.steps
     if not steps:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic.dataclasses import dataclass
 
-from ..artifacts import Footprint
-from ..errors import InvalidArgument, ManifestWithoutBundles
+from ..artifacts import Footprint, Omitted
+from ..bounds import MAX_PARTS, MAX_UPGRADE_STEPS
+from ..errors import ManifestWithoutBundles
 from ..identifiers import Identifier, Names, PartIdentifier, Text, names
-from ..value import VALUE, value_type
+from ..value import VALUE, exact, several, value_type
 
 
 @value_type()
@@ -30,7 +32,7 @@ class LinkSpec:
     imports: Names = frozenset()
 
 
-@value_type()
+@value_type(link_specs=MAX_PARTS)
 @dataclass(frozen=True, slots=True, config=VALUE)
 class CompositionManifest:
     """How a protocol is put together from bundles (aura 1.5).
@@ -49,7 +51,7 @@ class CompositionManifest:
         return tuple(sorted({spec.bundle_id for spec in self.link_specs}))
 
 
-@value_type()
+@value_type(protocol_ids=MAX_PARTS)
 @dataclass(frozen=True, slots=True, config=VALUE)
 class ComposedBundle:
     """Protocols that are linked and upgraded together (aura 1.7).
@@ -76,12 +78,9 @@ def bundles_from_manifests(manifests: Iterable[CompositionManifest]) -> tuple[Co
         ManifestWithoutBundles: a manifest has no link specs.
         InvalidArgument: something is no manifest, or a bundle has more names of a kind than it may.
     """
-    if not isinstance(manifests, Iterable):
-        raise InvalidArgument("manifests", f"must be several, not {type(manifests).__name__}")
     parts: dict[str, list[tuple[str, LinkSpec]]] = {}
-    for manifest in manifests:
-        if not isinstance(manifest, CompositionManifest):
-            raise InvalidArgument("CompositionManifest", f"is what this takes, not {type(manifest).__name__}")
+    for given in several("manifests", manifests, MAX_PARTS):
+        manifest = exact("CompositionManifest", given, CompositionManifest)
         if not manifest.link_specs:
             raise ManifestWithoutBundles(manifest.protocol_id)
         for spec in manifest.link_specs:
@@ -111,7 +110,7 @@ class UpgradeStep:
     next_members: Names = frozenset()
 
 
-@value_type()
+@value_type(steps=MAX_UPGRADE_STEPS)
 @dataclass(frozen=True, slots=True, config=VALUE)
 class UpgradePlan:
     """The steps of an upgrade, in order (aura 1.8)."""
@@ -187,6 +186,8 @@ class RuntimeUpgradeArtifact:
         previous_members: who ran the bundle before it.
         next_members: who runs it after it; the previous ones where it came to nothing.
         reason: why it came to nothing; None otherwise.
+        omitted: what is left out of an upgrade that failed at once and is recorded in brief: its request beside the
+            ids, and the members. None of all others.
     """
 
     bundle_id: Identifier
@@ -195,6 +196,14 @@ class RuntimeUpgradeArtifact:
     previous_members: Names
     next_members: Names
     reason: Text | None = None
+    omitted: Omitted | None = None
+
+    def in_brief(self) -> Self:
+        """The same, without its members and what its request says beside the ids."""
+        request = RuntimeUpgradeRequest(self.upgrade_id, UpgradePlan(self.request.plan.plan_id))
+        nobody = frozenset[str]()
+        omitted = Omitted.of([self.request, sorted(self.previous_members)])
+        return replace(self, request=request, previous_members=nobody, next_members=nobody, omitted=omitted)
 
     @property
     def upgrade_id(self) -> str:

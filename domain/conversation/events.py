@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from ..artifacts import Counter
 from ..event import event_type
 from ..identifiers import Identifier, Names, Text
+from ..value import to_json
 from .config import ConfigChanges, ConversationConfig
 from .event import ConversationEvent, ConversationFact
 from .phases import AnchorAction, Cause
@@ -316,3 +319,7 @@ class OperationFailed(ConversationFact):
 
     operation: Identifier
     message: Text
+
+    def key(self) -> bytes:
+        """What tells this failure from others: a digest of what is reported."""
+        return hashlib.sha256(to_json([self.operation, self.message])).digest()

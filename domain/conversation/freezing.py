@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from ..bounds import MAX_CANDIDATES, MAX_STRANGERS
 from ..event import Accepted, Decision
 from ..identifiers import names
+from ..limits import require_fewer
 from .draft import Draft
 from .events import CandidateBuffered, CommitApplied, FreezeRoundFinalized, FreezeRoundOpened
+from .guards import named
 from .lifecycle import begin_leaving
 from .phases import Cause
 from .scoring import score_absence, score_offers, score_rejections
@@ -36,6 +39,7 @@ def buffer_candidate(state: ConversationState, candidate: Candidate, now: int) -
 
     Raises:
         ConversationNotFound, ConversationEnded
+        LimitReached: too many were offered, or by those who are not known to be stewards.
     """
     situation = state.opened()
     is_expected = state.freeze_round == situation.epoch or bool(situation.approved)
@@ -46,6 +50,7 @@ def buffer_candidate(state: ConversationState, candidate: Candidate, now: int) -
         return Accepted(None)
     draft = Draft(state, now)
     open_round(draft)
+    _require_room(draft.state, candidate)
     draft.record(
         CandidateBuffered,
         epoch=situation.epoch,
@@ -55,6 +60,15 @@ def buffer_candidate(state: ConversationState, candidate: Candidate, now: int) -
     )
     draft.change_phase(Cause.CANDIDATE)
     return draft.decided()
+
+
+def _require_room(state: ConversationState, candidate: Candidate) -> None:
+    """Those who are not known to be stewards cannot fill a round, nor keep those who are from it."""
+    require_fewer(named(state), "candidates in this round", len(state.candidates), MAX_CANDIDATES)
+    stewards = () if state.steward_list is None else state.steward_list.stewards
+    if candidate.steward not in stewards:
+        strangers = sum(each.steward not in stewards for each in state.candidates.values())
+        require_fewer(named(state), "candidates of strangers in this round", strangers, MAX_STRANGERS)
 
 
 def commit_applied(

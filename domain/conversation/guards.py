@@ -9,6 +9,11 @@ from .situation import Situation
 from .state import ConversationState
 
 
+def named(state: ConversationState) -> str:
+    """What a conversation is called in errors on its bounds."""
+    return f"conversation {state.conversation_id!r}"
+
+
 def require_permitted(state: ConversationState, operation: Operation) -> Situation:
     """Make sure that an operation is permitted in the phase; return where the conversation stands.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from ..bounds import MAX_INCARNATIONS, MAX_REPORTS
 from ..errors import (
     ConversationEnded,
     ConversationExists,
@@ -15,6 +16,7 @@ from ..errors import (
 )
 from ..event import Accepted, Decision
 from ..identifiers import names
+from ..limits import require_fewer
 from .config import ConfigChanges, ConversationConfig
 from .draft import Draft
 from .events import (
@@ -28,6 +30,7 @@ from .events import (
     OperationFailed,
     StewardListInstalled,
 )
+from .guards import named
 from .outcomes import end_auto_vote, end_timeout, resolve_by_host
 from .phases import Cause
 from .state import ConversationState
@@ -58,10 +61,12 @@ def open_conversation(
 
     Raises:
         ConversationExists
+        LimitReached: it was opened 65 535 times.
     """
     situation = state.situation
     if situation.life in (Life.OPEN, Life.LEAVING):
         raise ConversationExists(state.conversation_id, situation.life)
+    require_fewer(named(state), "incarnations", situation.incarnation, MAX_INCARNATIONS)
     draft = Draft(state, now)
     draft.record(ConversationOpened, incarnation=situation.incarnation + 1, role=role, self_id=self_id, config=config)
     return draft.decided()
@@ -227,10 +232,15 @@ def accept_election(
 def report_failure(state: ConversationState, operation: str, message: str, now: int) -> Decision[None]:
     """Put on record that the host could not do something that it should have (de-mls 3.1).
 
+    The same failure is recorded once until something else happens, and an epoch has so many in all (law 6).
+
     Raises:
-        ConversationNotFound, ConversationEnded
+        ConversationNotFound, ConversationEnded, LimitReached
     """
     state.opened()
     draft = Draft(state, now)
-    draft.record(OperationFailed, operation=operation, message=message)
+    failed = draft.record(OperationFailed, operation=operation, message=message)
+    if failed.key() in state.reported:
+        return Accepted(None)
+    require_fewer(named(state), "reported failures in this epoch", state.reports, MAX_REPORTS)
     return draft.decided()

@@ -100,6 +100,9 @@ class ConversationState:
         steward_list: who may commit; None if that was never said.
         members: who is in the group.
         scores: what members are thought of, where that is not what it was at first.
+        strangers: how many proposals came from those who are not known to be members, in this epoch.
+        reports: how many failures the host reported in this epoch.
+        reported: digests of those that it reported since anything else happened.
     """
 
     def __init__(self, conversation_id: str) -> None:
@@ -123,11 +126,16 @@ class ConversationState:
         self.steward_list: StewardList | None = None
         self.members: frozenset[str] = frozenset({self_id} - {""})
         self.scores: dict[str, int] = {}
+        self.strangers = 0
+        self.reports = 0
+        self.reported: set[bytes] = set()
 
     def apply(self, event: Event[Any]) -> None:
         """Take one event in. Events of other streams' types change nothing."""
         self.situation = self.situation.after(event)
         handler = _HANDLERS.get(type(event))
+        if self.reported and not isinstance(event, events.OperationFailed):
+            self.reported.clear()
         if handler is not None:
             handler(self, event)
 
@@ -251,6 +259,7 @@ class ConversationState:
     def _on_commit(self, event: events.CommitApplied) -> None:
         self.committed = (*self.committed, event.commit_hash)[-COMMITTED_CAPACITY:]
         self.members = event.members
+        self.strangers = self.reports = 0
         for each in event.batch:
             self.approved.pop(each.proposal_id, None)
         if event.is_urgent:
@@ -259,6 +268,11 @@ class ConversationState:
     def _on_proposal(self, event: voting.ProposalOpened | voting.ProposalReceived) -> None:
         self.proposals[event.proposal.proposal_id] = event.proposal
         self.votes[event.proposal.proposal_id] = {}
+        self.strangers += event.proposal.creator not in self.members
+
+    def _on_failure(self, event: events.OperationFailed) -> None:
+        self.reports += 1
+        self.reported.add(event.key())
 
     def _on_proposal_withdrawn(self, event: voting.ProposalWithdrawn) -> None:
         self.proposals.pop(event.proposal.proposal_id, None)
@@ -309,6 +323,7 @@ _HANDLERS: Final[dict[type[Event[Any]], Callable[[ConversationState, Any], None]
     events.FreezeRoundFinalized: ConversationState._on_round_over,
     events.FreezeRoundWithdrawn: ConversationState._on_round_over,
     events.CommitApplied: ConversationState._on_commit,
+    events.OperationFailed: ConversationState._on_failure,
     voting.ProposalOpened: ConversationState._on_proposal,
     voting.ProposalReceived: ConversationState._on_proposal,
     voting.ProposalWithdrawn: ConversationState._on_proposal_withdrawn,

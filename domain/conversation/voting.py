@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..bounds import MAX_STRANGERS
 from ..errors import (
     AlreadyVoted,
     CommandRefused,
@@ -12,8 +13,9 @@ from ..errors import (
     ProposalNotFound,
 )
 from ..event import Accepted, Decision, Refused
+from ..limits import require_fewer, require_room
 from .draft import Draft
-from .guards import require_permitted
+from .guards import named, require_permitted
 from .outcomes import apply_outcome, count_votes, end_auto_vote, end_deadlines, end_timeout
 from .phases import Operation, operation_of
 from .situation import Situation
@@ -48,7 +50,7 @@ def open_proposal(
     """Open a proposal of this member's (de-mls 4.2).
 
     Raises:
-        ConversationNotFound, ConversationEnded, ConversationBlocked, PartialFreeze, ProposalExists
+        ConversationNotFound, ConversationEnded, ConversationBlocked, PartialFreeze, ProposalExists, LimitReached
     """
     situation = require_permitted(state, operation_of(request.kind))
     if situation.emergencies and request.kind is not ProposalKind.EMERGENCY:
@@ -68,6 +70,7 @@ def open_proposal(
         opened_at=draft.at,
         expires_at_s=expiry(situation, draft.at),
     )
+    _require_room(state, proposal)
     draft.record(ProposalOpened, proposal=proposal, creator_vote=creator_vote)
     _schedule_timeout(draft, proposal_id, situation.config.consensus_timeout_ms)
     if creator_vote is CreatorVote.YES:
@@ -94,6 +97,7 @@ def receive_proposal(
 
     Raises:
         ConversationNotFound, ConversationEnded, ProposalExists, ProposalExpired
+        LimitReached: too many are open, or came from those who are not known to be members.
     """
     situation = state.opened()
     is_fast = voters == 1
@@ -114,6 +118,9 @@ def receive_proposal(
     )
     if not proposal.is_open_at(draft.at):
         raise ProposalExpired(state.conversation_id, proposal_id, proposal.expires_at_s, draft.at)
+    if creator not in state.members:
+        require_fewer(named(state), "proposals of strangers in this epoch", state.strangers, MAX_STRANGERS)
+    _require_room(state, proposal)
     draft.record(ProposalReceived, proposal=proposal)
     if not is_fast:
         _schedule_own_vote(draft, proposal)
@@ -279,6 +286,13 @@ def _require_new(state: ConversationState, proposal_id: int) -> None:
     # What is approved has its number until the commit, also where its outcome is not remembered any more.
     if proposal_id in state.proposals or proposal_id in state.resolved or proposal_id in state.approved:
         raise ProposalExists(state.conversation_id, proposal_id)
+
+
+def _require_room(state: ConversationState, proposal: Proposal) -> None:
+    """What is voted on, and what waits for a commit, fits into the event that ends it all."""
+    require_room(
+        named(state), "open and approved proposals", [*state.proposals.values(), *state.approved.values(), proposal]
+    )
 
 
 def _require_known(state: ConversationState, proposal_id: int) -> None:

@@ -46,6 +46,7 @@
     │   ├── NotCompensable
     │   ├── AlreadyCompensated
     │   ├── LaterEventDepends
+    │   ├── LimitReached
     │   ├── SagaNotFound
     │   ├── SagaEnded
     │   └── UndoMissing
@@ -89,6 +90,7 @@ from .base import (
     IdempotencyConflict,
     InvalidInput,
     JournalError,
+    LimitReached,
     MunimentError,
 )
 from .bundle import (
@@ -216,6 +218,7 @@ __all__ = [
     "JournalUnavailable",
     "JournalWithoutId",
     "LaterEventDepends",
+    "LimitReached",
     "ManifestWithoutBundles",
     "MembersNotSeeded",
     "MissingSurface",

@@ -33,6 +33,24 @@ class CommandRefused(MunimentError):
     """A command was well formed, but the state of its stream does not permit it."""
 
 
+@dataclass(eq=False)
+class LimitReached(CommandRefused):
+    """A stream holds as much of something as it may; see ``docs/bounds.md``.
+
+    Attributes:
+        stream: where, such as ``session 's-42'``.
+        what: what there is so much of.
+        most: how much there may be.
+    """
+
+    stream: str
+    what: str
+    most: int
+
+    def __str__(self) -> str:
+        return f"{self.stream} may have {self.most} {self.what}, and has them; end some of them, or use another"
+
+
 class InvalidInput(MunimentError):
     """An argument is wrong whatever the journal holds; nothing was read or written for it."""
 

@@ -27,7 +27,8 @@ from ..stream_names import bundle_stream
 from ..value import VALUE, value_type
 from .delegation_events import DelegationRejected, SessionDelegated, SessionHandedOver, SessionHosted
 from .fragments import fragments_to_move, require_boundary
-from .guards import refuse_once, refuse_unless_live, require_active, require_narrower, require_nothing_staged
+from .guards import refuse_unless_live, require_active, require_narrower, require_nothing_staged
+from .refusals import refuse_once
 from .state import SessionState
 
 NOT_HOLDER = "authority is not the active holder"
@@ -194,13 +195,7 @@ def _refuse_unless_holder(state: SessionState, request: DelegationRequest) -> Re
 
 def _rejected(state: SessionState, request: DelegationRequest, reason: str, error: MunimentError) -> Refused:
     parties = (request.from_authority, request.to_authority, request.bundle_id)
-    return refuse_once(
-        state,
-        parties,
-        reason,
-        error,
-        lambda last: DelegationRejected(state.session_id, *parties, reason, last),
-    )
+    return refuse_once(state, error, lambda last: DelegationRejected(state.session_id, *parties, reason, last))
 
 
 def _receipt(state: SessionState, request: DelegationRequest) -> DelegationReceipt:

@@ -70,7 +70,7 @@ class DelegationRejected(Rejection):
         to_authority: the authority that was to have the session.
         bundle_id: the bundle that it was to be made through, or None.
         reason: why it was refused.
-        last: whether this incarnation's refusals are recorded no further.
+        last: whether this session's refusals are recorded no further.
     """
 
     session_id: Identifier

@@ -7,6 +7,7 @@ from enum import StrEnum
 from ..artifacts import (
     CancellationWitness,
     Counter,
+    Omitted,
     OwnershipCapability,
     OwnershipReceipt,
     ReadinessWitness,
@@ -15,6 +16,7 @@ from ..artifacts import (
 from ..event import Event, Fact, event_type
 from ..fragment import SessionFragment
 from ..identifiers import Identifier, Text
+from .brief import digest_of
 
 
 class SessionStatus(StrEnum):
@@ -247,14 +249,26 @@ class SessionClosed(Fact):
 
 
 class Rejection(Fact):
-    """A command was refused because of what was shown for it, and that is on the record (law 6)."""
+    """A command was refused because of what was shown for it, and that is on the record (law 6).
+
+    Attributes:
+        reason: why it was refused.
+        last: whether this session's refusals are recorded no further.
+        omitted: what is left out of the artifact, where it is recorded in brief: its scope, which is recorded as no
+            fragments, and a witness's predicate. None where it is recorded whole.
+    """
 
     __slots__ = ()
+    reason: Text
 
     @property
     def presented(self) -> object:
-        """What was shown, exactly as it was shown."""
+        """What was shown, exactly as it was shown, or in brief."""
         raise NotImplementedError
+
+    def key(self) -> bytes:
+        """What tells this refusal from others: a digest of what was shown, and why it was refused."""
+        return digest_of(self.presented, self.reason, getattr(self, "omitted", None))
 
 
 @event_type("session.capability_rejected")
@@ -263,12 +277,14 @@ class CapabilityRejected(Rejection):
 
     Attributes:
         reason: why it was refused.
-        last: whether this incarnation's refusals are recorded no further.
+        last: whether this session's refusals are recorded no further.
+        omitted: what is left out of it, where it is recorded in brief.
     """
 
     capability: OwnershipCapability
     reason: Text
     last: bool = False
+    omitted: Omitted | None = None
 
     @property
     def presented(self) -> OwnershipCapability:
@@ -281,12 +297,14 @@ class ReceiptRejected(Rejection):
 
     Attributes:
         reason: why it was refused.
-        last: whether this incarnation's refusals are recorded no further.
+        last: whether this session's refusals are recorded no further.
+        omitted: what is left out of it, where it is recorded in brief.
     """
 
     receipt: OwnershipReceipt
     reason: Text
     last: bool = False
+    omitted: Omitted | None = None
 
     @property
     def presented(self) -> OwnershipReceipt:
@@ -299,12 +317,14 @@ class WitnessRejected(Rejection):
 
     Attributes:
         reason: why it was refused.
-        last: whether this incarnation's refusals are recorded no further.
+        last: whether this session's refusals are recorded no further.
+        omitted: what is left out of it, where it is recorded in brief.
     """
 
     witness: ReadinessWitness
     reason: Text
     last: bool = False
+    omitted: Omitted | None = None
 
     @property
     def presented(self) -> ReadinessWitness:

@@ -12,6 +12,7 @@ from ..bundle.values import CompositionManifest
 from ..errors import BoundaryRejected, FragmentConflict, FragmentNotHeld
 from ..event import Accepted, Decision, accept, unkeyed
 from ..fragment import SessionFragment
+from ..limits import require_room
 from ..scope import FULL_SESSION, Fragments
 from .delegation_events import FragmentsClaimed, FragmentsMoved, FragmentsReleased
 from .guards import refuse_unless_live, require_narrower
@@ -28,6 +29,7 @@ def claim_fragments(
 
     Raises:
         SessionNotFound, SessionTerminal, ScopeViolation, FragmentConflict
+        LimitReached: too many are held.
     """
     if refused := refuse_unless_live(state, capability):
         return refused
@@ -39,7 +41,10 @@ def claim_fragments(
         if held != fragment:
             raise _conflict(state, held, capability.owner)
     new = tuple(fragment for fragment in wanted if fragment.key not in state.fragments)
-    return accept(FragmentsClaimed(capability, new)) if new else Accepted(new)
+    if not new:
+        return Accepted(new)
+    require_room(f"session {state.session_id!r}", "fragments", (*state.fragments.values(), *new))
+    return accept(FragmentsClaimed(capability, new))
 
 
 def move_fragments(
@@ -58,7 +63,11 @@ def move_fragments(
     named = _named(state, capability, keys)
     previous = tuple(fragment for fragment in named if fragment.owner != to_owner)
     moved = tuple(fragment.held_by(to_owner) for fragment in previous)
-    return accept(FragmentsMoved(capability, previous, moved)) if moved else Accepted(moved)
+    if not moved:
+        return Accepted(moved)
+    held = {**state.fragments, **{fragment.key: fragment for fragment in moved}}
+    require_room(f"session {state.session_id!r}", "fragments", held.values())
+    return accept(FragmentsMoved(capability, previous, moved))
 
 
 def release_fragments(

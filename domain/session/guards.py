@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from ..artifacts import OwnershipCapability, OwnershipReceipt, PresentedArtifact
-from ..bounds import MAX_RECORDED_REFUSALS
+from ..artifacts import OwnershipCapability, OwnershipReceipt
 from ..errors import (
-    MunimentError,
     ReceiptMismatch,
     ScopeViolation,
     SessionNotFound,
@@ -17,10 +13,11 @@ from ..errors import (
     TransferPending,
     Unclaimed,
 )
-from ..event import Event, Refused
+from ..event import Refused
 from ..policy import Policy
 from ..scope import FULL_SESSION, OwnershipScope
-from .events import CapabilityRejected, ReceiptRejected, SessionStatus, WitnessRejected
+from .events import SessionStatus
+from .refusals import refuse
 from .state import SessionState
 
 _STRICT = Policy()
@@ -120,35 +117,3 @@ def refuse_unless_staged(state: SessionState, receipt: OwnershipReceipt) -> Refu
         mismatch = ReceiptMismatch(state.session_id, receipt.claim_id, pending.claim_id)
         return refuse(state, receipt, RECEIPT_MISMATCH, mismatch)
     return None
-
-
-def refuse(state: SessionState, artifact: PresentedArtifact, reason: str, error: MunimentError) -> Refused:
-    """Refuse what was presented, on the record, within bounds (law 6)."""
-    event: type[CapabilityRejected | ReceiptRejected | WitnessRejected]
-    if isinstance(artifact, OwnershipCapability):
-        event = CapabilityRejected
-    elif isinstance(artifact, OwnershipReceipt):
-        event = ReceiptRejected
-    else:
-        event = WitnessRejected
-    return refuse_once(state, artifact, reason, error, lambda last: event(artifact, reason, last))  # type: ignore[arg-type]
-
-
-def refuse_once(
-    state: SessionState, presented: object, reason: str, error: MunimentError, event: Callable[[bool], Event[None]]
-) -> Refused:
-    """Refuse on the record, within bounds (law 6).
-
-    The same thing refused for the same reason is recorded once until a command is accepted, and an incarnation
-    records ``MAX_RECORDED_REFUSALS`` in all; so nobody fills the journal by knocking.
-
-    Args:
-        state: the session.
-        presented: what was shown.
-        reason: why it is refused.
-        error: what to raise.
-        event: makes the record; it is told whether it is this incarnation's last.
-    """
-    if (presented, reason) in state.refused or state.refusals >= MAX_RECORDED_REFUSALS:
-        return Refused(error)
-    return Refused(error, (event(state.refusals + 1 == MAX_RECORDED_REFUSALS),))

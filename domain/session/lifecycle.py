@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ..artifacts import CancellationWitness, OwnershipCapability, TerminalReason
+from ..bounds import MAX_INCARNATIONS
 from ..errors import SessionAlreadyOpen, StaleCapability, Unclaimed
 from ..event import Decision, accept
+from ..limits import require_fewer
 from .events import OwnerDied, SessionClosed, SessionOpened, SessionStatus
 from .fragments import held_fragments
 from .guards import refuse_unless_live, require_active, require_full_session, require_nothing_staged
@@ -16,9 +18,11 @@ def open_session(state: SessionState, roles: tuple[str, ...]) -> Decision[None]:
 
     Raises:
         SessionAlreadyOpen
+        LimitReached: it was opened 65 535 times.
     """
     if state.status is SessionStatus.ACTIVE:
         raise SessionAlreadyOpen(state.session_id, state.incarnation)
+    require_fewer(f"session {state.session_id!r}", "incarnations", state.incarnation, MAX_INCARNATIONS)
     # Who had the incarnation before does not have this one unasked.
     return accept(SessionOpened(state.session_id, state.incarnation + 1, roles, tuple(sorted(state.footprint))))
 

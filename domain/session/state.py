@@ -36,8 +36,8 @@ class SessionState:
         delegations: how many delegations there ever were; the last delegation id.
         outcomes: what each delegation of this incarnation that was not undone answered, by number.
         fragments: the fragments that are held, by key.
-        refusals: how many refusals this incarnation has on record.
-        refused: what was refused, and why, since the last command that was accepted.
+        refusals: how many refusals are on record, in all incarnations.
+        refused: digests of what was refused, and why, since the last command that was accepted.
     """
 
     __slots__ = (
@@ -81,7 +81,7 @@ class SessionState:
         self.outcomes: dict[int, DelegationOutcome] = {}
         self.fragments: dict[str, SessionFragment] = {}
         self.refusals = 0
-        self.refused: set[tuple[object, str]] = set()
+        self.refused: set[bytes] = set()
 
     def apply(self, event: Event[Any]) -> None:
         """Take one event in. Events of other streams' types change nothing."""
@@ -144,7 +144,6 @@ class SessionState:
         self.roles = event.roles
         self.status = SessionStatus.ACTIVE
         self.terminal_reason = None
-        self.refusals = 0
         self.footprint.clear()
         self.outcomes.clear()
 
@@ -257,7 +256,7 @@ class SessionState:
 
     def _on_rejection(self, event: events.Rejection) -> None:
         self.refusals += 1
-        self.refused.add((event.presented, event.reason))  # type: ignore[attr-defined]  # every refusal has one
+        self.refused.add(event.key())
 
     def _hold(self, capability: OwnershipCapability) -> None:
         self.live = capability

@@ -18,13 +18,13 @@ from .events import (
 from .fragments import fragments_to_move, held_fragments
 from .guards import (
     NOT_PENDING,
-    refuse,
     refuse_unless_live,
     refuse_unless_staged,
     require_active,
     require_narrower,
     require_nothing_staged,
 )
+from .refusals import refuse
 from .state import SessionState
 
 

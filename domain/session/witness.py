@@ -5,8 +5,10 @@ from __future__ import annotations
 from ..artifacts import OwnershipCapability, ReadinessWitness
 from ..errors import InvalidWitness, WitnessConsumed
 from ..event import Decision, accept
+from ..limits import require_room
 from .events import ReadinessWitnessConsumed, ReadinessWitnessIssued
-from .guards import refuse, refuse_unless_live, require_full_session
+from .guards import refuse_unless_live, require_full_session
+from .refusals import refuse
 from .state import SessionState
 
 ALREADY_CONSUMED = "witness already consumed"
@@ -20,22 +22,22 @@ def issue_witness(state: SessionState, capability: OwnershipCapability, predicat
 
     Raises:
         SessionNotFound, SessionTerminal, ScopeViolation
+        LimitReached: too many are outstanding.
     """
     if refused := refuse_unless_live(state, capability):
         return refused
     require_full_session(state, capability)
-    return accept(
-        ReadinessWitnessIssued(
-            ReadinessWitness(
-                witness_id=state.witnesses + 1,
-                session_id=state.session_id,
-                owner=capability.owner,
-                generation=capability.generation,
-                scope=capability.scope,
-                predicate=predicate,
-            )
-        )
+    witness = ReadinessWitness(
+        witness_id=state.witnesses + 1,
+        session_id=state.session_id,
+        owner=capability.owner,
+        generation=capability.generation,
+        scope=capability.scope,
+        predicate=predicate,
     )
+    outstanding = (*state.outstanding_witnesses(), witness)
+    require_room(f"session {state.session_id!r}", "outstanding witnesses", outstanding)
+    return accept(ReadinessWitnessIssued(witness))
 
 
 def consume_witness(state: SessionState, capability: OwnershipCapability, witness: ReadinessWitness) -> Decision[None]:

@@ -41,7 +41,7 @@ def test_the_same_artifact_for_another_reason_is_another_refusal() -> None:
     )
 
 
-def test_an_incarnation_records_so_many_refusals_and_no_more() -> None:
+def test_a_session_records_so_many_refusals_and_no_more() -> None:
     knocks = [CapabilityRejected(replace(A1, generation=10 + n), NOT_LIVE) for n in range(MAX_RECORDED_REFUSALS)]
     almost = given(OPENED, CLAIMED, *knocks[:-1])
     last = CapabilityRejected(FORGED, NOT_LIVE, last=True)
@@ -52,7 +52,7 @@ def test_an_incarnation_records_so_many_refusals_and_no_more() -> None:
     given(OPENED, CLAIMED, *knocks, accepted).when(check, FORGED).refused_on_record(StaleCapability)
 
 
-def test_a_new_incarnation_records_refusals_again() -> None:
+def test_a_new_incarnation_records_no_more_of_them() -> None:
     knocks = [CapabilityRejected(replace(A1, generation=10 + n), NOT_LIVE) for n in range(MAX_RECORDED_REFUSALS)]
     reopened = given(OPENED, CLAIMED, *knocks, SessionClosed(A1), SessionOpened("s-1", 2))
-    assert reopened.state.refusals == 0
+    assert reopened.state.refusals == MAX_RECORDED_REFUSALS

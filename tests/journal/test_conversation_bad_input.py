@@ -20,6 +20,7 @@ from muniment.domain import (
     InvalidInput,
     JournalReadOnly,
     LeaveReason,
+    LimitReached,
     Operation,
     Phase,
     ProjectionStopped,
@@ -236,7 +237,7 @@ def test_numbers_at_the_edge_that_came_from_elsewhere_end_in_typed_errors(journa
         journal.conversations.commit_applied("c", "h-1", "alice")
     assert journal.head() == head
     journal.conversations.remove("c")
-    with pytest.raises(InvalidArgument, match="incarnation"):
+    with pytest.raises(LimitReached, match="incarnations"):
         journal.conversations.create("c", "alice")
     assert journal.replay().differences == {}
 

@@ -150,7 +150,7 @@ def test_law_6_refusals_are_recorded_within_bounds(commands: list[Command], poli
             for record in records:
                 event = record.event
                 if isinstance(event, events.Rejection):
-                    fact = (event.presented, event.reason)  # type: ignore[attr-defined]
+                    fact = (event.presented, event.reason)
                     assert fact not in since_accepted
                     since_accepted.add(fact)
                     refusals += 1
