@@ -7,8 +7,13 @@ import select
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Final, Protocol, Self, TypeAlias
+from weakref import ReferenceType, ref
+
+from ..projections import Birth
 
 POLL_INTERVAL_S: Final = 0.01
 """How often another process's commits are looked for, while somebody listens: 5 ms late on average."""
@@ -17,15 +22,52 @@ RETRY_INTERVAL_S: Final = 0.2
 """How long to wait before what failed is tried again."""
 
 
-class Stop:
-    """Tells a thread to end: one that waits for a time, or for a file descriptor."""
+JOIN_S: Final = 1.0
+"""How long a thread that was told to end is waited for; it ends by itself, whoever waits."""
+
+
+class Bell:
+    """Wakes one thread. Neither ringing it nor waiting for it can be split by an interrupt."""
 
     def __init__(self) -> None:
+        self._rung: SimpleQueue[None] = SimpleQueue()
+
+    def ring(self) -> None:
+        """Wake whoever waits, now or next."""
+        if self._rung.empty():
+            self._rung.put(None)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until it is rung, or the time is over; return whether it was."""
+        try:
+            self._rung.get(timeout=timeout_s)
+        except Empty:
+            return False
+        return True
+
+
+class Listener(Protocol):
+    """Who is told that something was committed; from any thread."""
+
+    def ring(self) -> None:
+        """Take note of it, and return at once."""
+
+
+class Stop:
+    """Tells a thread to end: one that waits for a time, or for a file descriptor.
+
+    Args:
+        is_needed: asked whenever the thread waits; it ends when it is not needed any more.
+    """
+
+    def __init__(self, is_needed: Callable[[], bool] = lambda: True) -> None:
         self._told, self._teller = os.pipe()
+        self._is_needed = is_needed
 
     def tell(self) -> None:
         """End it."""
-        os.write(self._teller, b".")
+        with suppress(OSError):
+            os.write(self._teller, b".")
 
     def wait(self, timeout_s: float, descriptor: int | None = None) -> bool:
         """Wait until told to end, until the time is over, or until the descriptor can be read.
@@ -38,7 +80,8 @@ class Stop:
         watched.register(self._told, select.POLLIN)
         if descriptor is not None:
             watched.register(descriptor, select.POLLIN)
-        return any(ready == self._told for ready, _ in watched.poll(timeout_s * 1_000))
+        is_told = any(ready == self._told for ready, _ in watched.poll(timeout_s * 1_000))
+        return is_told or not self._is_needed()
 
     def close(self) -> None:
         """Give the descriptors back."""
@@ -50,8 +93,12 @@ class Running(ABC):
     """Something that goes on until it is stopped; a ``with`` block stops it at its end."""
 
     @abstractmethod
+    def tell(self) -> None:
+        """Have it end, and wait for nothing; from any thread, and more than once."""
+
+    @abstractmethod
     def stop(self) -> None:
-        """End it; from any thread, and more than once."""
+        """End it, and wait for a moment until it has; from any thread, and more than once."""
 
     def __enter__(self) -> Self:
         return self
@@ -86,10 +133,10 @@ def poll(counter: Callable[[], int]) -> Watch:
 
 
 class Changes:
-    """Sets the events of those who listen when something is committed.
+    """Tells those who listen when something is committed.
 
     Commits of this process are announced. Those of other processes are watched for in a thread that runs only while
-    somebody listens.
+    somebody listens. Who listens and is forgotten listens no longer.
 
     Args:
         watch: notices the commits of other processes; None if there can be no other.
@@ -97,36 +144,64 @@ class Changes:
 
     def __init__(self, watch: Watch | None) -> None:
         self._watch = watch
-        self._listeners: set[threading.Event] = set()
-        self._lock = threading.Lock()
+        self._birth = Birth("the journal")
+        self._listeners: set[ReferenceType[Listener]] = set()
+        # A signal handler may come here while its thread is here.
+        self._lock = threading.RLock()
         self._watcher: tuple[threading.Thread, Stop] | None = None
 
-    def listen(self, listener: threading.Event) -> None:
-        """Set this event whenever something is committed, and once now, for what was missed."""
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this process was forked from the one that made it."""
+        return self._birth.is_inherited
+
+    def require_here(self) -> None:
+        """Refuse what was inherited from the process that forked this one.
+
+        Raises:
+            JournalForked
+        """
+        self._birth.require_here()
+
+    def listen(self, listener: Listener) -> None:
+        """Tell a listener whenever something is committed, and once now, for what was missed."""
+        self._birth.require_here()
         with self._lock:
-            self._listeners.add(listener)
+            self._listeners.add(ref(listener, self._listeners.discard))
             if self._watch is not None and self._watcher is None:
-                stop = Stop()
-                thread = threading.Thread(target=self._watch, args=(self.announce, stop), daemon=True)
+                stop = Stop(lambda: bool(self._listeners))
+                thread = threading.Thread(
+                    target=self._run, args=(self._watch, stop), name="muniment-watch", daemon=True
+                )
                 self._watcher = thread, stop
                 thread.start()
-        listener.set()
+        listener.ring()
 
-    def unlisten(self, listener: threading.Event) -> None:
-        """Leave this event alone from now on."""
+    def unlisten(self, listener: Listener) -> None:
+        """Leave a listener alone from now on."""
+        if self._birth.is_inherited:
+            return
         with self._lock:
-            self._listeners.discard(listener)
+            self._listeners.discard(ref(listener))
             if self._listeners or self._watcher is None:
                 return
             (thread, stop), self._watcher = self._watcher, None
-            stop.tell()
-        thread.join()
-        stop.close()
+        stop.tell()
+        if thread is not threading.current_thread():
+            # Its file descriptors are closed by itself.
+            thread.join(JOIN_S)
 
     def announce(self) -> None:
         """Say that something was committed."""
-        if self._listeners:
+        for each in tuple(self._listeners):
+            if (listener := each()) is not None:
+                listener.ring()
+
+    def _run(self, watch: Watch, stop: Stop) -> None:
+        try:
+            watch(self.announce, stop)
+        finally:
             with self._lock:
-                listeners = tuple(self._listeners)
-            for listener in listeners:
-                listener.set()
+                if self._watcher is not None and self._watcher[1] is stop:
+                    self._watcher = None
+            stop.close()

@@ -6,9 +6,8 @@ caller's thread, the one of ``AsyncJournal`` without blocking its event loop.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
@@ -33,7 +32,7 @@ from ..domain import (
     split_stream,
     uses_key,
 )
-from ..projections import IdempotencyProjection, IdempotencyView
+from ..projections import Grip, IdempotencyProjection, IdempotencyView, Lock, Locks
 from .context import Context, ContextHolder, command_digest
 from .group_commit import GroupCommit
 from .recording import Condition, Unchanged
@@ -288,39 +287,61 @@ def _only_own(streams: Sequence[Stream[Any]], records: Sequence[RecordedEvent]) 
 
 
 class Executor:
-    """Carries commands out in the caller's thread; from as many threads as needed."""
+    """Carries commands out in the caller's thread; from as many threads as needed.
 
-    def __init__(self, planner: Planner, application: JournalApplication) -> None:
+    Args:
+        planner: says what has to be read and appended.
+        application: where.
+        locks: how long threads wait for each other.
+    """
+
+    def __init__(self, planner: Planner, application: JournalApplication, locks: Locks) -> None:
         self._planner = planner
-        self._writer = GroupCommit(application.recorder)
-        self._streams = StreamCache(threading.Lock)
+        self._locks = locks
+        self._writer = GroupCommit(application.recorder, locks)
+        self._streams = StreamCache(locks.new)
 
     def execute(
         self, streams: str | tuple[str, ...], command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
     ) -> ResultT:
         """Carry a command out; see ``Journal.execute``."""
-        names = self._planner.names(streams)
-        known = [self._streams.get(name) for name in names]
-        if len(known) == 1:
-            with known[0].lock:
-                return self._drive(self._planner.steps(known, command, arguments), None)
-        with ExitStack() as held:
-            self._hold(names, held)
-            return self._drive(self._planner.steps(known, command, arguments), held)
+        self._locks.require_here()
+        known = [self._streams.get(name) for name in self._planner.names(streams)]
+        grips = [Grip()]
+        try:
+            _take(known, grips[0])
+            return self._drive(self._planner.steps(known, command, arguments), grips)
+        finally:
+            grips[-1].over.put(None)
 
     def read_state(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
         """Look at a state that is brought up to date; see ``Journal.read_state``."""
+        self._locks.require_here()
         known = self._streams.get(stream)
-        with known.lock:
+        grip = Grip()
+        try:
+            _take([known], grip)
             self._planner.refresh([known])
             return view(known.state)
+        finally:
+            grip.over.put(None)
 
     def drive(self, steps: Steps[ResultT]) -> ResultT:
         """Read and append what the steps say."""
-        with ExitStack() as held:
-            return self._drive(steps, held)
+        self._locks.require_here()
+        grips = [Grip()]
+        try:
+            return self._drive(steps, grips)
+        finally:
+            grips[-1].over.put(None)
 
-    def _drive(self, steps: Steps[ResultT], held: ExitStack | None) -> ResultT:
+    def _drive(self, steps: Steps[ResultT], grips: list[Grip]) -> ResultT:
+        """Do what the steps say.
+
+        Args:
+            steps: what to do.
+            grips: the last one is what holds the streams; another comes after it when others are to be held.
+        """
         try:
             step = next(steps)
             while True:
@@ -331,9 +352,9 @@ class Executor:
                         answer = step.function()
                     else:
                         answer = None
-                        if held is not None:
-                            held.close()
-                            self._hold(step.streams, held)
+                        grips[-1].over.put(None)
+                        grips.append(Grip())
+                        _take(map(self._streams.get, step.streams), grips[-1])
                 except Exception as error:
                     step = steps.throw(error)
                 else:
@@ -342,6 +363,9 @@ class Executor:
             result: ResultT = end.value
             return result
 
-    def _hold(self, streams: Iterable[str], held: ExitStack) -> None:
-        for stream in in_lock_order(map(self._streams.get, streams)):
-            held.enter_context(stream.lock)
+
+def _take(streams: Iterable[Stream[Lock]], grip: Grip) -> None:
+    """Keep other threads from streams."""
+    for stream in in_lock_order(streams):
+        stream.lock.take(grip)
+        stream.make_whole()

@@ -28,13 +28,14 @@ class Following(Running, Iterator[RecordedEvent]):
             raise InvalidArgument("types", f"must be names of event types; {unknown[0]!r} is none")
         self._mapper = mapper
         self._subscription = recorder.subscribe(gt=after, topics=sorted(types))
-        self._is_stopped = False
 
     def __next__(self) -> RecordedEvent:
         return self._mapper.to_domain_event(next(self._subscription))
 
+    def tell(self) -> None:
+        """Have the iteration end, also where another thread waits in it."""
+        self._subscription.tell()
+
     def stop(self) -> None:
         """End the iteration, also where another thread waits in it."""
-        if not self._is_stopped:
-            self._is_stopped = True
-            self._subscription.stop()
+        self._subscription.stop()

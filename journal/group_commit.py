@@ -7,15 +7,24 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final
+from queue import Empty, SimpleQueue
+from typing import Any, Final
 
 from eventsourcing.persistence import AggregateRecorder, IntegrityError, OperationalError, StoredEvent
 
-from .recording import Condition
+from ..domain import JournalUnavailable
+from ..projections import Grip, Locks
+from .recording import Condition, Outcome
 
 MAX_EVENTS: Final = 1_000
 """How many events one transaction takes; more wait for the next."""
 
+
+MAX_ANSWER_S: Final = 60.0
+"""How long an append that is being written is waited for at most, beyond which the storage counts as lost."""
+
+_LOOK_AGAIN_S: Final = 0.05
+"""How often those who wait look by themselves, for what an interrupted thread did not tell them."""
 
 MAX_GATHER_S: Final = 0.05
 """How long whoever writes waits at most for others to queue up, however slow the disk is."""
@@ -24,31 +33,42 @@ MAX_GATHER_S: Final = 0.05
 class Request:
     """What one caller wants appended, and what became of it."""
 
-    __slots__ = ("conditions", "error", "events", "positions")
+    __slots__ = ("_outcome", "_start", "conditions", "error", "events", "woken")
 
     def __init__(self, events: Sequence[StoredEvent], conditions: Sequence[Condition] = ()) -> None:
         self.events = events
         self.conditions = conditions
-        self.positions: Sequence[int] | None = None
         self.error: BaseException | None = None
+        self.woken: SimpleQueue[None] | None = None
+        self._outcome: Outcome | None = None
+        self._start = 0
 
+    def share(self, outcome: Outcome, start: int) -> None:
+        """Be answered by what becomes of a transaction, from one of its events on."""
+        self._outcome = outcome
+        self._start = start
 
-class _Waiting(Request):
-    """A request whose caller waits for it, or writes for itself and others."""
+    @property
+    def is_answered(self) -> bool:
+        """Whether it is known what became of it."""
+        return self.error is not None or (self._outcome is not None and self._outcome.positions is not None)
 
-    __slots__ = ("answered", "leads")
-
-    def __init__(self, events: Sequence[StoredEvent], conditions: Sequence[Condition]) -> None:
-        super().__init__(events, conditions)
-        self.leads = False
-        # Released once, when the request is answered or its caller is to lead. A bare lock is the cheapest to wait on.
-        self.answered = threading.Lock()
-        self.answered.acquire()
+    @property
+    def positions(self) -> Sequence[int] | None:
+        """Where its events were recorded; None if they were not, or the recorder does not say."""
+        positions = None if self._outcome is None else self._outcome.positions
+        return positions[self._start : self._start + len(self.events)] if positions else None
 
     def result(self) -> Sequence[int] | None:
+        """Its positions, or its error raised."""
         if self.error is not None:
             raise self.error
         return self.positions
+
+    def wake(self) -> None:
+        """Have its caller look."""
+        if self.woken is not None:
+            self.woken.put(None)
 
 
 def write_together(recorder: AggregateRecorder, batch: Sequence[Request]) -> None:
@@ -63,11 +83,20 @@ def write_together(recorder: AggregateRecorder, batch: Sequence[Request]) -> Non
                 write_together(recorder, [request])
         return
     events = [event for request in batch for event in request.events]
+    outcome = Outcome()
+    start = 0
+    for request in batch:
+        request.share(outcome, start)
+        start += len(request.events)
     if not events:
+        outcome.positions = []
         return
+    stated: dict[str, Any] = {"conditions": batch[0].conditions} if batch[0].conditions else {}
+    if getattr(recorder, "is_certain", False):
+        stated["outcome"] = outcome
     try:
-        stated = {"conditions": batch[0].conditions} if batch[0].conditions else {}
-        positions = recorder.insert_events(events, **stated)
+        # One assignment answers all of them.
+        outcome.positions = recorder.insert_events(events, **stated) or []
     except IntegrityError as conflict:
         # One caller's conflict undid the transaction for all; the halves tell whose it was.
         if len(batch) == 1:
@@ -79,12 +108,6 @@ def write_together(recorder: AggregateRecorder, batch: Sequence[Request]) -> Non
     except Exception as error:
         for request in batch:
             request.error = error
-    else:
-        start = 0
-        for request in batch:
-            end = start + len(request.events)
-            request.positions = None if positions is None else positions[start:end]
-            start = end
 
 
 class GroupCommit:
@@ -93,27 +116,35 @@ class GroupCommit:
     A caller that finds nobody writing writes at once. Those who come meanwhile queue up; when the writer is done, the
     first of them writes for all. Nobody is told that its events are recorded before the transaction is committed.
 
+    Whoever writes may be interrupted at any moment, and may then leave undone what it should do for others: those who
+    wait look by themselves from time to time, and whoever writes next first sees to what was left.
+
     Callers that were answered together most often come back together. So whoever is to write next gives as many as
     shared the last transaction the time to queue up, and no more time than that transaction took. A caller that was
     alone waits for nobody.
 
     Args:
         recorder: any recorder of the ``eventsourcing`` library.
+        locks: how long to wait for those who write.
         max_events: how many events one transaction takes.
     """
 
-    def __init__(self, recorder: AggregateRecorder, *, max_events: int = MAX_EVENTS) -> None:
+    def __init__(
+        self, recorder: AggregateRecorder, locks: Locks | None = None, *, max_events: int = MAX_EVENTS
+    ) -> None:
         self._recorder = recorder
+        self._locks = locks or Locks("the database")
         self._max_events = max_events
-        self._mutex = threading.Lock()
-        self._queue: deque[_Waiting] = deque()
-        self._is_busy = False
+        self._leading = self._locks.new()
+        self._queue: deque[Request] = deque()
+        self._writing: Sequence[Request] = ()
+        # A signal handler may come here while its thread is here.
+        self._mutex = threading.RLock()
         self._last_callers = 1
         self._last_took_s = 0.0
-        # How long the queue must be for a writer that gives others time; released when it is.
+        # How long the queue must be for a writer that gives others time.
         self._awaited = 0
-        self._gathered = threading.Lock()
-        self._gathered.acquire()
+        self._gathered: SimpleQueue[None] = SimpleQueue()
 
     def insert_events(
         self, stored_events: Sequence[StoredEvent], conditions: Sequence[Condition] = ()
@@ -122,90 +153,127 @@ class GroupCommit:
 
         Args:
             stored_events: what to append.
-            conditions: what must still hold when they are appended.
+            conditions: what must still grip when they are appended.
 
         Returns:
             What the recorder returns: their positions.
 
         Raises:
-            IntegrityError: another event stands where one of these was to stand, or a condition does not hold.
+            IntegrityError: another event stands where one of these was to stand, or a condition does not grip.
                 Others in the transaction are not affected.
             OperationalError: the storage failed; nothing was appended.
+            JournalLocked: whoever writes took too long; nothing was appended.
+            JournalUnavailable: whoever writes took too long, and it is not known what it appended.
+            NestedCommand: this thread is writing already.
         """
-        request = _Waiting(stored_events, conditions)
+        request = Request(stored_events, conditions)
+        grip = Grip()
         try:
-            with self._mutex:
-                if self._is_busy:
-                    self._queue.append(request)
-                    if len(self._queue) == self._awaited:
-                        self._awaited = 0
-                        self._gathered.release()
-                else:
-                    # In this order: who is interrupted in between still gives the lead on.
-                    request.leads = True
-                    self._is_busy = True
-            if not request.leads:
-                request.answered.acquire()
-            if request.leads:
-                self._lead(request)
+            self._queue.append(request)
+            if len(self._queue) == self._awaited:
+                self._gathered.put(None)
+            if self._leading.try_take(grip) or self._must_lead(request, grip):
+                while not request.is_answered:
+                    self._write()
         except BaseException:
             # Interrupted, most likely while it waited. What is still queued is withdrawn.
-            with self._mutex, suppress(ValueError):
-                self._queue.remove(request)
+            self._withdraw(request)
             raise
         finally:
-            if request.leads:
-                self._pass_on()
+            grip.over.put(None)
+        with suppress(IndexError):
+            self._queue[0].wake()
         return request.result()
 
-    def _lead(self, request: _Waiting) -> None:
+    def _must_lead(self, request: Request, grip: Grip) -> bool:
+        """Wait until the request is answered, or nobody is left to write it but its caller."""
+        request.woken = SimpleQueue()
+        turns, since = self._leading.turns, time.monotonic()
+        while not request.is_answered:
+            if self._leading.try_take(grip):
+                return True
+            with suppress(Empty):
+                request.woken.get(timeout=_LOOK_AGAIN_S)
+            if turns != self._leading.turns:
+                turns, since = self._leading.turns, time.monotonic()
+            self._require_in_time(request, time.monotonic() - since)
+        return False
+
+    def _require_in_time(self, request: Request, waited_s: float) -> None:
+        if waited_s > self._locks.timeout_s and self._withdraw(request):
+            raise self._locks.locked()
+        if waited_s > self._locks.timeout_s + MAX_ANSWER_S and not request.is_answered:
+            problem = "it does not answer, and it is not known whether the command was appended; read again"
+            raise JournalUnavailable(self._locks.place, problem)
+
+    def _write(self) -> None:
         """Write for this caller and for those who wait."""
+        self._see_to_what_was_left()
         if self._last_callers > 1:
             self._gather()
-        batch = [request]
-        with self._mutex:
-            size = len(request.events)
-            while self._queue and size + len(self._queue[0].events) <= self._max_events:
-                size += len(self._queue[0].events)
-                batch.append(self._queue.popleft())
+        batch: list[Request] = []
+        self._writing = batch
         started = time.monotonic()
-        # Who fails does not make the next one wait for those who shared the failure.
-        self._last_callers = 1
         try:
+            self._take(batch)
+            # Who fails does not make the next one wait for those who shared the failure.
+            self._last_callers = 1
+            started = time.monotonic()
             write_together(self._recorder, batch)
-            if any(each.error is None for each in batch):
+            if any(request.error is None for request in batch):
                 self._last_callers = len(batch)
-        except BaseException as interruption:
-            for other in (each for each in batch[1:] if each.positions is None):
-                other.error = OperationalError(
-                    "the thread that was writing was interrupted; read again, and decide anew"
-                )
-            request.error = interruption
         finally:
             self._last_took_s = time.monotonic() - started
-            for other in batch[1:]:
-                other.answered.release()
+            self._see_to_what_was_left()
+
+    def _take(self, batch: list[Request]) -> None:
+        """Take from the queue what fits in one transaction."""
+        size = 0
+        with self._mutex:
+            while self._queue:
+                request = self._queue[0]
+                size += len(request.events)
+                if batch and size > self._max_events:
+                    return
+                # In this order: one that is in both is not lost.
+                batch.append(request)
+                self._queue.popleft()
+
+    def _withdraw(self, request: Request) -> bool:
+        """Take a request from the queue; return whether it was there still."""
+        with self._mutex:
+            if request in self._writing or request not in self._queue:
+                return False
+            self._queue.remove(request)
+            return True
+
+    def _see_to_what_was_left(self) -> None:
+        """Tell those whose events were written, and queue again, or give up, those of whom that is not known."""
+        for request in reversed(self._writing):
+            if not request.is_answered:
+                if getattr(self._recorder, "is_certain", False):
+                    with self._mutex:
+                        if request not in self._queue:
+                            self._queue.appendleft(request)
+                else:
+                    request.error = OperationalError(
+                        "the thread that was writing was interrupted, and it is not known whether it had written; "
+                        "read again, and decide again"
+                    )
+            request.wake()
+        self._writing = ()
 
     def _gather(self) -> None:
         """Give those who shared the last transaction the time to queue up."""
-        with self._mutex:
-            if len(self._queue) >= self._last_callers - 1:
-                return
-            self._awaited = self._last_callers - 1
+        if len(self._queue) >= self._last_callers:
+            return
+        gathered: SimpleQueue[None] = SimpleQueue()
+        self._gathered = gathered
+        self._awaited = self._last_callers
         try:
-            self._gathered.acquire(timeout=min(self._last_took_s, MAX_GATHER_S))
+            # The last of them may have come before that was set.
+            if len(self._queue) < self._last_callers:
+                with suppress(Empty):
+                    gathered.get(timeout=min(self._last_took_s, MAX_GATHER_S))
         finally:
-            with self._mutex:
-                self._awaited = 0
-                # The last of them may have come at the very moment of giving up.
-                self._gathered.acquire(blocking=False)
-
-    def _pass_on(self) -> None:
-        """Let the next caller lead, if one waits."""
-        with self._mutex:
-            if not self._queue:
-                self._is_busy = False
-                return
-            successor = self._queue.popleft()
-            successor.leads = True
-        successor.answered.release()
+            self._awaited = 0

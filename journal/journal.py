@@ -28,6 +28,7 @@ from .context import ContextHolder
 from .conversations import Conversations
 from .execution import Clock, Executor, Planner
 from .follow import Following
+from .forks import InsideBlock, require_usable
 from .mapper import decode
 from .planning import Undoing, UndoPlan
 from .projecting import Projecting
@@ -63,11 +64,11 @@ class Journal(Upkeep):
         # Who may only read cannot keep the stored tables caught up, and has tables elsewhere.
         self._scratch = ScratchTables() if storage.is_read_only else None
         store = self._scratch or storage.tables
-        projector = Projector(store, all_projections(), self)
+        projector = Projector(store, all_projections(), self, locks=storage.locks)
         super().__init__(self, storage, store, projector)
         place = str(storage.address)
         self.planner = Planner(application, place, clock, self._context, IdempotencyView(store, projector))
-        self._executor = Executor(self.planner, application)
+        self._executor = Executor(self.planner, application, storage.locks)
         self.undo_planner = Rollback(application, self.planner, self, place)
         self.sessions = Sessions(self, policy, surfaces)
         self._bundle_commands = Bundles(self, surfaces, store, projector)
@@ -116,28 +117,42 @@ class Journal(Upkeep):
             JournalLocked: another process kept it locked.
             JournalReadOnly: nobody may write it; open it to be read only.
             JournalUnavailable: it cannot be read or written.
+            JournalForked: this process was forked while a thread of its parent was inside the database's library.
         """
-        storage = open_storage(
-            Address.parse(url),
-            create=create,
-            lock_timeout_s=lock_timeout_s,
-            synchronous=synchronous,
-            read_only=read_only,
-        )
-        try:
-            return cls(storage, policy or Policy(), surfaces or Surfaces(), clock)
-        except BaseException:
-            storage.close()
-            raise
+        address = Address.parse(url)
+        require_usable(str(address))
+        with InsideBlock():
+            storage = open_storage(
+                address,
+                create=create,
+                lock_timeout_s=lock_timeout_s,
+                synchronous=synchronous,
+                read_only=read_only,
+            )
+            try:
+                return cls(storage, policy or Policy(), surfaces or Surfaces(), clock)
+            except BaseException:
+                storage.close()
+                raise
 
     def close(self) -> None:
-        """Close the journal, and what follows or projects it. Whatever is asked of it then raises ``JournalClosed``."""
+        """Close the journal, and what follows or projects it. Whatever is asked of it then raises ``JournalClosed``.
+
+        What other threads are doing in it ends with that error too, and is waited for a few seconds at most. In a
+        process that was forked from the one that opened it, nothing is done.
+        """
         self._is_closed = True
-        for each in list(self._running):
+        if self._storage.locks.is_inherited:
+            return
+        running = list(self._running)
+        for each in running:
+            each.tell()
+        with InsideBlock():
+            self._storage.close(JournalClosed(self.url))
+            if self._scratch is not None:
+                self._scratch.close(JournalClosed(self.url))
+        for each in running:
             each.stop()
-        self._storage.close(JournalClosed(self.url))
-        if self._scratch is not None:
-            self._scratch.close(JournalClosed(self.url))
 
     def __enter__(self) -> Self:
         return self

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from ..domain import ProjectionStopped
+from ..domain import JournalClosed, ProjectionStopped
 from ..projections import Projector
-from .changes import Changes, Running
+from .changes import JOIN_S, Bell, Changes, Running
 
 GATHER_S: Final = 0.01
 """How long commits are gathered before the tables are caught up: a reader finds little to do, and writers wait less."""
+
+_LOOK_AGAIN_S: Final = 5.0
+"""How often the thread looks all the same."""
 
 MAX_RETRY_S: Final = 5.0
 """How long to wait at most before what failed is tried again."""
@@ -47,9 +51,8 @@ class Projecting(Running):
         self._projector = projector
         self._head = head
         self._changes = changes
-        self._committed = threading.Event()
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
+        self._committed = Bell()
+        self._is_stopped = False
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="muniment-project", daemon=True)
         changes.listen(self._committed)
@@ -77,27 +80,48 @@ class Projecting(Running):
             for name, (position, error) in self._projector.health().items()
         }
 
+    def tell(self) -> None:
+        """Have the thread end, once the batch at hand is done."""
+        self._is_stopped = True
+        self._committed.ring()
+
     def stop(self) -> None:
         """End the thread, once the batch at hand is done."""
-        with self._lock:
-            if self._stop.is_set():
-                return
-            self._stop.set()
-        self._committed.set()
-        self._thread.join()
+        self.tell()
+        if self._changes.is_inherited:
+            return
+        self._thread.join(JOIN_S)
         self._changes.unlisten(self._committed)
 
     def _run(self) -> None:
         retry_s = GATHER_S
-        while self._committed.wait() and not self._stop.wait(GATHER_S):
-            self._committed.clear()
+        while not self._is_stopped:
+            self._committed.wait(_LOOK_AGAIN_S)
+            time.sleep(GATHER_S)
             try:
-                self._projector.advance(self._head())
+                self._projector.advance(self._head(), self._go_on)
+            except _StoppedError:
+                return
+            except JournalClosed:
+                return
             except Exception as error:  # whatever it is, the thread goes on, and says so
                 self._error = error
-                self._stop.wait(retry_s)
+                self._pause(retry_s)
                 retry_s = min(2 * retry_s, MAX_RETRY_S)
-                self._committed.set()
+                self._committed.ring()
             else:
                 self._error = None
                 retry_s = GATHER_S
+
+    def _pause(self, duration_s: float) -> None:
+        ends = time.monotonic() + duration_s
+        while not self._is_stopped and (rest := ends - time.monotonic()) > 0:
+            time.sleep(min(rest, GATHER_S))
+
+    def _go_on(self, done: int, goal: int) -> None:
+        if self._is_stopped:
+            raise _StoppedError(f"{done} of {goal}")
+
+
+class _StoppedError(Exception):
+    """The thread was told to end."""

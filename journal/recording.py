@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
@@ -10,13 +11,18 @@ from uuid import UUID
 from eventsourcing.persistence import (
     ApplicationRecorder,
     IntegrityError,
-    ListenNotifySubscription,
     Notification,
     StoredEvent,
     Subscription,
 )
 
-from .changes import Changes
+from .changes import Bell, Changes
+
+_LIMIT: Final = 500
+"""How many events a subscription reads at once."""
+
+_LOOK_AGAIN_S: Final = 5.0
+"""How often whoever waits for the next event looks all the same."""
 
 PAGE_SIZE: Final = 1_000
 """How many rows are read at once."""
@@ -56,11 +62,25 @@ Condition: TypeAlias = Unchanged | NoneSince
 """What must hold when events are appended that were decided on more than their own streams."""
 
 
+class Outcome:
+    """What became of an append whose caller may be interrupted.
+
+    Attributes:
+        positions: where the events were recorded, once that is certain.
+    """
+
+    __slots__ = ("positions",)
+
+    def __init__(self) -> None:
+        self.positions: Sequence[int] | None = None
+
+
 class PositionedRecorder(ApplicationRecorder):
     """Reads events with their positions, and can be subscribed to.
 
     Attributes:
         changes: announces commits to those who listen.
+        is_certain: whether ``insert_events``, when it is interrupted, says by its ``outcome`` whether it recorded.
         before_append: called inside the transaction of an append, with its cursor, before the events are inserted;
             whoever appends to an empty journal by ``append`` goes past it.
     """
@@ -191,7 +211,7 @@ class PositionedRecorder(ApplicationRecorder):
         self._of_types(topics, conditions, parameters)
         return self._notifications(conditions, parameters, self._position, limit)
 
-    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> ChangesSubscription:
         """Follow the events behind a position, those recorded already and those to come, from any process.
 
         Args:
@@ -237,14 +257,59 @@ class PositionedRecorder(ApplicationRecorder):
         return found
 
 
-class ChangesSubscription(ListenNotifySubscription[PositionedRecorder]):
-    """Yields events as they are committed."""
+class ChangesSubscription(Subscription[PositionedRecorder]):
+    """Yields events as they are committed, read by whoever asks for the next one."""
 
     def __init__(self, recorder: PositionedRecorder, gt: int | None, topics: Sequence[str]) -> None:
         super().__init__(recorder, gt, topics)
-        recorder.changes.listen(self._has_been_notified)
+        self._bell = Bell()
+        self._events: deque[Notification] = deque()
+        # Whether all was read that had been committed when somebody last looked.
+        self._is_behind = True
+        recorder.changes.listen(self._bell)
+
+    def __next__(self) -> Notification:
+        """Wait for the next event.
+
+        Raises:
+            StopIteration: the subscription was stopped.
+        """
+        while not self._has_been_stopped:
+            try:
+                return self._events.popleft()
+            except IndexError:
+                self._read_or_end()
+        raise StopIteration
 
     def stop(self) -> None:
-        """End the subscription."""
+        """End the subscription, also where another thread waits in it."""
+        self.tell()
+        self._recorder.changes.unlisten(self._bell)
+
+    def tell(self) -> None:
+        """End it, and wait for nothing."""
         super().stop()
-        self._recorder.changes.unlisten(self._has_been_notified)
+        self._bell.ring()
+
+    def _read_or_end(self) -> None:
+        try:
+            self._read()
+        except Exception:
+            if not self._has_been_stopped:
+                self.stop()
+                raise
+
+    def _read(self) -> None:
+        self._recorder.changes.require_here()
+        if not self._is_behind:
+            # Whatever is committed is announced; an interrupted thread may not have come to that.
+            self._bell.wait(_LOOK_AGAIN_S)
+        if self._has_been_stopped:
+            return
+        found = self._recorder.select_notifications(
+            start=self._last_notification_id or 0, limit=_LIMIT, topics=self._topics, inclusive_of_start=False
+        )
+        self._is_behind = len(found) == _LIMIT
+        if found:
+            self._last_notification_id = found[-1].id
+            self._events.extend(found)

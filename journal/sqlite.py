@@ -15,6 +15,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from functools import partial
+from queue import SimpleQueue
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import Environment, EnvType
 
 from .changes import Changes, poll
-from .recording import MAX_PAGE_BYTES, MAX_STATE_BYTES, PositionedRecorder
+from .recording import MAX_PAGE_BYTES, MAX_STATE_BYTES, Outcome, PositionedRecorder
 from .sqlite_datastore import SQLiteDatastore
 
 _MAX_ROWS: Final = 64
@@ -44,6 +45,7 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
         f"CASE WHEN typeof(state)='text' OR length(state)<={MAX_STATE_BYTES} THEN state END"
     )
     _position = "position"
+    is_certain = True
 
     def __init__(self, datastore: library.SQLiteDatastore, events_table_name: str = "stored_events") -> None:
         super().__init__(datastore, events_table_name)
@@ -83,12 +85,26 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Append events, all of them or none, and wake those who subscribed."""
         conditions = kwargs.pop("conditions", ())
-        with self.datastore.transaction(commit=True) as c:
-            if conditions:
-                self.require(partial(_value, c), conditions)
-            if self.before_append is not None:
-                self.before_append(c)
-            positions = self._insert_events(c, stored_events, **kwargs)
+        outcome: Outcome = kwargs.pop("outcome", None) or Outcome()
+        writing = self.datastore.transaction(commit=True)
+        over = getattr(writing, "over", None) or SimpleQueue()
+        positions = None
+        try:
+            with writing as c:
+                if conditions:
+                    self.require(partial(_value, c), conditions)
+                if self.before_append is not None:
+                    self.before_append(c)
+                positions = self._insert_events(c, stored_events, **kwargs)
+        except BaseException:
+            if getattr(writing, "is_committed", False):
+                # Interrupted when it was recorded.
+                outcome.positions = positions
+                self.changes.announce()
+            raise
+        finally:
+            # An interrupt can keep the end of the block from being run, and nothing but this.
+            over.put(None)
         self.changes.announce()
         return positions
 

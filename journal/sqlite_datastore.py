@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, cast
+from typing import Any, Final, Literal
 
 from eventsourcing import persistence, sqlite as library
 
+from ..domain import JournalLocked
+from ..projections import Grip, Locks
+from .forks import Inherited, Inside, InsideBlock, who_is_inside
 from .turns import Turns
 
 DEFAULT_LOCK_TIMEOUT_S = 5.0
@@ -27,7 +29,7 @@ def library_error(error: sqlite3.Error) -> Exception:
     return counterpart(*error.args)
 
 
-class SQLiteDatastore(library.SQLiteDatastore):
+class SQLiteDatastore(library.SQLiteDatastore, Inherited):
     """Connections to one SQLite database: one that writes, and as many that read as are reading.
 
     Args:
@@ -61,13 +63,16 @@ class SQLiteDatastore(library.SQLiteDatastore):
         self._is_read_only = read_only
         self._synchronous = synchronous
         self._current_synchronous = ""
-        self._write_lock = threading.Lock()
+        self._locks = Locks(db_name, self.lock_timeout)
+        self._lock = self._locks.new()
         self._turns: Turns | None = None
         self._writer: sqlite3.Connection | None = None
         self._idle_readers: list[sqlite3.Connection] = []
         self._watching: sqlite3.Connection | None = None
-        self._watch_lock = threading.Lock()
-        self._closed = False
+        self._watched = 0
+        self._watch_lock = self._locks.new()
+        self._closed = self._is_given_up = False
+        self.watch_forks()
 
     def transaction(  # type: ignore[override]  # the library's return type is that of a decorated generator
         self, *, commit: bool, durable: bool = True
@@ -82,6 +87,7 @@ class SQLiteDatastore(library.SQLiteDatastore):
         Returns:
             A context manager that gives a cursor.
         """
+        self._locks.require_here()
         if commit and self._is_read_only:
             refusal = sqlite3.OperationalError("attempt to write a readonly database")
             refusal.sqlite_errorcode = sqlite3.SQLITE_READONLY
@@ -91,47 +97,135 @@ class SQLiteDatastore(library.SQLiteDatastore):
             return _Writing(self, commit=commit, synchronous="NORMAL" if is_lax else self._synchronous)
         return _Reading(self)
 
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this process was forked from the one that opened it."""
+        return self._locks.is_inherited
+
     def close(self) -> None:
-        """Close every connection."""
-        with self._write_lock:
-            self._closed = True
-            while self._idle_readers:
-                self._idle_readers.pop().close()
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
-            if self._turns is not None:
-                self._turns.close()
-        with self._watch_lock:
-            if self._watching is not None:
-                self._watching.close()
-                self._watching = None
+        """Close every connection. One that is in use is interrupted, and closed by whoever uses it."""
+        self._closed = True
+        if self.is_inherited:
+            return
+        grip = Grip()
+        try:
+            self._close_idle()
+            for reading in self._readings():
+                reading.interrupt()
+            self._lock.take(grip)
+            self._close_writer()
+        except JournalLocked:
+            # Whoever writes takes too long; its transaction is rolled back, and its end closes the connection.
+            self._is_given_up = True
+            if (writer := self._writer) is not None:
+                writer.interrupt()
+        finally:
+            grip.over.put(None)
         super().close()
 
-    def begin_writing(self, begin: str, synchronous: str) -> sqlite3.Cursor:
-        """Wait for the turn to write, and begin; ``end_writing`` must follow."""
-        self._write_lock.acquire()
+    def _readings(self) -> list[_Reading]:
+        return [each for each in who_is_inside() if isinstance(each, _Reading) and each.datastore is self]
+
+    def __del__(self) -> None:
+        """Close what is left, and wait for nobody: nobody else can be there."""
+        locks = getattr(self, "_locks", None)
+        if locks is not None and not locks.is_inherited:
+            self._closed = True
+            self._close_idle()
+            self._close_writer()
+
+    def let_go(self) -> None:
+        """Close what nobody uses; see ``Inherited``."""
+        if not self._in_memory:
+            self._close_idle()
+            self._close_writer()
+
+    def abandon(self, keep: Callable[[Any], None]) -> None:
+        """Leave alone what was inherited; see ``Inherited``."""
+        for thing in (self._writer, self._watching, *self._idle_readers):
+            keep(thing)
+        for inside in who_is_inside():
+            if isinstance(inside, _Writing | _Reading) and inside.datastore is self:
+                keep(inside)
+        if self._turns is not None:
+            # A copy of the descriptor would keep the turn when its writer is gone. Closing one copy gives nothing up.
+            self._turns.abandon()
+
+    def _close_idle(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._idle_readers.pop().close()
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.close()
+
+    def _close_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        turns, self._turns = self._turns, None
         try:
-            cursor = (self._writer or self._open_writer()).cursor()
-            self._take_turn()
-            if synchronous != self._current_synchronous:
-                cursor.execute(f"PRAGMA synchronous={synchronous}")
-                self._current_synchronous = synchronous
-            cursor.execute(begin)
-        except BaseException:
-            self._end_turn()
-            raise
+            if writer is not None:
+                writer.close()
+        finally:
+            if turns is not None:
+                turns.close()
+
+    def begin_writing(self, writing: _Writing, begin: str, synchronous: str) -> sqlite3.Cursor:
+        """Wait for the turn to write, and begin; ``end_writing`` must follow."""
+        try:
+            self._lock.take(writing)
+        except JournalLocked as error:
+            raise _busy() from error
+        self._require_open()
+        connection = self._writer or self._open_writer()
+        if connection.in_transaction:
+            # Left by one who was interrupted before it could end it.
+            connection.rollback()
+        cursor = connection.cursor()
+        self._take_turn()
+        if synchronous != self._current_synchronous:
+            cursor.execute(f"PRAGMA synchronous={synchronous}")
+            self._current_synchronous = synchronous
+        cursor.execute(begin)
         return cursor
 
-    def end_writing(self, cursor: sqlite3.Cursor, *, commit: bool) -> None:
-        """Commit or roll back what ``begin_writing`` began."""
+    def end_writing(self, writing: _Writing) -> None:
+        """Roll back what is not committed, and let the next one write."""
+        # Interrupts arrive between calls, and each step has to be made all the same.
         try:
-            if commit:
-                cursor.execute("COMMIT")
+            if self._writer is not None:
+                self._writer.rollback()
         finally:
-            if cursor.connection.in_transaction:
-                cursor.connection.rollback()
-            self._end_turn()
+            try:
+                if self._turns is not None:
+                    self._turns.release()
+            finally:
+                try:
+                    if self._closed:
+                        self._close_writer()
+                finally:
+                    writing.over.put(None)
+
+    def mend(self) -> None:
+        """End a transaction that was left open by one who was interrupted, unless somebody writes already."""
+        grip = Grip()
+        try:
+            if self._lock.grab(grip):
+                if self._writer is not None:
+                    self._writer.rollback()
+                if self._turns is not None:
+                    self._turns.release()
+        finally:
+            grip.over.put(None)
+
+    def is_writing(self, writing: _Writing) -> bool:
+        """Whether it is this transaction's turn to write."""
+        return self._lock.is_with(writing)
+
+    def require_writable(self) -> None:
+        """Refuse to commit once ``close`` has given up waiting for it."""
+        self._locks.require_here()
+        if self._is_given_up:
+            self._require_open()
 
     def take_reader(self) -> sqlite3.Connection:
         """A connection that nobody else reads through; ``give_back`` must follow."""
@@ -159,14 +253,7 @@ class SQLiteDatastore(library.SQLiteDatastore):
             )
             raise failure from error
         if not is_my_turn:
-            busy = sqlite3.OperationalError("database is locked")
-            busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
-            raise busy
-
-    def _end_turn(self) -> None:
-        if self._turns is not None:
-            self._turns.release()
-        self._write_lock.release()
+            raise _busy()
 
     @property
     def is_shared(self) -> bool:
@@ -175,14 +262,24 @@ class SQLiteDatastore(library.SQLiteDatastore):
 
     def data_version(self) -> int:
         """A number that changes whenever another connection commits."""
-        # It is a connection's own view, so it has to be the same connection every time.
-        with self._watch_lock:
+        grip, inside = Grip(), InsideBlock()
+        try:
+            inside.enter()
+            self._watch_lock.take(grip)
             if self._watching is not None and _is_immutable(self._watching):
                 self._watching.close()
                 self._watching = None
             if self._watching is None:
+                # It is a connection's own view, so another connection counts from elsewhere.
+                self._watched += 1
                 self._watching = self._connect()
-            return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
+            version = int(self._watching.execute("PRAGMA data_version").fetchone()[0])
+            return (self._watched << 32) + version
+        finally:
+            try:
+                inside.leave()
+            finally:
+                grip.over.put(None)
 
     def _open_writer(self) -> sqlite3.Connection:
         self._writer = self._connect()
@@ -205,9 +302,12 @@ class SQLiteDatastore(library.SQLiteDatastore):
                     raise
                 time.sleep(0.01)
 
-    def _connect(self) -> sqlite3.Connection:
+    def _require_open(self) -> None:
         if self._closed:
             raise sqlite3.ProgrammingError("the datastore is closed")
+
+    def _connect(self) -> sqlite3.Connection:
+        self._require_open()
         if not self._is_read_only:
             return self._connect_to(self.db_name)
         file = Path(self.db_name).absolute().as_uri()
@@ -247,67 +347,142 @@ def _is_immutable(connection: sqlite3.Connection) -> bool:
     return isinstance(connection, _ImmutableConnection)
 
 
-class _Writing:
-    """A transaction on the connection that writes."""
+def _busy() -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    return error
 
-    __slots__ = ("_begin", "_commit", "_cursor", "_datastore", "_synchronous")
+
+class _Writing(Grip, Inside):
+    """A transaction on the connection that writes.
+
+    Attributes:
+        datastore: where.
+        is_committed: whether it is certain that it was committed.
+    """
+
+    __slots__ = ("_begin", "_commit", "_cursor", "_entry", "_is_ended", "_synchronous", "datastore", "is_committed")
 
     def __init__(self, datastore: SQLiteDatastore, *, commit: bool, synchronous: str) -> None:
-        self._datastore = datastore
+        self._is_ended = True
+        super().__init__()
+        self.datastore = datastore
         self._commit = commit
         self._begin = "BEGIN IMMEDIATE" if commit else "BEGIN"
         self._synchronous = synchronous
+        self.is_committed = False
 
     def __enter__(self) -> library.SQLiteCursor:
         try:
-            self._cursor = self._datastore.begin_writing(self._begin, self._synchronous)
-        except sqlite3.Error as error:
-            raise self._datastore.translate_error(error) from error
-        # The library's cursor class only forwards to this one.
-        return cast(library.SQLiteCursor, self._cursor)
+            self.enter()
+            self._is_ended = False
+            self._cursor = self.datastore.begin_writing(self, self._begin, self._synchronous)
+            # The library's cursor class only forwards to this one.
+            return self._cursor  # type: ignore[return-value]
+        except BaseException as error:
+            self._end()
+            if isinstance(error, sqlite3.Error):
+                raise self.datastore.translate_error(error) from error
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            self._datastore.end_writing(self._cursor, commit=self._commit and error is None)
+            if self._commit and error is None:
+                self._commit_it()
         except sqlite3.Error as failure:
-            raise self._datastore.translate_error(failure) from failure
+            raise self.datastore.translate_error(failure) from failure
+        finally:
+            self._end()
         if isinstance(error, sqlite3.Error):
-            raise self._datastore.translate_error(error) from error
+            raise self.datastore.translate_error(error) from error
+
+    def _commit_it(self) -> None:
+        self.datastore.require_writable()
+        connection = self._cursor.connection
+        try:
+            self._cursor.execute("COMMIT")
+        except sqlite3.Error:
+            raise
+        except BaseException:
+            # An interrupt arrives when the call is over.
+            self.is_committed = not connection.in_transaction
+            raise
+        self.is_committed = True
+
+    def _end(self) -> None:
+        if self.datastore.is_inherited:
+            return
+        try:
+            if self.datastore.is_writing(self):
+                self.datastore.end_writing(self)
+        finally:
+            self.over.put(None)
+            self._is_ended = True
+            self.leave()
+
+    def __del__(self) -> None:
+        if not self._is_ended:
+            self.datastore.mend()
 
 
-class _Reading:
-    """A transaction that reads, on a connection of its own."""
+class _Reading(Inside):
+    """A transaction that reads, on a connection of its own.
 
-    __slots__ = ("_cursor", "_datastore")
+    Attributes:
+        datastore: where.
+    """
+
+    __slots__ = ("__weakref__", "_cursor", "_entry", "datastore", "thread")
 
     def __init__(self, datastore: SQLiteDatastore) -> None:
-        self._datastore = datastore
+        self.datastore = datastore
+        self._cursor: sqlite3.Cursor | None = None
 
     def __enter__(self) -> library.SQLiteCursor:
         try:
-            reader = self._datastore.take_reader()
+            self.enter()
+            reader = self.datastore.take_reader()
             try:
                 self._cursor = reader.execute("BEGIN")
             except BaseException:
                 reader.close()
                 raise
-        except sqlite3.Error as error:
-            raise self._datastore.translate_error(error) from error
-        return cast(library.SQLiteCursor, self._cursor)
+            return self._cursor  # type: ignore[return-value]
+        except BaseException as error:
+            self.leave()
+            if isinstance(error, sqlite3.Error):
+                raise self.datastore.translate_error(error) from error
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        reader = self._cursor.connection
-        self._cursor.close()
+        if self.datastore.is_inherited:
+            return
+        try:
+            self._give_back()
+        finally:
+            self.leave()
+        if isinstance(error, sqlite3.Error):
+            raise self.datastore.translate_error(error) from error
+
+    def interrupt(self) -> None:
+        """Have what is being read fail; from any thread."""
+        if (cursor := self._cursor) is not None:
+            with suppress(sqlite3.Error):
+                cursor.connection.interrupt()
+
+    def _give_back(self) -> None:
+        if (cursor := self._cursor) is None:
+            return
+        reader = cursor.connection
+        cursor.close()
         try:
             reader.rollback()
         except sqlite3.Error:
             # Closed under the reader's feet; what it was doing says so itself.
             reader.close()
         else:
-            self._datastore.give_back(reader)
-        if isinstance(error, sqlite3.Error):
-            raise self._datastore.translate_error(error) from error
+            self.datastore.give_back(reader)

@@ -17,7 +17,7 @@ from eventsourcing.persistence import BaseInfrastructureFactory, InfrastructureF
 from eventsourcing.utils import Environment, EnvType
 
 from ..domain import InvalidArgument, JournalReadOnly, RecordedEvent, text
-from ..projections import TemporalStore
+from ..projections import Locks, TemporalStore
 from .identity import Identity
 from .identity_table import IdentityTable
 from .mapper import EventMapper
@@ -164,6 +164,7 @@ class Storage(ABC):
         tables: the tables that are stored with it.
         identity: the table that says which journal it is.
         is_read_only: whether nothing may be changed.
+        locks: how long threads wait for each other.
     """
 
     def __init__(
@@ -180,6 +181,7 @@ class Storage(ABC):
         self.tables = tables
         self.identity = identity
         self.is_read_only = is_read_only
+        self.locks = Locks(str(address))
 
     def import_events(self, events: Iterable[StoredEvent], origin: Callable[[], Identity]) -> int:
         """Append events to an empty journal, all of them or none; return how many.
@@ -282,4 +284,5 @@ def open_storage(
         synchronous=synchronous,
         read_only=read_only,
     )
+    storage.locks = Locks(str(address), lock_timeout_s)
     return storage

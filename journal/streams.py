@@ -55,7 +55,7 @@ class Stream(Generic[LockT]):
         is_recent: whether it was used since the cache last looked for one to drop.
     """
 
-    __slots__ = ("is_recent", "lock", "name", "recorded_at", "state", "version")
+    __slots__ = ("_is_whole", "is_recent", "lock", "name", "recorded_at", "state", "version")
 
     def __init__(self, name: str, lock: LockT) -> None:
         self.state = new_state(name)
@@ -64,13 +64,24 @@ class Stream(Generic[LockT]):
         self.version = 0
         self.recorded_at = 0
         self.is_recent = False
+        self._is_whole = True
 
     def advance(self, records: Iterable[RecordedEvent]) -> None:
         """Take in events that follow the last known one."""
         for record in records:
+            # Whoever is interrupted in between leaves a state that is neither the one nor the other.
+            self._is_whole = False
             self.state.apply(record.event)
             self.version = record.version
             self.recorded_at = record.metadata.recorded_at
+            self._is_whole = True
+
+    def make_whole(self) -> None:
+        """Begin again from the first event, if somebody was interrupted while the state was moved forward."""
+        if not self._is_whole:
+            self.version = self.recorded_at = 0
+            self.state = new_state(self.name)
+            self._is_whole = True
 
 
 def belongs(record: RecordedEvent) -> bool:
@@ -94,7 +105,8 @@ class StreamCache(Generic[LockT]):
     def __init__(self, new_lock: Callable[[], LockT]) -> None:
         self._new_lock = new_lock
         self._streams: OrderedDict[str, Stream[LockT]] = OrderedDict()
-        self._lock = threading.Lock()
+        # A signal handler may come here while its thread is here.
+        self._lock = threading.RLock()
 
     def get(self, name: str) -> Stream[LockT]:
         """The stream of this name; one that was not used lately begins empty, behind its events."""

@@ -9,7 +9,13 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Final
+
+_CLAIM_S: Final = 0.1
+"""How long a turn that was waited for is kept for whoever asked, who may have given up or been interrupted."""
 
 
 class Turns:
@@ -22,10 +28,7 @@ class Turns:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
-        self._changed = threading.Condition()
-        self._is_wanted = False
-        self._is_held = False
-        self._waiter: threading.Thread | None = None
+        self._waiter: _Waiter | None = None
 
     def acquire(self, timeout_s: float) -> bool:
         """Take the turn.
@@ -41,14 +44,22 @@ class Turns:
         """
         if self._descriptor is None:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        if self._waiter is None:
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                pass
-            else:
+        deadline = time.monotonic() + timeout_s
+        while True:
+            if self._waiter is None or self._waiter.has_given_up():
+                try:
+                    fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    self._waiter = _Waiter(self._descriptor)
+                    self._waiter.start()
+                else:
+                    self._waiter = None
+                    return True
+            if self._waiter.is_mine(min(_CLAIM_S, max(0, deadline - time.monotonic()))):
+                self._waiter = None
                 return True
-        return self._wait(self._descriptor, timeout_s)
+            if time.monotonic() >= deadline:
+                return False
 
     def release(self) -> None:
         """Give the turn to whoever waits for it."""
@@ -57,28 +68,48 @@ class Turns:
 
     def close(self) -> None:
         """Close the file; a turn that is held is given up with it."""
-        if self._descriptor is not None and self._waiter is None:
+        if self._descriptor is not None and (self._waiter is None or self._waiter.has_given_up()):
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _wait(self, descriptor: int, timeout_s: float) -> bool:
-        # The kernel knows no timeout for this lock, so another thread waits for it, and this one for that one.
-        with self._changed:
-            self._is_wanted = True
-            if self._waiter is None:
-                self._waiter = threading.Thread(target=self._block, args=(descriptor,), daemon=True)
-                self._waiter.start()
-            got_it = self._changed.wait_for(lambda: self._is_held, timeout_s)
-            self._is_wanted = self._is_held = False
-            return got_it
+    def abandon(self) -> None:
+        """Close the copy of the descriptor that a child has; its parent keeps the turn, if it has it."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
-    def _block(self, descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        with self._changed:
-            self._waiter = None
-            if self._is_wanted:
-                self._is_held = True
-                self._changed.notify()
-            else:
-                # Nobody waits any longer; the next one asks anew.
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+class _Waiter(threading.Thread):
+    """Waits for the lock in the kernel, which knows no time-out for it; the one who asks waits for this thread."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(name="muniment-turn", daemon=True)
+        self._descriptor = descriptor
+        self._had: SimpleQueue[None] = SimpleQueue()
+        self._claimed: SimpleQueue[None] = SimpleQueue()
+
+    def run(self) -> None:
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        self._had.put(None)
+        try:
+            self._claimed.get(timeout=_CLAIM_S)
+        except Empty:
+            # Whoever takes this out has the turn.
+            try:
+                self._had.get_nowait()
+            except Empty:
+                return
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def is_mine(self, timeout_s: float) -> bool:
+        """Take the turn over from this thread, if it has it by then."""
+        try:
+            self._had.get(timeout=timeout_s)
+        except Empty:
+            return False
+        self._claimed.put(None)
+        return True
+
+    def has_given_up(self) -> bool:
+        """Whether it had the turn, and nobody came for it."""
+        return not self.is_alive() and self._had.empty()

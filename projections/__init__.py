@@ -22,6 +22,7 @@ from .footprints import (
     coherence_violations,
     footprint_changes,
 )
+from .holding import Birth, Grip, Held, Lock, Locks
 from .idempotency import IdempotencyProjection, IdempotencyView, KeyUse
 from .owners import OwnerRow, OwnersProjection, OwnersView
 from .projection import Progress, Projection, Projector, RebuildReport, Source
@@ -38,6 +39,7 @@ __all__ = [
     "AuditEvent",
     "AuditRecord",
     "AuditView",
+    "Birth",
     "BundleRow",
     "BundlesProjection",
     "BundlesView",
@@ -55,11 +57,15 @@ __all__ = [
     "FOREVER",
     "FootprintsProjection",
     "FootprintsView",
+    "Grip",
+    "Held",
     "IdempotencyProjection",
     "IdempotencyView",
     "KeyUse",
     "LateFiring",
     "LateFiringsView",
+    "Lock",
+    "Locks",
     "MappingView",
     "OwnerRow",
     "OwnersProjection",

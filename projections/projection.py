@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import gc
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
 from eventsourcing.persistence import DataError, IntegrityError
 
 from ..domain import Event, JournalError, MunimentError, ProjectionStopped, RecordedEvent
+from .holding import Held, Locks
 from .store import Differences, Rebuild, TemporalStore
 from .temporal import Change, Row, TemporalTable, Value
 
@@ -83,6 +83,13 @@ class Projector:
 
     A record that cannot be decoded stops all of them before it, and only for as long as it cannot. A record that one
     projection cannot handle stops that one.
+
+    Args:
+        store: where the tables are.
+        projections: what they are made by.
+        source: where the journal is read.
+        batch_size: how many events one transaction takes.
+        locks: how long threads that catch up wait for each other.
     """
 
     def __init__(
@@ -92,12 +99,13 @@ class Projector:
         source: Source,
         *,
         batch_size: int = BATCH_SIZE,
+        locks: Locks | None = None,
     ) -> None:
         self._batch_size = batch_size
         self._store = store
         self._projections = tuple(projections)
         self._source = source
-        self._lock = threading.Lock()
+        self._lock = (locks or Locks("the tables")).new()
         self._reached = 0
         self._stopped: dict[str, ProjectionStopped] = {}
         self._may_rebuild = True
@@ -131,13 +139,13 @@ class Projector:
         Raises:
             UnknownEventType, DamagedRecord: a record before the position cannot be read.
         """
-        with self._lock, collector_paused():
+        with Held(self._lock), collector_paused():
             if self._reached < goal and self._is_far_behind(goal):
                 # If a record cannot be digested, what comes before it is still to be had, batch by batch.
-                self._may_rebuild = False
-                with suppress(JournalError, IntegrityError, DataError):
+                try:
                     self._reached, _ = self._rebuild(progress, compare=False)
-                    self._may_rebuild = True
+                except (JournalError, IntegrityError, DataError):
+                    self._may_rebuild = False
             while self._reached < goal:
                 self._reached = self._advance(goal, self._stopped)
                 if progress is not None:
@@ -158,7 +166,7 @@ class Projector:
             ProjectionStopped, UnknownEventType, DamagedRecord
         """
         started = time.monotonic()
-        with self._lock, collector_paused():
+        with Held(self._lock), collector_paused():
             rebuilt, differences = self._rebuild(progress, compare=True)
             self._reached = rebuilt
             self._stopped.clear()
@@ -202,6 +210,7 @@ class Projector:
             reached = self._advance(goal, stopped)
 
     def _rebuild_batch(self, rebuild: Rebuild, after: int) -> int:
+        self._lock.go_on()
         records = list(self._source.read(after, self._batch_size))
         for projection in self._projections:
             changes, stopped = _changes(projection, records, rebuild.current)
@@ -212,6 +221,7 @@ class Projector:
 
     def _advance(self, goal: int, stopped: dict[str, ProjectionStopped]) -> int:
         """Write one batch; return the position that every projection has reached or stopped before."""
+        self._lock.go_on()
         active = [each for each in self._projections if each.name not in stopped]
         if not active:
             return goal

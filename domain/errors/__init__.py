@@ -76,6 +76,9 @@
         ├── NotStored
         ├── JournalDamaged
         ├── JournalClosed
+        ├── JournalForked
+        ├── NestedCommand
+        ├── WrongEventLoop
         ├── UnknownEventType
         ├── DamagedRecord
         └── ProjectionStopped
@@ -158,18 +161,21 @@ from .storage import (
     DamagedRecord,
     JournalClosed,
     JournalDamaged,
+    JournalForked,
     JournalLocked,
     JournalNotEmpty,
     JournalNotFound,
     JournalReadOnly,
     JournalUnavailable,
     JournalWithoutId,
+    NestedCommand,
     NewerSchema,
     NotAJournal,
     NotStored,
     ProjectionStopped,
     UnknownEventType,
     UnsuitableServer,
+    WrongEventLoop,
 )
 from .undo import (
     AlreadyCompensated,
@@ -211,6 +217,7 @@ __all__ = [
     "JournalClosed",
     "JournalDamaged",
     "JournalError",
+    "JournalForked",
     "JournalLocked",
     "JournalNotEmpty",
     "JournalNotFound",
@@ -223,6 +230,7 @@ __all__ = [
     "MembersNotSeeded",
     "MissingSurface",
     "MunimentError",
+    "NestedCommand",
     "NewerSchema",
     "NotAJournal",
     "NotActiveHolder",
@@ -260,4 +268,5 @@ __all__ = [
     "UpgradePending",
     "UpgradeRejected",
     "WitnessConsumed",
+    "WrongEventLoop",
 ]

@@ -84,7 +84,7 @@ class JournalWithoutId(JournalError):
 
 @dataclass(eq=False)
 class JournalLocked(JournalError):
-    """Another process kept the journal locked for longer than the lock timeout.
+    """Another writer, a process or a thread of this one, kept the journal locked for longer than the lock timeout.
 
     Attributes:
         timeout_ms: how long was waited, in ms.
@@ -94,7 +94,10 @@ class JournalLocked(JournalError):
     timeout_ms: int
 
     def __str__(self) -> str:
-        return f"{self.path} stayed locked by another process for {self.timeout_ms} ms; nothing was written"
+        return (
+            f"{self.path} stayed locked by another process or thread for {self.timeout_ms} ms; nothing was written; "
+            "try again, or give it longer with lock_timeout_s"
+        )
 
 
 @dataclass(eq=False)
@@ -168,6 +171,58 @@ class JournalClosed(JournalError):
 
     def __str__(self) -> str:
         return f"the journal {self.path} is closed; open it again"
+
+
+@dataclass(eq=False)
+class JournalForked(JournalError):
+    """The process was made by ``fork``, and what it inherited belongs to the process that it was forked from.
+
+    Attributes:
+        path: the journal.
+        is_closed_here: whether this process cannot open journals of its own either, since a thread was inside the
+            database's library when it was forked.
+    """
+
+    path: str
+    is_closed_here: bool = False
+
+    def __str__(self) -> str:
+        if self.is_closed_here:
+            return (
+                f"{self.path} cannot be opened in this process: it was forked while a thread of its parent was inside "
+                "the database's library, whose locks stay locked here for ever; fork while nothing is under way, or "
+                "start processes with multiprocessing's 'spawn' or 'forkserver'"
+            )
+        return (
+            f"{self.path} was opened before this process was forked, and belongs to its parent; "
+            "open the journal in this process"
+        )
+
+
+@dataclass(eq=False)
+class NestedCommand(JournalError):
+    """A thread asked for what it has already: a command inside a transaction, a projection or a signal handler."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return (
+            f"this thread is in the middle of another command or transaction of {self.path}, and what was asked needs "
+            "that to be over; ask after it, or in another thread"
+        )
+
+
+@dataclass(eq=False)
+class WrongEventLoop(JournalError):
+    """An ``AsyncJournal`` is used in another event loop than the one that it was opened in."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return (
+            f"the journal {self.path} was opened in another event loop; open one in this loop, or use Journal, "
+            "which any thread may"
+        )
 
 
 @dataclass(eq=False)

@@ -261,7 +261,7 @@ def test_a_locked_journal(muniment: Run, tmp_path: Path) -> None:
     other.execute("ROLLBACK")
     other.close()
     assert result.exit_code == 2
-    assert "stayed locked by another process for 50 ms" in result.stderr
+    assert "stayed locked by another process or thread for 50 ms" in result.stderr
 
 
 def test_damaged_and_unknown_events(muniment: Run, tmp_path: Path) -> None:
