@@ -153,10 +153,10 @@ def _after_in_child() -> None:
     global _is_closed_here, _is_over
     _is_closed_here = _is_closed_here or bool(who_is_inside())
     _is_over = threading.Event()
-    _inside.clear()
     _forking.clear()
     for engine in tuple(_engines):
         engine.abandon(_keep_for_ever)
+    _inside.clear()
 
 
 def _keep_for_ever(thing: object) -> None:

@@ -19,6 +19,9 @@ from .turns import Turns
 
 DEFAULT_LOCK_TIMEOUT_S = 5.0
 
+CLOSE_S: Final = 2.0
+"""How long ``close`` waits for whoever writes, before it has that fail."""
+
 MAX_VALUE_BYTES: Final = 16 * 2**20
 """How large a value or a row may be to be read or written."""
 
@@ -109,10 +112,11 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
             return
         grip = Grip()
         try:
-            self._close_idle()
             for reading in self._readings():
                 reading.interrupt()
-            self._lock.take(grip)
+            self._watch_lock.take(grip, CLOSE_S)
+            self._close_idle()
+            self._lock.take(grip, CLOSE_S)
             self._close_writer()
         except JournalLocked:
             # Whoever writes takes too long; its transaction is rolled back, and its end closes the connection.

@@ -140,15 +140,19 @@ class Lock:
         self._line: threading.RLock | None = None
         self.turns = 0
 
-    def take(self, grip: Grip) -> None:
+    def take(self, grip: Grip, timeout_s: float | None = None) -> None:
         """Take it, and wait for it if need be. Who waits in vain while it does not change hands gives up.
+
+        Args:
+            grip: what holds it then.
+            timeout_s: how long to wait, in seconds, instead of as long as is usual here.
 
         Raises:
             JournalForked: it was inherited from the process that forked this one.
             JournalLocked: it could not be had in time.
             NestedCommand: another block of this very thread holds it.
         """
-        if not self.try_take(grip) and not self._wait(grip):
+        if not self.try_take(grip) and not self._wait(grip, timeout_s or self._locks.timeout_s):
             raise self._locks.locked()
 
     def try_take(self, grip: Grip) -> bool:
@@ -191,13 +195,13 @@ class Lock:
         """Whether this grip has it."""
         return self._holder is not None and self._holder() is grip
 
-    def _wait(self, grip: Grip) -> bool:
+    def _wait(self, grip: Grip, timeout_s: float) -> bool:
         # One at a time waits for who holds it; the others wait in line, so that not all are woken for one to get it.
         with _mutex:
             if self._line is None:
                 self._line = threading.RLock()
             line = self._line
-        deadline = _Deadline(self, self._locks.timeout_s)
+        deadline = _Deadline(self, timeout_s)
         try:
             while not line.acquire(timeout=_LOOK_AGAIN_S):
                 if deadline.is_over():
