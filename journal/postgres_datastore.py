@@ -32,6 +32,9 @@ _WATCH_INTERVAL_S: Final = 5.0
 _KEEP_ALIVE: Final = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 3}
 """How a connection that nobody uses is kept known to firewalls, and a dead one found out; in seconds and times."""
 
+LEAST_VERSION: Final = 140_000
+"""The least version of the server, as it says it in a number."""
+
 _ENCODING: Final = "UTF8"
 
 Pooling: TypeAlias = OneOf["", "session", "transaction"]
@@ -133,6 +136,8 @@ class PostgresDatastore(library.PostgresDatastore):
 
     def _require_suitable(self, connection: Connection) -> None:
         """Set a new connection up, and look who answers."""
+        if (version := connection.info.server_version) < LEAST_VERSION:
+            raise Unsuitable(f"it is PostgreSQL {version // 10_000}, and {LEAST_VERSION // 10_000} or newer is needed")
         encoding = connection.info.parameter_status("server_encoding")
         if encoding != _ENCODING:
             raise Unsuitable(

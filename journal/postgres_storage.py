@@ -111,7 +111,9 @@ class PostgresStorage(Storage):
             # Another process may have been faster since the schema was looked at.
             if self.is_there():
                 return
-            cursor.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(self.address.schema)))
+            # Asked first: who may use a schema that is there may not be permitted to make one.
+            if not self._datastore.fetch("SELECT FROM pg_namespace WHERE nspname = %s", [self.address.schema]):
+                cursor.execute(SQL("CREATE SCHEMA {}").format(Identifier(self.address.schema)))
             for each in self._recorder.sql_create_statements:
                 cursor.execute(each)
             self.identity.create(cursor)

@@ -44,6 +44,11 @@ class Server:
         """The address of another database."""
         return urlsplit(self._address())._replace(path=f"/{name}").geturl()
 
+    def as_role(self, url: str, role: str) -> str:
+        """The address, for a role that needs no password."""
+        parts = urlsplit(url)
+        return parts._replace(netloc=f"{role}@{parts.netloc.rpartition('@')[2]}").geturl()
+
     def login(self) -> dict[str, str]:
         """What the library's settings take to connect."""
         known = conninfo_to_dict(self._address())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
-from muniment.domain import JournalDamaged, MunimentError, NotAJournal
+from muniment.domain import JournalDamaged, JournalUnavailable, MunimentError, NotAJournal
 from muniment.journal import Journal
 from psycopg.sql import SQL, Identifier
 
@@ -257,3 +258,61 @@ def test_pages_are_bounded_in_bytes(postgres_url: str, postgres: Server) -> None
         pages = list(journal.application.recorder.pages())
         assert [row[0] for page in pages for row in page] == list(range(1, 10))
         assert max(sum(len(row[4]) for row in page) for page in pages) < 24_000_000
+
+
+def test_an_older_journal_gets_the_functions_of_this_muniment_when_it_is_opened_for_writing(
+    postgres_url: str, postgres: Server
+) -> None:
+    with Journal.open(postgres_url) as journal:
+        journal.sessions.open("s")
+    edit(
+        postgres,
+        postgres_url,
+        "DROP TABLE {identity}; UPDATE {version} SET schema_version = 1;"
+        "CREATE OR REPLACE FUNCTION {append}(ids text[], versions bigint[], topics text[], states bytea[]) "
+        "RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'",
+    )
+    with Journal.open(postgres_url, read_only=True) as journal:
+        assert journal.verify().findings == ()
+    with Journal.open(postgres_url) as journal:
+        assert journal.verify().findings == ()
+        journal.sessions.claim("s", "a")
+        assert [record.position for record in journal.read()] == [1, 2]
+
+
+@pytest.fixture
+def role(postgres: Server) -> Iterator[str]:
+    """A role that may do nothing yet."""
+    name = f"role_{os.getpid()}"
+    with postgres.connect() as connection:
+        connection.execute(SQL("CREATE ROLE {} LOGIN").format(Identifier(name)))
+        yield name
+        connection.execute(SQL("DROP OWNED BY {} CASCADE").format(Identifier(name)))
+        connection.execute(SQL("DROP ROLE {}").format(Identifier(name)))
+
+
+def test_who_owns_an_empty_schema_may_make_a_journal_there(postgres_url: str, postgres: Server, role: str) -> None:
+    url, schema = postgres.as_role(postgres_url, role), postgres_url.rpartition("schema=")[2]
+    with pytest.raises(JournalUnavailable, match="permission denied"):
+        Journal.open(url)
+    with postgres.connect() as connection:
+        connection.execute(SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(Identifier(schema), Identifier(role)))
+    with Journal.open(url) as journal:
+        journal.sessions.open("s")
+        assert journal.verify().findings == ()
+
+
+def test_who_may_only_read_reads_and_verifies(postgres_url: str, postgres: Server, role: str) -> None:
+    with Journal.open(postgres_url) as journal:
+        journal.sessions.open("s")
+        assert len(journal.owners) == 1
+    schema = Identifier(postgres_url.rpartition("schema=")[2])
+    with postgres.connect() as connection:
+        for grant in ("USAGE ON SCHEMA {}", "SELECT ON ALL TABLES IN SCHEMA {}"):
+            connection.execute(SQL(f"GRANT {grant} TO {{}}").format(schema, Identifier(role)))
+    url = postgres.as_role(postgres_url, role)
+    with Journal.open(url, read_only=True) as journal:
+        assert "s" in journal.owners
+        assert journal.verify().findings == ()
+    with Journal.open(url) as journal, pytest.raises(JournalUnavailable, match="permission denied"):
+        journal.sessions.open("t")
