@@ -1,8 +1,9 @@
 """For every event, what undoes it, or why nothing can (law 8).
 
-A rule says which parts of its stream's state an event changes, and which it stands on; a part has a name such as
-``ownership`` or ``fragment:bundle:chat``. A later event that changes or needs what an earlier one changed stands on it,
-and the earlier one is then not undone before it.
+A rule says which parts of its stream's state an event changes, and which its command needed. A part has a name such as
+``ownership`` or ``fragment:bundle:chat``. A later event depends on an earlier one if it changed or needed what that one
+changed, or changed what that one needed. The earlier one is then not undone before it. What has ended by itself since
+keeps nothing in place.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ Compensate: TypeAlias = Callable[[Any, Any, Any], Event[Any] | None]
 None if what the event did has ended by itself.
 """
 
+HasEnded: TypeAlias = Callable[[Any, Any], bool]
+"""Whether what an event did has ended by itself: of that event, and the state as it is now."""
+
 
 class Part(StrEnum):
     """A part of a stream's state that events change, and that later events stand on."""
@@ -31,8 +35,8 @@ class Part(StrEnum):
     LIFE = "life"
     OWNERSHIP = "ownership"
     FOOTPRINT = "footprint"
-    DELEGATION = "delegation"
     BUNDLE = "bundle"
+    UPGRADES = "upgrades"
     MEMBERS = "members"
     CONVERSATION = "conversation"
     PHASE = "phase"
@@ -52,8 +56,9 @@ class Rule:
         compensate: makes the compensating event; None if nothing undoes it.
         reason: why nothing does; empty otherwise.
         changes: the parts of the state that it changes, beside fragments and witnesses, which the event names itself.
-        needs: the parts of the state that it stands on.
+        needs: the parts of the state that its command needed to be as they were.
         is_mere_record: whether it changed nothing, so that there is nothing to undo.
+        has_ended: says whether what it did has ended by itself; None if only another event can end it.
     """
 
     compensate: Compensate | None = None
@@ -61,14 +66,21 @@ class Rule:
     changes: frozenset[str] = frozenset()
     needs: frozenset[str] = frozenset()
     is_mere_record: bool = False
+    has_ended: HasEnded | None = None
 
 
 _OWNED: Final = frozenset({Part.LIFE, Part.OWNERSHIP})
+_ALIVE: Final = frozenset({Part.LIFE})
 _NOTHING: Final = frozenset[str]()
 
 
-def _compensated_by(compensate: Compensate, *changes: Part, needs: frozenset[str] = _NOTHING) -> Rule:
-    return Rule(compensate, changes=frozenset(changes), needs=needs)
+def _compensated_by(
+    compensate: Compensate,
+    *changes: Part,
+    needs: frozenset[str] = _NOTHING,
+    has_ended: HasEnded | None = None,
+) -> Rule:
+    return Rule(compensate, changes=frozenset(changes), needs=needs, has_ended=has_ended)
 
 
 def _final(reason: str, *changes: Part, needs: frozenset[str] = _NOTHING) -> Rule:
@@ -79,16 +91,21 @@ def _record_only(reason: str) -> Rule:
     return Rule(reason=reason, is_mere_record=True)
 
 
-def _owner_changed(compensate: Compensate = sessions.restore_ownership) -> Rule:
-    return _compensated_by(compensate, Part.OWNERSHIP, needs=frozenset({Part.LIFE}))
+def _owner_changed(compensate: Compensate = sessions.restore_ownership, *, has_ended: HasEnded | None = None) -> Rule:
+    return _compensated_by(compensate, Part.OWNERSHIP, needs=frozenset({Part.LIFE}), has_ended=has_ended)
 
 
 def _fragments_changed() -> Rule:
     return _compensated_by(sessions.restore_fragments, needs=_OWNED)
 
 
-def _footprint_changed(compensate: Compensate, *also: Part) -> Rule:
-    return _compensated_by(compensate, Part.FOOTPRINT, *also, needs=frozenset({Part.LIFE}))
+def _footprint_changed(compensate: Compensate, *also: Part, needs: frozenset[str] = _ALIVE) -> Rule:
+    return _compensated_by(compensate, Part.FOOTPRINT, *also, needs=needs)
+
+
+def _delegated(compensate: Compensate) -> Rule:
+    # Only a session that nobody owns changes its authority without its owner (law 7).
+    return _footprint_changed(compensate, needs=_OWNED)
 
 
 def _finished(reason: str) -> Rule:
@@ -96,8 +113,8 @@ def _finished(reason: str) -> Rule:
     return _final(reason, Part.LIFE, Part.OWNERSHIP, Part.FOOTPRINT)
 
 
-def _members_changed(compensate: Compensate) -> Rule:
-    return _compensated_by(compensate, Part.MEMBERS, needs=frozenset({Part.BUNDLE}))
+def _members_changed(compensate: Compensate, *, has_ended: HasEnded | None = None) -> Rule:
+    return _compensated_by(compensate, Part.MEMBERS, needs=frozenset({Part.BUNDLE}), has_ended=has_ended)
 
 
 def _of_conversation(compensate: Compensate, *changes: Part) -> Rule:
@@ -127,17 +144,16 @@ _DIAGNOSTIC: Final = "it says what could not be done, and changed nothing"
 
 RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     session.SessionOpened: _compensated_by(sessions.withdraw_opening, Part.LIFE, Part.FOOTPRINT),
-    # An owner acts for the authority that the session was delegated to; a delegation does not go back without it.
-    session.OwnershipClaimed: _compensated_by(
-        sessions.restore_ownership, Part.OWNERSHIP, needs=frozenset({Part.LIFE, Part.DELEGATION})
-    ),
+    session.OwnershipClaimed: _owner_changed(),
     session.OwnershipReleased: _owner_changed(),
     session.OwnershipTransferred: _owner_changed(),
     session.ScopeAttenuated: _owner_changed(),
-    session.TransferBegun: _owner_changed(sessions.withdraw_transfer),
+    session.TransferBegun: _owner_changed(sessions.withdraw_transfer, has_ended=sessions.is_staged_no_more),
     session.TransferCommitted: _owner_changed(),
     session.TransferRolledBack: _owner_changed(sessions.stage_again),
-    session.ReadinessWitnessIssued: _compensated_by(sessions.withdraw_witness, needs=_OWNED),
+    session.ReadinessWitnessIssued: _compensated_by(
+        sessions.withdraw_witness, needs=_OWNED, has_ended=sessions.is_outstanding_no_more
+    ),
     session.ReadinessWitnessConsumed: _final(_SPENT, needs=_OWNED),
     session.OwnerDied: _finished(_FAULT),
     session.TransferAbandoned: _finished(_CANCELLED),
@@ -147,8 +163,8 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     session.ReceiptRejected: _record_only(_REFUSAL),
     session.WitnessRejected: _record_only(_REFUSAL),
     session.SessionHosted: _footprint_changed(sessions.withdraw_hosting),
-    session.SessionDelegated: _footprint_changed(sessions.revert_delegation, Part.DELEGATION),
-    session.SessionHandedOver: _footprint_changed(sessions.revert_hand_over, Part.DELEGATION, Part.OWNERSHIP),
+    session.SessionDelegated: _delegated(sessions.revert_delegation),
+    session.SessionHandedOver: _footprint_changed(sessions.revert_hand_over, Part.OWNERSHIP),
     session.DelegationRejected: _record_only(_REFUSAL),
     session.FragmentsClaimed: _fragments_changed(),
     session.FragmentsMoved: _fragments_changed(),
@@ -157,8 +173,8 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     session.OpeningWithdrawn: _compensated_by(sessions.open_again, Part.LIFE, Part.FOOTPRINT),
     session.ReadinessWitnessWithdrawn: _compensated_by(sessions.issue_again, needs=_OWNED),
     session.HostingWithdrawn: _footprint_changed(sessions.host_again),
-    session.DelegationReverted: _footprint_changed(sessions.delegate_again, Part.DELEGATION),
-    session.HandOverReverted: _footprint_changed(sessions.hand_over_again, Part.DELEGATION, Part.OWNERSHIP),
+    session.DelegationReverted: _delegated(sessions.delegate_again),
+    session.HandOverReverted: _footprint_changed(sessions.hand_over_again, Part.OWNERSHIP),
     session.FragmentsRestored: _fragments_changed(),
     bundle.BundleRegistered: _compensated_by(bundles.withdraw, Part.BUNDLE),
     bundle.BundleLinked: _compensated_by(bundles.withdraw, Part.BUNDLE),
@@ -166,11 +182,12 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     bundle.BundleLinkRejected: _record_only(_REFUSAL),
     bundle.MembersSeeded: _members_changed(bundles.restore_members),
     bundle.MembersRestored: _members_changed(bundles.restore_members),
-    bundle.UpgradeStaged: _members_changed(bundles.roll_upgrade_back),
+    bundle.UpgradeStaged: _members_changed(bundles.roll_upgrade_back, has_ended=bundles.is_under_way_no_more),
     bundle.UpgradeAdmitted: _members_changed(bundles.restore_members),
     bundle.UpgradeCommitted: _members_changed(bundles.restore_members),
     bundle.UpgradeRolledBack: _members_changed(bundles.restore_members),
-    bundle.UpgradeFailed: _final(_UPGRADE_FAILED, Part.MEMBERS),
+    # It changed no members, so it keeps nothing in place but the staging of the upgrade itself.
+    bundle.UpgradeFailed: _final(_UPGRADE_FAILED, Part.UPGRADES),
     conversation.ConversationOpened: _compensated_by(
         conversations.withdraw_conversation, Part.CONVERSATION, Part.PHASE, Part.MODE, Part.CONFIG
     ),
@@ -299,6 +316,19 @@ _PHASES_STAY: Final[Mapping[conversation.Cause, str]] = {
 }
 """The phase changes that nothing undoes, since they follow from what stays, and why."""
 
+_OPERATIONS: Final[Mapping[type[Event[Any]], str]] = {
+    bundle.BundleLinked: "bundle linking",
+    session.SessionDelegated: "session delegation",
+    session.DelegationReverted: "session delegation",
+    session.SessionHandedOver: "session delegation",
+    session.HandOverReverted: "session delegation",
+}
+_UNDER_WAY_OR_DONE: Final = (
+    bundle.UpgradePhase.STAGED,
+    bundle.UpgradePhase.ADMITTED,
+    bundle.UpgradePhase.COMMITTED_CUTOVER,
+)
+
 ONLY_UNDOING: Final = (
     session.OpeningWithdrawn,
     session.ReadinessWitnessWithdrawn,
@@ -321,12 +351,13 @@ def changes(event: Event[Any]) -> frozenset[str]:
     return RULES[type(event)].changes.union(
         (f"fragment:{key}" for key in sessions.fragment_keys(event)),
         (f"witness:{witness_id}" for witness_id in _witness_ids(event)),
+        (f"upgrade:{upgrade_id}" for upgrade_id in bundles.upgrade_ids(event)),
         conversations.parts_changed(event),
     )
 
 
 def needs(event: Event[Any]) -> frozenset[str]:
-    """The parts of its stream's state that an event stands on."""
+    """The parts of its stream's state that the command of an event needed to be as they were."""
     return RULES[type(event)].needs.union(conversations.parts_needed(event))
 
 
@@ -335,6 +366,30 @@ def why_it_stays(event: Event[Any]) -> str:
     if isinstance(event, conversation.PhaseChanged):
         return _PHASES_STAY.get(event.cause, "")
     return RULES[type(event)].reason
+
+
+def has_ended(event: Event[Any], now: Any) -> bool:
+    """Whether what an event did has ended by itself, so that nothing undoes it and it is in nobody's way.
+
+    Args:
+        event: the event.
+        now: the state of its stream as it is now.
+    """
+    ended = RULES[type(event)].has_ended
+    return ended is not None and ended(event, now)
+
+
+def operation(event: Event[Any]) -> str | None:
+    """What a compensating event does that the runtime must have its surfaces for (aura 2.22); None for nothing.
+
+    Args:
+        event: the event that undoes another, or does it again.
+    """
+    if isinstance(event, bundle.MembersRestored):
+        # An upgrade that is only given up takes none, as its rollback by command does.
+        goes_on = event.upgrade is not None and event.upgrade.phase in _UNDER_WAY_OR_DONE
+        return "runtime upgrade" if goes_on else None
+    return _OPERATIONS.get(type(event))
 
 
 def stands_on(later: Event[Any], event: Event[Any]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..domain import RecordedEvent
 from ..domain.bundle import UpgradeEvent
-from ..domain.compensation import stands_on
+from ..domain.compensation import has_ended, stands_on
 from .streams import new_state
 
 
@@ -70,12 +70,16 @@ class StreamHistory:
         self._remaining = [record for record in self._remaining if record.id not in ids]
 
     def latest_that_stands_on(self, record: RecordedEvent) -> RecordedEvent | None:
-        """The latest event, of those that hold and were not set aside, that stands on one of this stream."""
+        """The latest event that depends on one of this stream.
+
+        Events that were undone, that have ended by themselves, or that were set aside are passed over.
+        """
         later: RecordedEvent
         for later in reversed(self._remaining):
             if later.version <= record.version:
                 return None
-            if self._made_a_difference(later, record) and stands_on(later.event, record.event):
+            stands = self._made_a_difference(later, record) and stands_on(later.event, record.event)
+            if stands and not has_ended(later.event, self.state):
                 return later
         return None
 

@@ -69,7 +69,7 @@ class Journal(Upkeep):
         place = str(storage.address)
         self.planner = Planner(application, place, clock, self._context, IdempotencyView(store, projector))
         self._executor = Executor(self.planner, application, storage.locks)
-        self.undo_planner = Rollback(application, self.planner, self, place)
+        self.undo_planner = Rollback(application, self.planner, self, place, surfaces)
         self.sessions = Sessions(self, policy, surfaces)
         self._bundle_commands = Bundles(self, surfaces, store, projector)
         self._conversation_commands = Conversations(

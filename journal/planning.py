@@ -16,11 +16,19 @@ from ..domain import (
     NotCompensable,
     Placed,
     RecordedEvent,
+    Surfaces,
     bundle_stream,
     saga_stream,
 )
-from ..domain.bundle import BundleLinked, BundleRegistered, UpgradeEvent, UpgradeFailed, UpgradeStaged
-from ..domain.compensation import RULES, bundles_needed, why_it_stays
+from ..domain.bundle import (
+    BundleLinked,
+    BundleRegistered,
+    UpgradeEvent,
+    UpgradeFailed,
+    UpgradeStaged,
+    links_as_before,
+)
+from ..domain.compensation import RULES, bundles_needed, operation, why_it_stays
 from ..domain.session import SessionDelegated, SessionHandedOver
 from .context import Context
 from .history import StreamHistory
@@ -35,6 +43,9 @@ Known: TypeAlias = dict[str, list[RecordedEvent]]
 
 _NEED_BUNDLES: Final = tuple(each.type for each in (BundleLinked, SessionDelegated, SessionHandedOver))
 """The types of events that stand on bundles from other streams."""
+
+
+_ALL: Final = Surfaces()
 
 
 class UndoStep(NamedTuple):
@@ -116,12 +127,16 @@ class Planning:
         undoing: what is to be undone.
         known: what an earlier attempt has read.
         saga: the saga that it is done in, if any.
+        surfaces: what the runtime offers; undoing is held to it as commands are.
     """
 
-    def __init__(self, rollback: Rollback, undoing: Undoing, known: Known, saga: str | None) -> None:
+    def __init__(
+        self, rollback: Rollback, undoing: Undoing, known: Known, saga: str | None, surfaces: Surfaces = _ALL
+    ) -> None:
         self._rollback = rollback
         self._known = known
         self._saga = saga
+        self._surfaces = surfaces
         self._histories: dict[str, StreamHistory] = {}
         self._steps: list[UndoStep] = []
         self._obstacles: list[CommandRefused] = []
@@ -247,7 +262,7 @@ class Planning:
                 if compensate is not None:
                     event = compensate(record.event, befores[record.stream][record.version], history.state)
                 if event is not None:
-                    self._require_bundles(event)
+                    self._require_possible(record, event)
                 elif not is_bulk:
                     raise NotCompensable(record.id, record.type, "what it did has ended by itself since")
             except CommandRefused as obstacle:
@@ -256,7 +271,8 @@ class Planning:
                 # Only a journal that somebody has written by hand holds such numbers.
                 problem = "a generation or number would be more than a journal holds"
                 self._obstacles.append(NotCompensable(record.id, record.type, problem))
-            if event is not None and not self._obstacles:
+            if event is not None:
+                # Also where something is in the way, so that what is told of the others is true.
                 history.state.apply(event)
                 self._steps.append(UndoStep(record.id, record.stream, record.event, event))
                 self.placed.append(Placed(record.stream, event, record.id))
@@ -274,14 +290,19 @@ class Planning:
             others = (each for each in self._rollback.dependents(record.event) if each.id not in self._gone)
             later = later or next(others, None)
         if later is not None:
-            raise LaterEventDepends(record.id, later.id, later.type)
+            raise LaterEventDepends(record.id, later.id, later.type, why_it_stays(later.event))
 
-    def _require_bundles(self, event: Event[Any]) -> None:
-        """What is done again through a bundle takes that the bundle is known."""
-        for bundle_id in bundles_needed(event):
-            history = self._history(bundle_stream(bundle_id))
+    def _require_possible(self, record: RecordedEvent, event: Event[Any]) -> None:
+        """Hold a compensating event to what the command that does the same is held to, outside its own stream."""
+        if (name := operation(event)) is not None:
+            self._surfaces.require(name)
+        histories = [self._history(bundle_stream(bundle_id)) for bundle_id in bundles_needed(event)]
+        for history in histories:
             history.state.known()
             self._conditions.append(Unchanged(history.stream, history.version))
+        if isinstance(event, BundleLinked) and not links_as_before(event, *(each.state for each in histories)):
+            reason = f"{event.left!r} and {event.right!r}, which it was linked from, are not what they were"
+            raise NotCompensable(record.id, record.type, reason)
 
     def _end(self, undoing: Undoing) -> None:
         """Append the saga's end, if this undoes one; and stand on the saga's going on, if this is done in one."""

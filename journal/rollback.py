@@ -15,6 +15,7 @@ from ..domain import (
     JournalUnavailable,
     KeyUsed,
     RecordedEvent,
+    Surfaces,
     UnknownEvent,
     UnknownPosition,
     UnknownVersion,
@@ -42,6 +43,7 @@ class Rollback:
         planner: how commands are carried out.
         tables: the projections as they are now.
         place: what the journal is called in errors.
+        surfaces: what the runtime offers.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class Rollback:
         planner: Planner,
         tables: Projections,
         place: str,
+        surfaces: Surfaces,
     ) -> None:
+        self._surfaces = surfaces
         self._application = application
         self._planner = planner
         self._tables = tables
@@ -94,7 +98,7 @@ class Rollback:
 
     def plan(self, undoing: Undoing) -> UndoPlan:
         """Say what undoing comes to; append nothing."""
-        return Planning(self, undoing, {}, self._planner.context.saga).plan
+        return Planning(self, undoing, {}, self._planner.context.saga, self._surfaces).plan
 
     def steps(self, undoing: Undoing) -> Steps[UndoPlan]:
         """Say step by step what has to be read and appended to undo something; all of it is appended, or nothing.
@@ -108,7 +112,7 @@ class Rollback:
         digest = _digest(context, undoing)
         known: Known = {}
         for _ in range(MAX_ATTEMPTS):
-            planning: Planning = yield Read(partial(Planning, self, undoing, known, context.saga))
+            planning: Planning = yield Read(partial(Planning, self, undoing, known, context.saga, self._surfaces))
             plan = planning.plan
             if digest is not None:
                 # Asked after planning: if the same was done at the same moment, that is no obstacle, but the answer.

@@ -102,10 +102,21 @@ def _hand_over_reverted(event: events.HandOverReverted) -> list[_Entry]:
 
 
 def _ownership_restored(event: events.OwnershipRestored) -> list[_Entry]:
+    reason = "ownership restored"
     given: list[_Entry] = [_issued(each) for each in (event.capability, event.staged) if each is not None]
+    if event.dropped is not None:
+        given.insert(0, (event.dropped, AuditEvent.ROLLED_BACK, reason))
     if event.previous is None:
         return given
-    return _ended(event, event.previous, "ownership restored", *given)
+    return _ended(event, event.previous, reason, *given)
+
+
+def _owner_died(event: events.OwnerDied) -> list[_Entry]:
+    # The reference drops a staged transfer in silence (telltale 2.10).
+    dropped: list[_Entry] = []
+    if event.receipt is not None:
+        dropped.append((event.receipt, AuditEvent.ROLLED_BACK, "owner died"))
+    return _ended(event, event.capability, "owner died", *dropped, _issued(event.witness))
 
 
 _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], list[_Entry]]]] = {
@@ -128,7 +139,7 @@ _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], list[_Entry]]]] = {
     events.TransferRolledBack: lambda event: [(event.receipt, AuditEvent.ROLLED_BACK, None)],
     events.ReadinessWitnessIssued: lambda event: [_issued(event.witness)],
     events.ReadinessWitnessConsumed: lambda event: [(event.witness, AuditEvent.CONSUMED, None)],
-    events.OwnerDied: lambda event: _ended(event, event.capability, "owner died", _issued(event.witness)),
+    events.OwnerDied: _owner_died,
     events.TransferAbandoned: lambda event: _ended(
         event,
         event.capability,

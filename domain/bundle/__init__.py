@@ -15,7 +15,7 @@ from .events import (
     UpgradeStaged,
     bundle_of,
 )
-from .linking import link, register, register_all
+from .linking import link, links_as_before, register, register_all
 from .state import BundleState
 from .upgrade import admit, commit, roll_back, seed_members, stage, upgrade
 from .values import (
@@ -61,6 +61,7 @@ __all__ = [
     "bundles_from_manifests",
     "commit",
     "link",
+    "links_as_before",
     "register",
     "register_all",
     "roll_back",

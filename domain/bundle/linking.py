@@ -49,14 +49,30 @@ def link(linked: BundleState, left: BundleState, right: BundleState) -> Decision
     if refusal := _problem_with(first, second):
         return _refuse(left, right.bundle_id, linked.bundle_id, refusal)
     _require_unknown(linked)
-    made = ComposedBundle(
-        bundle_id=linked.bundle_id,
-        protocol_ids=tuple(dict.fromkeys(first.protocol_ids + second.protocol_ids)),
-        exports=names("exports", first.exports | second.exports),
-        imports=names("imports", first.imports | second.imports),
-        footprint=_united(first.footprint, second.footprint),
+    return accept(BundleLinked(_composed(linked.bundle_id, first, second), left.bundle_id, right.bundle_id))
+
+
+def links_as_before(event: BundleLinked, left: BundleState, right: BundleState) -> bool:
+    """Whether linking the two bundles as they are now makes the bundle that it made then.
+
+    Raises:
+        BundleNotFound, IncompatibleInterfaces, OverlappingSessions: they cannot be linked any more.
+        InvalidArgument: together they have more names of a kind than one bundle may.
+    """
+    first, second = left.known(), right.known()
+    if refusal := _problem_with(first, second):
+        raise refusal
+    return _composed(event.bundle.bundle_id, first, second) == event.bundle
+
+
+def _composed(bundle_id: str, left: ComposedBundle, right: ComposedBundle) -> ComposedBundle:
+    return ComposedBundle(
+        bundle_id=bundle_id,
+        protocol_ids=tuple(dict.fromkeys(left.protocol_ids + right.protocol_ids)),
+        exports=names("exports", left.exports | right.exports),
+        imports=names("imports", left.imports | right.imports),
+        footprint=_united(left.footprint, right.footprint),
     )
-    return accept(BundleLinked(made, left.bundle_id, right.bundle_id))
 
 
 def _require_unknown(state: BundleState) -> None:

@@ -51,9 +51,23 @@ def restore_members(event: Event[Any], before: BundleStanding, now: BundleState)
 
 def roll_upgrade_back(event: UpgradeStaged, before: BundleStanding, now: BundleState) -> Event[Any] | None:
     """Undo the staging of an upgrade, if it is under way; one that failed has its end on record."""
-    artifact = event.artifact
-    if now.pending is None or now.pending.upgrade_id != artifact.upgrade_id:
+    if is_under_way_no_more(event, now):
         return None
+    artifact = event.artifact
     return UpgradeRolledBack(
         replace(artifact, phase=UpgradePhase.ROLLED_BACK, next_members=artifact.previous_members, reason="reverted")
     )
+
+
+def is_under_way_no_more(event: UpgradeStaged, now: BundleState) -> bool:
+    """Whether the upgrade that an event staged has ended."""
+    return now.pending is None or now.pending.upgrade_id != event.artifact.upgrade_id
+
+
+def upgrade_ids(event: Event[Any]) -> tuple[str, ...]:
+    """The upgrade whose phase an event changes, if it changes one's."""
+    if isinstance(event, UpgradeEvent):
+        return (event.artifact.upgrade_id,)
+    if isinstance(event, MembersRestored):
+        return tuple({each.upgrade_id for each in (event.previous_upgrade, event.upgrade) if each is not None})
+    return ()

@@ -49,16 +49,19 @@ class LaterEventDepends(CommandRefused):
         event_id: the event that was to be undone.
         later_event_id: the latest event that depends on it.
         later_type: that event's type.
+        stays: why nothing undoes that event, so that both stay for good; empty if something does.
     """
 
     event_id: str
     later_event_id: str
     later_type: str
+    stays: str = ""
 
     def __str__(self) -> str:
+        what_now = f"and that one stays for good: {self.stays}" if self.stays else "undo that one first"
         return (
             f"event {self.event_id} cannot be undone: the later event {self.later_event_id} ({self.later_type}) "
-            "depends on it; undo that one first"
+            f"depends on it; {what_now}"
         )
 
 

@@ -13,7 +13,6 @@ from ..errors import (
     AlreadyHosted,
     BoundaryBundleMismatch,
     BoundaryScopeMismatch,
-    HandOverRequired,
     InvalidArgument,
     MunimentError,
     NotActiveHolder,
@@ -27,7 +26,13 @@ from ..stream_names import bundle_stream
 from ..value import VALUE, value_type
 from .delegation_events import DelegationRejected, SessionDelegated, SessionHandedOver, SessionHosted
 from .fragments import fragments_to_move, require_boundary
-from .guards import refuse_unless_live, require_active, require_narrower, require_nothing_staged
+from .guards import (
+    refuse_unless_live,
+    require_active,
+    require_narrower,
+    require_no_owner,
+    require_nothing_staged,
+)
 from .refusals import refuse_once
 from .state import SessionState
 
@@ -86,8 +91,7 @@ def delegate(
         return Accepted(last)
     if refused := _refuse_unless_holder(state, request):
         return refused
-    if state.live is not None:
-        raise HandOverRequired(state.session_id, state.live.owner)
+    require_no_owner(state)
     receipt = _receipt(state, request)
     return accept(SessionDelegated(receipt, DelegationWitness(state.session_id, receipt.delegation_id, boundary)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..artifacts import OwnershipCapability, OwnershipReceipt
 from ..errors import (
+    HandOverRequired,
     ReceiptMismatch,
     ScopeViolation,
     SessionNotFound,
@@ -92,6 +93,16 @@ def require_nothing_staged(state: SessionState) -> None:
     """
     if state.pending is not None:
         raise TransferPending(state.session_id, state.pending.claim_id)
+
+
+def require_no_owner(state: SessionState) -> None:
+    """Nobody owns the session, so that its authority changes without leaving an owner behind (law 7).
+
+    Raises:
+        HandOverRequired: somebody does.
+    """
+    if state.live is not None:
+        raise HandOverRequired(state.session_id, state.live.owner)
 
 
 def require_narrower(capability: OwnershipCapability, scope: OwnershipScope, policy: Policy = _STRICT) -> None:

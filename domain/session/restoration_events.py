@@ -37,6 +37,7 @@ class OwnershipRestored(Fact):
         staged: the transfer that is staged again, under a new receipt; None if none was.
         voided: the outstanding readiness witnesses that ended (law 4).
         restored_fragments: the fragments that went back, as they are held now.
+        dropped: the staged transfer that ended; None if none was staged, and in records of the first format.
     """
 
     session_id: Identifier
@@ -46,6 +47,7 @@ class OwnershipRestored(Fact):
     staged: OwnershipReceipt | None = None
     voided: tuple[ReadinessWitness, ...] = ()
     restored_fragments: tuple[SessionFragment, ...] = ()
+    dropped: OwnershipReceipt | None = None
 
 
 @event_type("session.opening_withdrawn")

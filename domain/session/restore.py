@@ -15,6 +15,7 @@ from ..event import Event
 from ..fragment import SessionFragment
 from .delegation_events import SessionDelegated, SessionHandedOver, SessionHosted
 from .events import ReadinessWitnessIssued, SessionOpened, TransferBegun, TransferRolledBack
+from .guards import require_no_owner
 from .restoration_events import (
     DelegationReverted,
     FootprintEntry,
@@ -61,6 +62,7 @@ def restore_ownership(event: Event[Any], before: SessionStanding, now: SessionSt
         staged=staged,
         voided=now.outstanding_witnesses(),
         restored_fragments=_given_back(event, before),
+        dropped=now.pending,
     )
 
 
@@ -76,9 +78,7 @@ def stage_again(event: TransferRolledBack, before: SessionStanding, now: Session
 
 def withdraw_witness(event: ReadinessWitnessIssued, before: SessionStanding, now: SessionState) -> Event[Any] | None:
     """Undo the issue of a readiness witness, if it did not end by itself."""
-    if event.witness.witness_id not in now.outstanding:
-        return None
-    return ReadinessWitnessWithdrawn(event.witness)
+    return None if is_outstanding_no_more(event, now) else ReadinessWitnessWithdrawn(event.witness)
 
 
 def issue_again(event: ReadinessWitnessWithdrawn, before: SessionStanding, now: SessionState) -> Event[Any]:
@@ -101,11 +101,13 @@ def host_again(event: HostingWithdrawn, before: SessionStanding, now: SessionSta
 
 def revert_delegation(event: SessionDelegated, before: SessionStanding, now: SessionState) -> Event[Any]:
     """Undo a delegation."""
+    require_no_owner(now)
     return DelegationReverted(event.receipt, event.witness, _footprint(now, before, _parties(event)))
 
 
 def delegate_again(event: DelegationReverted, before: SessionStanding, now: SessionState) -> Event[Any]:
     """Undo that a delegation was undone; it is a new delegation."""
+    require_no_owner(now)
     number = now.delegations + 1
     witness = replace(event.witness, delegation_id=number)
     return SessionDelegated(replace(event.receipt, delegation_id=number), witness)
@@ -146,6 +148,16 @@ def restore_fragments(event: Event[Any], before: SessionStanding, now: SessionSt
     keys = fragment_keys(event) - {fragment.key for fragment in held}
     released = tuple(now.fragments[key] for key in sorted(keys) if key in now.fragments)
     return FragmentsRestored(now.session_id, held, released)
+
+
+def is_staged_no_more(event: TransferBegun, now: SessionState) -> bool:
+    """Whether the transfer that an event staged has ended."""
+    return now.pending is None
+
+
+def is_outstanding_no_more(event: ReadinessWitnessIssued, now: SessionState) -> bool:
+    """Whether the witness that an event issued is spent, withdrawn or void."""
+    return event.witness.witness_id not in now.outstanding
 
 
 def fragment_keys(event: Event[Any]) -> set[str]:
