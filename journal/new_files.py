@@ -9,12 +9,34 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
-from ..domain import JournalNotEmpty, JournalUnavailable
+from ..domain import InvalidArgument, JournalNotEmpty, JournalUnavailable
 
 _LOGS: Final = ("-wal", "-journal")
 """What SQLite would take for a part of a database of this name."""
 
 _BESIDE: Final = (*_LOGS, "-shm", "-turns")
+
+
+def file_path(argument: str, value: object) -> Path:
+    """Return ``value`` as a path, if it may name a file on the disk.
+
+    Args:
+        argument: what the caller calls it, for the message.
+        value: what the caller gave.
+
+    Raises:
+        InvalidArgument: it is no path, or says something else than a file: a URL, ``:memory:``, nothing.
+    """
+    try:
+        name = os.fspath(value)  # type: ignore[call-overload]
+        os.fsencode(name)
+    except Exception as error:
+        raise InvalidArgument(argument, f"must be a path, not {type(value).__name__}") from error
+    if not isinstance(name, str):
+        raise InvalidArgument(argument, f"must be a path as a string or a Path, not {type(name).__name__}")
+    if not name or "\0" in name or "://" in name or Path(name).name == ":memory:":
+        raise InvalidArgument(argument, f"must be the path of a file, not {name[:100]!r}")
+    return Path(name)
 
 
 def require_free(path: Path) -> None:

@@ -25,6 +25,7 @@ from ..projections import (
 )
 from .cloudevents import ExportReader, to_lines
 from .identity import Identity
+from .new_files import file_path
 from .storage import Storage
 from .tables import Projections
 from .verification import VerificationReport, verify
@@ -167,10 +168,11 @@ class Upkeep(Projections):
             The copy's last position.
 
         Raises:
-            JournalNotEmpty: something is there.
+            InvalidArgument: it is no path of a file.
+            JournalNotEmpty: something is there, or the log of a database that was there.
             JournalUnavailable: it cannot be written, or the copy is damaged.
         """
-        return self._storage.backup(Path(path))
+        return self._storage.backup(file_path("path", path))
 
     def export(self, progress: Progress | None = None) -> Iterator[bytes]:
         """Write every event as a line of JSON, a CloudEvent of version 1.0, and a last line that marks the end.

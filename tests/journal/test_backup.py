@@ -10,9 +10,10 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
-from muniment.domain import JournalNotEmpty, JournalUnavailable
+from muniment.domain import InvalidArgument, JournalNotEmpty, JournalUnavailable
 from muniment.journal import Journal
 
 from .test_identity import fill
@@ -104,6 +105,16 @@ def test_a_backup_that_cannot_be_made_names_the_target(shared_url: str, tmp_path
                 journal.backup(target)
             assert caught.value.path == str(target)
         assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    "target", ["", ":memory:", "folder/:memory:", "sqlite:///x.db", "a\0b", "\ud800", None, 7, b"x.db", object(), ["x"]]
+)
+def test_a_target_that_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Journal.open("memory://") as journal, pytest.raises(InvalidArgument, match="path"):
+        journal.backup(target)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
