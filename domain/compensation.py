@@ -117,8 +117,8 @@ def _members_changed(compensate: Compensate, *, has_ended: HasEnded | None = Non
     return _compensated_by(compensate, Part.MEMBERS, needs=frozenset({Part.BUNDLE}), has_ended=has_ended)
 
 
-def _of_conversation(compensate: Compensate, *changes: Part) -> Rule:
-    return _compensated_by(compensate, *changes, needs=frozenset({Part.CONVERSATION}))
+def _of_conversation(compensate: Compensate, *changes: Part, has_ended: HasEnded | None = None) -> Rule:
+    return _compensated_by(compensate, *changes, needs=frozenset({Part.CONVERSATION}), has_ended=has_ended)
 
 
 def _stays(reason: str, *changes: Part) -> Rule:
@@ -141,6 +141,9 @@ _FIRED: Final = "a deadline that has passed has passed"
 _CANDIDATE: Final = "a candidate that came in stays in"
 _FROZEN: Final = "a freeze that is over is over"
 _DIAGNOSTIC: Final = "it says what could not be done, and changed nothing"
+
+_AUTO_VOTE: Final = _of_conversation(conversations.restore_auto_vote, has_ended=conversations.is_vote_over)
+_TIMEOUT: Final = _of_conversation(conversations.restore_timeout, has_ended=conversations.is_waiting_over)
 
 RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     session.SessionOpened: _compensated_by(sessions.withdraw_opening, Part.LIFE, Part.FOOTPRINT),
@@ -216,13 +219,13 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     conversation.ProposalOpened: _of_conversation(conversations.withdraw_proposal),
     conversation.ProposalReceived: _of_conversation(conversations.withdraw_proposal),
     conversation.ProposalWithdrawn: _of_conversation(conversations.propose_again),
-    conversation.AutoVoteScheduled: _of_conversation(conversations.restore_auto_vote),
-    conversation.AutoVoteCancelled: _of_conversation(conversations.restore_auto_vote),
+    conversation.AutoVoteScheduled: _AUTO_VOTE,
+    conversation.AutoVoteCancelled: _AUTO_VOTE,
     conversation.AutoVoteFired: _stays(_FIRED),
     conversation.AutoVoteFailed: _record_only(_DIAGNOSTIC),
     conversation.VoteCast: _stays(_VOTED),
-    conversation.ConsensusTimeoutScheduled: _of_conversation(conversations.restore_timeout),
-    conversation.ConsensusTimeoutCancelled: _of_conversation(conversations.restore_timeout),
+    conversation.ConsensusTimeoutScheduled: _TIMEOUT,
+    conversation.ConsensusTimeoutCancelled: _TIMEOUT,
     conversation.ConsensusTimeoutFired: _stays(_FIRED),
     conversation.ConsensusResolved: _stays(_VOTED),
     conversation.ProposalApproved: _stays(_VOTED, Part.APPROVED),
@@ -398,9 +401,10 @@ def stands_on(later: Event[Any], event: Event[Any]) -> bool:
     It does if it changed or needed what the earlier one changed, or if it changed what the earlier one needed, and what
     undoes that one would need again.
     """
-    changed_since = changes(later)
-    touched = changed_since | needs(later)
-    return not (touched.isdisjoint(changes(event)) and changed_since.isdisjoint(needs(event)))
+    changed, changed_since = changes(event), changes(later)
+    touched = changed_since.union(needs(later), conversations.parts_needed_then(later))
+    is_disjoint = touched.isdisjoint(changed) and changed_since.isdisjoint(needs(event))
+    return not is_disjoint or conversations.needed_the_phase(later, event)
 
 
 def bundles_needed(event: Event[Any]) -> tuple[str, ...]:

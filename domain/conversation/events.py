@@ -36,12 +36,14 @@ class ConversationOpened(ConversationFact):
     Attributes:
         incarnation: how often this id was opened, this time included.
         self_id: who this member is.
+        anchor: since when a joiner waits to be let in, in ms, where the opening is done again; None for since now.
     """
 
     incarnation: Counter
     role: Role
     self_id: Identifier
     config: ConversationConfig
+    anchor: Time | None = None
 
     @property
     def phase(self) -> Phase:

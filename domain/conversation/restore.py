@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..errors import ProposalExpired
 from ..event import Event
 from . import events, voting_events as voting
 from .config import ConfigChanges
-from .phases import AnchorAction, Cause
+from .guards import require_openable
+from .phases import PERMITTED, AnchorAction, Cause, Operation, operation_of
 from .scoring import comes_down
 from .state import ConversationStanding, ConversationState
 from .timelines import proposals_of
@@ -16,8 +18,11 @@ from .values import (
     CancelReason,
     CreatorVote,
     Life,
+    Phase,
     ScoreReason,
+    VoteSource,
 )
+from .voting import require_room_for
 
 
 def withdraw_conversation(
@@ -36,9 +41,11 @@ def withdraw_conversation(
 
 
 def open_again(event: events.ConversationWithdrawn, before: ConversationStanding, now: ConversationState) -> Event[Any]:
-    """Undo that a conversation was withdrawn. A joiner waits anew."""
+    """Undo that a conversation was withdrawn. A joiner waits for as long as it would have."""
     at, incarnation = now.situation.at, now.situation.incarnation + 1
-    return events.ConversationOpened(now.conversation_id, at, incarnation, event.role, event.self_id, event.config)
+    return events.ConversationOpened(
+        now.conversation_id, at, incarnation, event.role, event.self_id, event.config, before.anchor
+    )
 
 
 def restore_phase(
@@ -57,7 +64,7 @@ def restore_phase(
         anchor_action=AnchorAction.RESTORE,
         anchor=before.anchor,
         previous_anchor=situation.anchor,
-        approved=situation.approved,
+        approved=before.approved_at_selection if before.phase is Phase.SELECTION else situation.approved,
     )
 
 
@@ -86,9 +93,10 @@ def restore_retries(
 def restore_stewards(
     event: events.StewardListInstalled, before: ConversationStanding, now: ConversationState
 ) -> Event[Any]:
-    """Give back the list of who may commit; an election whose list goes can be accepted again."""
+    """Give back the list of who may commit; an election that was accepted with the event can be accepted again."""
     elected_by = None if event.steward_list is None else event.steward_list.proposal_id
-    return events.StewardListInstalled(now.conversation_id, now.situation.at, before.steward_list, elected_by)
+    taken_back = None if elected_by in before.accepted_elections else elected_by
+    return events.StewardListInstalled(now.conversation_id, now.situation.at, before.steward_list, taken_back)
 
 
 def restore_score(event: events.ScoreChanged, before: ConversationStanding, now: ConversationState) -> Event[Any]:
@@ -121,8 +129,20 @@ def withdraw_proposal(
 
 
 def propose_again(event: voting.ProposalWithdrawn, before: ConversationStanding, now: ConversationState) -> Event[Any]:
-    """Undo that a proposal was withdrawn."""
-    at = now.situation.at
+    """Undo that a proposal was withdrawn, where it could be opened or received now, or nothing changed since.
+
+    Raises:
+        ConversationBlocked, PartialFreeze: this member may not open it any more.
+        ProposalExpired: it has expired since.
+        LimitReached: too many are open.
+    """
+    proposal, at = event.proposal, now.situation.at
+    is_as_it_was = (now.situation.phase, now.situation.emergencies) == (before.phase, before.emergencies)
+    if proposal.is_own and not is_as_it_was:
+        require_openable(now, proposal.request.kind)
+    if not proposal.is_own and proposal.is_open_at(event.at) and not proposal.is_open_at(at):
+        raise ProposalExpired(now.conversation_id, proposal.proposal_id, proposal.expires_at_s, at)
+    require_room_for(now, proposal)
     if event.proposal.is_own:
         vote = event.creator_vote or CreatorVote.DEFERRED
         return voting.ProposalOpened(now.conversation_id, at, event.proposal, vote)
@@ -180,11 +200,48 @@ def parts_changed(event: Event[Any]) -> Iterator[str]:
 
 
 def parts_needed(event: Event[Any]) -> Iterator[str]:
-    """The parts of a conversation's state that an event stands on and names itself."""
+    """The parts of a conversation's state that an event needed and names itself."""
     for prefix in _NEEDED.get(type(event), ()):
         yield from (f"{prefix}:{number}" for number in proposals_of(event))
 
 
+def parts_needed_then(event: Event[Any]) -> Iterator[str]:
+    """The parts of a conversation's state that an event needed when it happened, and that undoing it does not need."""
+    if isinstance(event, events.PhaseChanged):
+        yield from _CAUSES_NEED.get(event.cause, ())
+
+
+def needed_the_phase(later: Event[Any], event: Event[Any]) -> bool:
+    """Whether an event was permitted in the phase that an earlier one led to, and would not have been before that."""
+    if not isinstance(event, events.PhaseChanged):
+        return False
+    if isinstance(later, voting.ProposalOpened):
+        return event.previous not in PERMITTED[operation_of(later.proposal.request.kind)]
+    is_by_hand = isinstance(later, voting.VoteCast) and later.source is VoteSource.MANUAL
+    return is_by_hand and event.previous not in PERMITTED[Operation.VOTE]
+
+
+def is_vote_over(event: voting.AutoVoteScheduled | voting.AutoVoteCancelled, now: ConversationState) -> bool:
+    """Whether there is no vote any more that would be cast by itself, nor anything for one to be cast on."""
+    proposal_id = event.proposal_id
+    has_voted = proposal_id not in now.proposals or now.self_id in now.votes[proposal_id]
+    return has_voted and proposal_id not in now.auto_votes
+
+
+def is_waiting_over(
+    event: voting.ConsensusTimeoutScheduled | voting.ConsensusTimeoutCancelled, now: ConversationState
+) -> bool:
+    """Whether votes are neither waited for any more, nor anything is voted on."""
+    return event.proposal_id not in now.proposals and event.proposal_id not in now.timeouts
+
+
+# What makes it time for a phase change: the window and what it is counted with, the round, the stewards.
+_CAUSES_NEED: dict[Cause, tuple[str, ...]] = {
+    Cause.INACTIVITY: ("config", "mode", "retries", "round"),
+    Cause.CANDIDATE: ("round",),
+    Cause.FREEZE_WINDOW: ("config",),
+    Cause.ALL_CANDIDATES: ("stewards",),
+}
 _CHANGED: dict[type[Event[Any]], str] = {
     voting.ProposalOpened: "proposal",
     voting.ProposalReceived: "proposal",

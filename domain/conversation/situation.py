@@ -78,6 +78,7 @@ Changes: TypeAlias = dict[str, Any]
 
 
 def _opened(before: Situation, event: events.ConversationOpened) -> Changes:
+    waits_since = event.at if event.anchor is None else event.anchor
     return {
         **_AFRESH,
         "life": Life.OPEN,
@@ -86,7 +87,7 @@ def _opened(before: Situation, event: events.ConversationOpened) -> Changes:
         "phase": event.phase,
         "entered_at": event.at,
         "visits": before.visits + 1,
-        "anchor": event.at if event.phase is Phase.PENDING_JOIN else None,
+        "anchor": waits_since if event.phase is Phase.PENDING_JOIN else None,
         "config": event.config,
     }
 

@@ -60,7 +60,11 @@ class Resolution(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ConversationStanding:
-    """Where a conversation stands: what undoing gives back, and compares."""
+    """Where a conversation stands: what undoing gives back, and compares.
+
+    Attributes:
+        approved_at_selection: how many approved requests waited when the selection began; 0 in any other phase.
+    """
 
     life: Life
     role: Role
@@ -77,6 +81,9 @@ class ConversationStanding:
     approved: dict[int, ApprovedRequest]
     freeze_round: int | None
     scores: dict[str, int]
+    accepted_elections: frozenset[int]
+    emergencies: int
+    approved_at_selection: int
 
 
 class ConversationState:
@@ -171,6 +178,9 @@ class ConversationState:
             {} if is_brief else dict(self.approved),
             self.freeze_round,
             {} if is_brief else dict(self.scores),
+            frozenset(self.accepted_elections),
+            now.emergencies,
+            now.approved_at_selection if now.phase is Phase.SELECTION else 0,
         )
 
     def opened(self) -> Situation:
@@ -237,8 +247,10 @@ class ConversationState:
         self.steward_list = event.steward_list
         if event.taken_back is not None:
             self.accepted_elections.discard(event.taken_back)
-        if event.steward_list is not None and event.steward_list.proposal_id is not None:
-            self.accepted_elections.add(event.steward_list.proposal_id)
+        elected_by = None if event.steward_list is None else event.steward_list.proposal_id
+        # Where undoing gives back a list, its election may be forgotten by now, and its number be another's.
+        if elected_by is not None and elected_by in self.resolved:
+            self.accepted_elections.add(elected_by)
 
     def _on_score(self, event: events.ScoreChanged) -> None:
         self.scores[event.member] = event.score

@@ -6,7 +6,6 @@ from ..bounds import MAX_STRANGERS
 from ..errors import (
     AlreadyVoted,
     CommandRefused,
-    PartialFreeze,
     ProposalExists,
     ProposalExpired,
     ProposalNotActive,
@@ -15,9 +14,9 @@ from ..errors import (
 from ..event import Accepted, Decision, Refused
 from ..limits import require_fewer, require_room
 from .draft import Draft
-from .guards import named, require_permitted
+from .guards import named, require_openable, require_permitted
 from .outcomes import apply_outcome, count_votes, end_auto_vote, end_deadlines, end_timeout
-from .phases import Operation, operation_of
+from .phases import Operation
 from .situation import Situation
 from .state import ConversationState
 from .values import (
@@ -52,12 +51,7 @@ def open_proposal(
     Raises:
         ConversationNotFound, ConversationEnded, ConversationBlocked, PartialFreeze, ProposalExists, LimitReached
     """
-    situation = require_permitted(state, operation_of(request.kind))
-    if situation.emergencies and request.kind is not ProposalKind.EMERGENCY:
-        emergencies = sorted(
-            proposal_id for proposal_id, each in state.proposals.items() if each.request.kind is ProposalKind.EMERGENCY
-        )
-        raise PartialFreeze(state.conversation_id, operation_of(request.kind), tuple(emergencies))
+    situation = require_openable(state, request.kind)
     _require_new(state, proposal_id)
     draft = Draft(state, now)
     proposal = Proposal(
@@ -70,7 +64,7 @@ def open_proposal(
         opened_at=draft.at,
         expires_at_s=expiry(situation, draft.at),
     )
-    _require_room(state, proposal)
+    require_room_for(state, proposal)
     draft.record(ProposalOpened, proposal=proposal, creator_vote=creator_vote)
     _schedule_timeout(draft, proposal_id, situation.config.consensus_timeout_ms)
     if creator_vote is CreatorVote.YES:
@@ -120,7 +114,7 @@ def receive_proposal(
         raise ProposalExpired(state.conversation_id, proposal_id, proposal.expires_at_s, draft.at)
     if creator not in state.members:
         require_fewer(named(state), "proposals of strangers in this epoch", state.strangers, MAX_STRANGERS)
-    _require_room(state, proposal)
+    require_room_for(state, proposal)
     draft.record(ProposalReceived, proposal=proposal)
     if not is_fast:
         _schedule_own_vote(draft, proposal)
@@ -288,7 +282,7 @@ def _require_new(state: ConversationState, proposal_id: int) -> None:
         raise ProposalExists(state.conversation_id, proposal_id)
 
 
-def _require_room(state: ConversationState, proposal: Proposal) -> None:
+def require_room_for(state: ConversationState, proposal: Proposal) -> None:
     """What is voted on, and what waits for a commit, fits into the event that ends it all."""
     require_room(
         named(state), "open and approved proposals", [*state.proposals.values(), *state.approved.values(), proposal]
