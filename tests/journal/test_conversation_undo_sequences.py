@@ -1,4 +1,4 @@
-"""Whatever is undone in a conversation, undoing that gives back every part of its state, and what is in the way is told."""
+"""Whatever is undone in a conversation, undoing that gives back every part of its state; what is in the way is told."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 import pytest
-from muniment.domain import CommandRefused, LaterEventDepends, NotCompensable
+from muniment.domain import CommandRefused, LaterEventDepends
 from muniment.domain.conversation import ConversationState
 from muniment.journal import Journal
 
