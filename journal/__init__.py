@@ -16,8 +16,10 @@ from .journal import Journal
 from .planning import StateChange, UndoPlan, UndoStep
 from .projecting import Projecting, ProjectionHealth
 from .proposal_commands import ProposalCommands
+from .restoring import import_journal, restore
 from .sagas import Saga, Sagas
 from .sessions import Sessions
+from .storage import without_password
 from .tables import Projections
 from .times import system_clock
 from .verification import Finding, VerificationReport
@@ -52,5 +54,8 @@ __all__ = [
     "UndoPlan",
     "UndoStep",
     "VerificationReport",
+    "import_journal",
+    "restore",
     "system_clock",
+    "without_password",
 ]

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, AsyncExitStack
 from contextvars import copy_context
 from functools import partial
+from os import PathLike
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -58,7 +59,12 @@ class AsyncJournal:
 
     @classmethod
     async def open(
-        cls, url: str, *, policy: Policy | None = None, surfaces: Surfaces | None = None, **settings: Any
+        cls,
+        url: str | PathLike[str],
+        *,
+        policy: Policy | None = None,
+        surfaces: Surfaces | None = None,
+        **settings: Any,
     ) -> Self:
         """Open a journal; see ``Journal.open``, which takes the same settings."""
         journal = await asyncio.to_thread(Journal.open, url, policy=policy, surfaces=surfaces, **settings)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from itertools import chain, islice
+from os import PathLike
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from weakref import WeakSet
@@ -80,7 +81,7 @@ class Journal(Upkeep):
     @classmethod
     def open(
         cls,
-        url: str,
+        url: str | PathLike[str],
         *,
         policy: Policy | None = None,
         surfaces: Surfaces | None = None,
@@ -95,7 +96,7 @@ class Journal(Upkeep):
         Args:
             url: ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``memory://``, or
                 ``postgresql://user@host/database`` with the extra ``postgres``; the schema is ``muniment``, or
-                another with ``?schema=NAME``.
+                another with ``?schema=NAME``. A path is a file's.
             policy: what is permitted beyond the laws; nothing by default.
             surfaces: what the runtime offers, without which nothing is linked, delegated or upgraded; by default all.
             create: whether a missing journal is made.

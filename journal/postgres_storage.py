@@ -31,12 +31,12 @@ from ..projections import PREFIX, TRACKING
 from ..projections.postgres import PostgresTemporalStore
 from . import sqlite_storage
 from .identity_table import FORMAT, TABLE
-from .new_files import new_database
 from .postgres import NOT_STORED, TRIGGERS, PostgresApplicationRecorder, PostgresFactory
 from .postgres_datastore import Pooling, PostgresDatastore, Unsuitable
 from .postgres_identity import PostgresIdentityTable
 from .postgres_schema import A_TABLE, EVENTS, FACTS, KINDS, VERSION_TABLE, differences, expected_facts
 from .recording import MAX_PAGE_BYTES, MAX_STATE_BYTES
+from .sqlite_file import whole_file
 from .storage import Address, JournalApplication, Storage
 from .upkeep import all_projections
 
@@ -168,8 +168,8 @@ class PostgresStorage(Storage):
     def backup(self, path: Path) -> int:
         """Write the events to a journal in an SQLite file, whose tables are made anew when they are read."""
         head = self._recorder.head()
-        with new_database(path) as part:
-            return self._copy(part, head)
+        with whole_file(path) as made:
+            return self._copy(made, head)
 
     def _copy(self, path: Path, head: int) -> int:
         address = Address(self.address.url, path)

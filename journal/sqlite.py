@@ -36,6 +36,10 @@ _FETCHED: Final = 32
 _SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 
 
+class Altered(sqlite3.OperationalError):
+    """What was inserted does not stand there as it was inserted."""
+
+
 class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRecorder):
     """Records events in one table, each at its own position, and never changes one."""
 
@@ -113,15 +117,37 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
     ) -> Sequence[int] | None:
         cursor = cast(sqlite3.Cursor, c)
         count = len(stored_events)
+        stored, changes = 0, cursor.connection.total_changes
         for start in range(0, count, _MAX_ROWS):
             values: list[Any] = []
             for each in stored_events[start : start + _MAX_ROWS]:
                 values += (_text(each.originator_id), each.originator_version, each.topic, each.state)
             # A statement with many rows is one step, during which other threads run; one for each row is as many.
             cursor.execute(self._insert_rows(len(values) // 4), values)
+            stored += cursor.rowcount
         # Nobody else writes meanwhile, so a transaction's positions follow each other.
         last = cast(int, cursor.lastrowid) if count else 0
-        return list(range(last - count + 1, last + 1))
+        positions = list(range(last - count + 1, last + 1))
+        if stored != count or cursor.connection.total_changes - changes != count:
+            # A trigger was at work. Whether it left these as they are, only they can tell.
+            self._require_stored(cursor, stored_events, positions)
+        return positions
+
+    def _require_stored(
+        self, cursor: sqlite3.Cursor, stored_events: Sequence[StoredEvent], positions: Sequence[int]
+    ) -> None:
+        statement = (
+            f"SELECT position, originator_id, originator_version, topic, state FROM {self._table} "
+            "ORDER BY position DESC LIMIT ?"
+        )
+        cursor.row_factory = None
+        found = cursor.execute(statement, [len(positions)]).fetchall()[::-1]
+        expected = [
+            (position, _text(each.originator_id), each.originator_version, each.topic, each.state)
+            for position, each in zip(positions, stored_events, strict=True)
+        ]
+        if found != expected:
+            raise Altered("a trigger drops or changes what is inserted")
 
     def _insert_rows(self, count: int) -> str:
         statement = self._inserts.get(count)

@@ -69,6 +69,8 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
         self._locks = Locks(db_name, self.lock_timeout)
         self._lock = self._locks.new()
         self._turns: Turns | None = None
+        self._path: Path | None = None
+        self._file = (0, 0)
         self._writer: sqlite3.Connection | None = None
         self._idle_readers: list[sqlite3.Connection] = []
         self._watching: sqlite3.Connection | None = None
@@ -189,6 +191,7 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
         if synchronous != self._current_synchronous:
             cursor.execute(f"PRAGMA synchronous={synchronous}")
             self._current_synchronous = synchronous
+        self._require_in_place()
         cursor.execute(begin)
         return cursor
 
@@ -245,6 +248,20 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
         else:
             self._idle_readers.append(reader)
 
+    def _require_in_place(self) -> None:
+        """Make sure that what is written goes into the file that others find under its name."""
+        if self._path is None:
+            return
+        try:
+            found = self._path.stat()
+            if (found.st_dev, found.st_ino) == self._file:
+                return
+        except OSError:
+            pass
+        moved = sqlite3.OperationalError("the file was removed or replaced")
+        moved.sqlite_errorcode = sqlite3.SQLITE_READONLY_DBMOVED
+        raise moved
+
     def _take_turn(self) -> None:
         if self._turns is None:
             return
@@ -263,6 +280,17 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
     def is_shared(self) -> bool:
         """Whether other processes can write the database too."""
         return not self._in_memory
+
+    def checkpoint(self) -> None:
+        """Take the log over into the file, and wait for the disk."""
+        if self._in_memory:
+            return
+        with InsideBlock():
+            reader = self.take_reader()
+            try:
+                reader.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                self.give_back(reader)
 
     def data_version(self) -> int:
         """A number that changes whenever another connection commits."""
@@ -291,7 +319,10 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
             self._switch_to_wal(self._writer)
             # The database knows its file, whether it was named by a path or by a URI.
             (path,) = {row[2] for row in self._writer.execute("PRAGMA database_list") if row[1] == "main"}
-            self._turns = Turns(Path(f"{path}-turns"))
+            self._turns = Turns(Path(f"{path}-turns"), Path(path))
+            self._path = Path(path)
+            found = self._path.stat()
+            self._file = (found.st_dev, found.st_ino)
         self._current_synchronous = ""
         return self._writer
 

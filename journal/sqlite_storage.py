@@ -12,24 +12,34 @@ from ..domain import (
     JournalDamaged,
     JournalLocked,
     JournalNotEmpty,
-    JournalNotFound,
     JournalReadOnly,
+    JournalReplaced,
     JournalUnavailable,
     NewerSchema,
     NotAJournal,
+    NotStored,
 )
 from ..projections import PREFIX, TRACKING, SQLiteTemporalStore
 from .identity_table import FORMAT, TABLE
-from .new_files import new_database
-from .sqlite import SQLiteApplicationRecorder, SQLiteFactory
-from .sqlite_datastore import SQLiteDatastore, library_error
+from .sqlite import Altered, SQLiteApplicationRecorder, SQLiteFactory
+from .sqlite_datastore import MAX_VALUE_BYTES, SQLiteDatastore, library_error
+from .sqlite_file import advice_on_log, beside, foreign_log, is_there, require_fitting_log, whole_file
 from .sqlite_identity import SQLiteIdentityTable, mark_copy
 from .storage import Address, JournalApplication, Storage
 
 APPLICATION_ID: Final = 0x4D756E69
 """What marks an SQLite file as a journal, kept in SQLite's ``application_id``: the letters ``Muni``."""
 
-_HEADER = b"SQLite format 3\0"
+_EMPTY: Final = (
+    "it is an empty database: nothing was written to it, or a power cut took all that was (which can be where it is "
+    "written with synchronous=NORMAL); restore a backup, or open it to be made"
+)
+_ARE_TABLES: Final = f"SELECT COUNT(*) FROM sqlite_master WHERE type='table' AND name IN ('stored_events', '{TABLE}')"
+_COPY_WRITTEN_TO: Final = (
+    f"SELECT COUNT(*) FROM {TABLE} WHERE kind='copy' "
+    f"AND number > (SELECT COALESCE(MAX(number), 0) FROM {TABLE} WHERE kind='restore') "
+    "AND position < (SELECT MAX(position) FROM stored_events)"
+)
 
 _OURS: Final = ("stored_events", TABLE, TRACKING)
 _KEY_OF_EVENTS: Final = "SELECT name, type FROM pragma_table_info('stored_events') WHERE pk>0"
@@ -58,6 +68,8 @@ class SQLiteStorage(Storage):
             cursor.execute(f"PRAGMA application_id={APPLICATION_ID}")
             cursor.execute(f"PRAGMA user_version={FORMAT}")
             self.identity.create(cursor)
+        # Also with synchronous=NORMAL, a power cut leaves a journal, if perhaps an empty one.
+        self._datastore.checkpoint()
 
     @contextmanager
     def _importing(self) -> Iterator[Any]:
@@ -84,8 +96,8 @@ class SQLiteStorage(Storage):
             raise JournalDamaged(str(self.address), "position is not the primary key of stored_events")
 
     def backup(self, path: Path) -> int:
-        with new_database(path) as part:
-            return self._copy(part, path)
+        with whole_file(path) as made:
+            return self._copy(made)
 
     def problems(self) -> Iterator[str]:
         with self._datastore.transaction(commit=False) as cursor:
@@ -100,10 +112,10 @@ class SQLiteStorage(Storage):
     def _fail_with(self, error: Exception) -> None:
         self._datastore.translate_error = lambda _: error
 
-    def _copy(self, part: Path, path: Path) -> int:
+    def _copy(self, path: Path) -> int:
         with self._datastore.transaction(commit=False) as cursor:
             try:
-                copy = sqlite3.connect(part)
+                copy = sqlite3.connect(path.absolute())
                 try:
                     # All pages in one step: one moment of the database, whoever writes meanwhile.
                     cast(sqlite3.Cursor, cursor).connection.backup(copy)
@@ -146,44 +158,43 @@ def open_storage(
 
 
 def _inspect(path: Path, *, create: bool, lock_timeout_s: float) -> bool:
-    """Look at the file without touching it; say whether it is a journal already, rather than one to be made."""
-    try:
-        if not path.exists():
-            if not create:
-                raise JournalNotFound(str(path))
-            if not path.parent.is_dir():
-                raise JournalUnavailable(str(path), f"there is no folder {path.parent}")
-            return False
-        if path.is_dir():
-            raise JournalUnavailable(str(path), "it is a folder")
-        with path.open("rb") as file:
-            header = file.read(len(_HEADER))
-    except OSError as error:
-        raise JournalUnavailable(str(path), error.strerror or str(error)) from error
-    if not header and create:
+    """Ask SQLite what the file is; say whether it is a journal already, rather than one to be made."""
+    if not is_there(path, create=create):
         return False
-    if header != _HEADER:
-        raise NotAJournal(str(path), "it is empty" if not header else "it is not an SQLite database")
-    return _inspect_database(path, create=create, lock_timeout_s=lock_timeout_s)
-
-
-def _inspect_database(path: Path, *, create: bool, lock_timeout_s: float) -> bool:
-    # Without a write-ahead log the file alone is the database, and reading it as such leaves no trace beside it.
-    log = path.with_name(f"{path.name}-wal")
-    access = "mode=ro" if log.exists() else "mode=ro&immutable=1"
+    has_log = any(beside(path, suffix).exists() for suffix in ("-wal", "-journal"))
+    require_fitting_log(path)
+    # Nothing of a log is taken over into the file before it is known whose it is. Without a log, what SQLite lays
+    # beside the file to read it is gone again afterwards.
+    address, access = Address("", path), "ro" if has_log else "rw"
     try:
-        connection = sqlite3.connect(f"{path.as_uri()}?{access}", uri=True, timeout=lock_timeout_s)
         try:
-            # One state of the database: another process may be making the journal.
-            connection.execute("BEGIN")
-            is_journal = _is_journal(connection, str(path))
-        finally:
-            connection.close()
+            is_journal = _ask(f"{path.as_uri()}?mode={access}", path, lock_timeout_s)
+        except sqlite3.OperationalError as error:
+            if has_log or error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+                raise
+            # Nothing may be made beside it, and no log is there: the file alone is the database, and nobody writes it.
+            is_journal = _ask(f"{path.as_uri()}?mode=ro&immutable=1", path, lock_timeout_s)
     except sqlite3.Error as error:
-        raise storage_error(error, Address("", path), lock_timeout_s) from error
+        raise storage_error(error, address, lock_timeout_s) from error
     if not is_journal and not create:
-        raise NotAJournal(str(path), "it is an empty database")
+        raise NotAJournal(str(path), _EMPTY)
     return is_journal
+
+
+def _ask(uri: str, path: Path, lock_timeout_s: float) -> bool:
+    connection = sqlite3.connect(uri, uri=True, timeout=lock_timeout_s)
+    try:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
+        # One state of the database: another process may be making the journal.
+        connection.execute("BEGIN")
+        is_journal = _is_journal(connection, str(path))
+        are_tables = connection.execute(_ARE_TABLES).fetchone()[0] == 2
+        if is_journal and are_tables and connection.execute(_COPY_WRITTEN_TO).fetchone()[0]:
+            # Whoever writes to a copy says so first; these events are from the log of the file that was there before.
+            raise foreign_log(path)
+        return is_journal
+    finally:
+        connection.close()
 
 
 def _is_journal(connection: sqlite3.Connection | sqlite3.Cursor, path: str) -> bool:
@@ -207,7 +218,12 @@ def _is_journal(connection: sqlite3.Connection | sqlite3.Cursor, path: str) -> b
 
 def storage_error(error: sqlite3.Error, address: Address, lock_timeout_s: float) -> Exception:
     """What a failure of the storage means to the journal's user; a version conflict stays the library's error."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if isinstance(error, Altered):
+        return NotStored(str(address), str(error))
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code == sqlite3.SQLITE_READONLY_DBMOVED:
+        return JournalReplaced(str(address))
+    code &= 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return JournalLocked(str(address), round(lock_timeout_s * 1000))
     if isinstance(error, sqlite3.IntegrityError):
@@ -216,6 +232,7 @@ def storage_error(error: sqlite3.Error, address: Address, lock_timeout_s: float)
         return JournalReadOnly(str(address))
     if code == sqlite3.SQLITE_NOTADB:
         return NotAJournal(str(address), "it is not an SQLite database")
+    advice = "" if address.path is None else advice_on_log(address.path)
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_TOOBIG) or str(error).startswith("no such "):
-        return JournalDamaged(str(address), str(error))
-    return JournalUnavailable(str(address), str(error))
+        return JournalDamaged(str(address), f"{error}{advice}")
+    return JournalUnavailable(str(address), f"{error}{advice}" if code == sqlite3.SQLITE_CANTOPEN else str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,6 +23,7 @@ from .identity import Identity
 from .identity_table import IdentityTable
 from .mapper import EventMapper
 from .recording import MAX_PAGE_BYTES, PAGE_SIZE, PositionedRecorder
+from .sqlite_file import file_path
 
 SYNCHRONOUS: Final = ("FULL", "NORMAL")
 
@@ -56,13 +58,15 @@ class Address:
     pooling: str = ""
 
     @classmethod
-    def parse(cls, url: str) -> Address:
+    def parse(cls, url: str | os.PathLike[str]) -> Address:
         """Read a journal's URL.
 
         Raises:
             InvalidArgument: it is none of ``memory://``, ``sqlite:///relative.db``, ``sqlite:////absolute.db`` and
                 ``postgresql://user@host/database``.
         """
+        if isinstance(url, os.PathLike):
+            return cls(f"{_SQLITE_PREFIX}{os.fspath(url)}", file_path("url", url))
         if url == _MEMORY_URL:
             return cls(url)
         text("url", url)
@@ -73,7 +77,9 @@ class Address:
             # Whatever it is, it may hold a password.
             given = repr(url) if "@" not in url else f"one that begins with {url.partition(':')[0]!r}"
             raise InvalidArgument("url", f"must be {_URLS}, not {given}")
-        return cls(url, Path(name).absolute())
+        if "?" in name:
+            raise InvalidArgument("url", f"takes no parameters behind a ? for a file, as in {url!r:.300}")
+        return cls(url, file_path("url", name))
 
     @classmethod
     def _parse_server(cls, url: str) -> Address:
@@ -247,6 +253,15 @@ def _batches(events: Iterable[StoredEvent]) -> Iterator[list[StoredEvent]]:
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def without_password(url: str | os.PathLike[str]) -> str:
+    """A journal's URL as it may be shown.
+
+    Raises:
+        InvalidArgument: it is no such URL.
+    """
+    return Address.parse(url).url
 
 
 def open_storage(

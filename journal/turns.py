@@ -14,6 +14,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from .sqlite_file import open_turns
+
 _CLAIM_S: Final = 0.1
 """How long a turn that was waited for is kept for whoever asked, who may have given up or been interrupted."""
 
@@ -23,10 +25,12 @@ class Turns:
 
     Args:
         path: the lock's file; it is made if need be, and stays empty.
+        database: the database's file, whose owner and mode it gets.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, database: Path) -> None:
         self._path = path
+        self._database = database
         self._descriptor: int | None = None
         self._waiter: _Waiter | None = None
 
@@ -43,7 +47,7 @@ class Turns:
             OSError: the file cannot be made.
         """
         if self._descriptor is None:
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._descriptor = open_turns(self._path, self._database)
         deadline = time.monotonic() + timeout_s
         while True:
             if self._waiter is None or self._waiter.has_given_up():

@@ -25,7 +25,7 @@ from ..projections import (
 )
 from .cloudevents import ExportReader, to_lines
 from .identity import Identity
-from .new_files import file_path
+from .sqlite_file import file_path
 from .storage import Storage
 from .tables import Projections
 from .verification import VerificationReport, verify

@@ -13,6 +13,7 @@ from muniment.domain import (
     CATALOGUE,
     InvalidArgument,
     JournalDamaged,
+    JournalNotEmpty,
     JournalWithoutId,
     RecordedEvent,
     SessionNotFound,
@@ -20,7 +21,15 @@ from muniment.domain import (
     identifier,
     session_stream,
 )
-from muniment.journal import MAX_LINE_BYTES, Finding, Journal, VerificationReport
+from muniment.journal import (
+    MAX_LINE_BYTES,
+    Finding,
+    Journal,
+    VerificationReport,
+    import_journal,
+    restore as restore_journal,
+    without_password,
+)
 from muniment.scripts import (  # they add their commands
     cli_authorities as cli_authorities,
     cli_conversations as cli_conversations,
@@ -296,6 +305,28 @@ def backup(file: Path, url: str, lock_timeout: float, as_json: bool) -> None:
         show(f"{position} events copied to {file}, and the copy checked")
 
 
+@cli.command()
+@click.argument("backup", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Give up what lies there.")
+@journal_options
+def restore(backup: Path, force: bool, url: str, lock_timeout: float, as_json: bool) -> None:
+    """Put BACKUP in the place of the journal: whole, or not at all. BACKUP is checked first, and stays what it is.
+
+    Refused while anybody has the journal open, and without --force if anything lies there.
+    """
+    try:
+        position = restore_journal(backup, url, force=force, lock_timeout_s=lock_timeout)
+    except JournalNotEmpty as error:
+        if force:
+            raise
+        raise InvalidArgument("--journal", f"is taken: {error.path} exists; give it up with --force") from error
+    if as_json:
+        facts = {"file": str(backup), "events": position}
+        envelope("restore", facts, journal=without_password(url), position=position)
+    else:
+        show(f"{position} events restored from {backup}")
+
+
 @cli.command("mark-restored")
 @journal_options
 def mark_restored(url: str, lock_timeout: float, as_json: bool) -> None:
@@ -336,10 +367,9 @@ def import_events(file: BinaryIO, unmarked: bool, url: str, lock_timeout: float,
     An export that an older Muniment printed has no mark at its end, and takes --unmarked. Whether it is whole, nobody
     can tell.
     """
-    with Journal.open(url, lock_timeout_s=lock_timeout) as journal:
-        imported = journal.import_export(_lines(file), unmarked=unmarked)
+    imported = import_journal(url, _lines(file), unmarked=unmarked, lock_timeout_s=lock_timeout)
     if as_json:
-        envelope("import", {"events": imported}, journal=journal.url, position=imported)
+        envelope("import", {"events": imported}, journal=without_password(url), position=imported)
     else:
         show(f"{imported} events imported")
 

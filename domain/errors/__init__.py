@@ -67,6 +67,7 @@
         ├── JournalNotFound
         ├── JournalNotEmpty
         ├── JournalReadOnly
+        ├── JournalReplaced
         ├── NotAJournal
         ├── NewerSchema
         ├── JournalWithoutId
@@ -166,6 +167,7 @@ from .storage import (
     JournalNotEmpty,
     JournalNotFound,
     JournalReadOnly,
+    JournalReplaced,
     JournalUnavailable,
     JournalWithoutId,
     NestedCommand,
@@ -222,6 +224,7 @@ __all__ = [
     "JournalNotEmpty",
     "JournalNotFound",
     "JournalReadOnly",
+    "JournalReplaced",
     "JournalUnavailable",
     "JournalWithoutId",
     "LaterEventDepends",

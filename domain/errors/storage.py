@@ -131,6 +131,19 @@ class UnsuitableServer(JournalError):
 
 
 @dataclass(eq=False)
+class JournalReplaced(JournalError):
+    """The journal's file was removed, or another was put in its place, while the journal was open."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return (
+            f"nothing was appended: the file of {self.path} was removed or replaced while the journal was open; "
+            "open the journal again"
+        )
+
+
+@dataclass(eq=False)
 class NotStored(JournalError):
     """What was to be appended would not have been stored as it is, so that nothing was appended.
 

@@ -35,7 +35,7 @@ import sys
 from pathlib import Path
 from muniment.journal.turns import Turns
 
-turns = Turns(Path(sys.argv[1]))
+turns = Turns(Path(sys.argv[1]), Path(sys.argv[1]).parent)
 assert turns.acquire(10)
 print("held", flush=True)
 sys.stdin.readline()
@@ -59,7 +59,7 @@ def test_no_writer_starves(shared_url: str) -> None:
 def test_a_turn_is_waited_for_and_given_up_on(tmp_path: Path) -> None:
     path = tmp_path / "turns"
     command = [sys.executable, "-c", HOLDER, str(path)]
-    turns = Turns(path)
+    turns = Turns(path, path.parent)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdin is not None
         assert holder.stdout is not None
