@@ -1,0 +1,382 @@
+"""Calls of the public surface with whatever can be passed; a walk finds the names, so that new ones are in it.
+
+What may come out of a call: an answer, one of our errors, or ``KeyError`` of a mapping. A call fits its signature; what
+does not is Python's to refuse. Left out is what is no matter of values, each with its reason.
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import is_dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from itertools import count, islice, repeat
+from pathlib import Path
+from types import GeneratorType, ModuleType
+from typing import Any, Final
+
+import muniment.domain
+import muniment.journal
+from muniment import domain as d
+from muniment.domain import MunimentError
+
+LEFT_OUT: Final = {
+    "accept": "a decision's last line, for who writes decisions",
+    "event_type": "adds to the catalogue of this process",
+    "Catalogue": "is for who writes event types",
+    "CATALOGUE": "is for who writes event types",
+    "compensation": "rules, looked up by event type",
+}
+"""Public names that are not called, and why."""
+
+NOT_CALLED: Final = {
+    "close": "ends the journal that is walked",
+    "record_factory": "is the library's",
+    "application": "is the library's",
+    "planner": "is how commands are carried out",
+    "undo_planner": "is how commands are carried out",
+    "mapper": "is the library's",
+    "table": "is how rows are kept",
+    "new_sagas": "is for another driver",
+    "steps": "says what a driver has to do",
+}
+"""Public attributes of what is walked that are not called, and why."""
+
+RARE: Final = {"verify", "replay", "backup", "export", "import_export", "open", "follow", "project", "catch_up"}
+"""What takes long, or a thread."""
+
+LONGEST_MESSAGE: Final = 5_000
+
+
+class Lying:
+    """Says that it is something else, and fails whatever is asked of it."""
+
+    def __init__(self, kind: type) -> None:
+        object.__setattr__(self, "kind", kind)
+
+    @property
+    def __class__(self) -> Any:
+        return object.__getattribute__(self, "kind")
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("no attribute is told")
+
+    def _fail(self, *_: Any) -> Any:
+        raise RuntimeError("nothing is told")
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __repr__ = __str__ = __iter__ = __len__ = _fail
+    __index__ = __int__ = __float__ = __bool__ = __fspath__ = __getitem__ = __contains__ = __hash__ = _fail
+    __format__ = __bytes__ = _fail
+
+
+class LyingText(str):
+    """A text that answers wrongly."""
+
+    def _fail(self, *_: Any) -> Any:
+        raise RuntimeError("nothing is told")
+
+    __eq__ = __hash__ = __repr__ = __str__ = __len__ = __iter__ = encode = __format__ = _fail  # type: ignore[assignment]
+
+
+class LyingNumber(int):
+    """A number that answers wrongly."""
+
+    def _fail(self, *_: Any) -> Any:
+        raise RuntimeError("nothing is told")
+
+    __eq__ = __hash__ = __repr__ = __str__ = __lt__ = __le__ = __gt__ = __ge__ = __index__ = __int__ = _fail  # type: ignore[assignment]
+
+
+def deep(depth: int = 5_000) -> list[Any]:
+    """A list in a list in a list."""
+    nested: list[Any] = []
+    for _ in range(depth):
+        nested = [nested]
+    return nested
+
+
+def failing() -> Iterator[str]:
+    """Ends in an error after the first."""
+    yield "a"
+    raise OSError("the caller's own")
+
+
+def past_its_checks(kind: type) -> Any:
+    """An instance without its fields, or with others."""
+    made = object.__new__(kind)
+    for name in list(kind.__dataclass_fields__)[:2]:  # type: ignore[attr-defined]
+        object.__setattr__(made, name, Lying(str))
+    return made
+
+
+VALUE_TYPES: Final = [
+    kind for kind in vars(d).values() if isinstance(kind, type) and is_dataclass(kind) and not issubclass(kind, Exception)
+]
+ENUMS: Final = [kind for kind in vars(d).values() if isinstance(kind, type) and issubclass(kind, Enum)]
+
+NAMES: Final = ("s-1", "s-2", "alice", "bob", "b-1", "b-2", "c-1", "m-1", "session-s-1", "session-s-1@2", "bundle-b-1")
+
+STRANGE: Final[tuple[Callable[[], Any], ...]] = (
+    lambda: None,
+    lambda: float("nan"),
+    lambda: float("inf"),
+    lambda: -float("inf"),
+    lambda: 10**5_000,
+    lambda: -(10**5_000),
+    lambda: 2**63,
+    lambda: 2**63 - 1,
+    lambda: -1,
+    lambda: True,
+    lambda: 1.5,
+    lambda: 1j,
+    lambda: Decimal("NaN"),
+    lambda: b"bytes",
+    lambda: bytearray(b"bytes"),
+    lambda: memoryview(b"bytes"),
+    lambda: Path("a-path"),
+    lambda: "\ud800",
+    lambda: "a\0b",
+    lambda: "a\nb",
+    lambda: "",
+    lambda: "x" * 201,
+    lambda: "\x01" * 2_000,
+    lambda: "x" * 2_001,
+    lambda: object(),
+    lambda: object,
+    lambda: d.Fragments,
+    lambda: Ellipsis,
+    lambda: {},
+    lambda: {"a": "b"},
+    lambda: {1: None},
+    lambda: set(),
+    lambda: frozenset({"a", "b"}),
+    lambda: frozenset({None, 1}),
+    lambda: ["a", None],
+    lambda: ["a", "a"],
+    lambda: ("a", "b"),
+    lambda: ["\ud800"],
+    lambda: [["a"]],
+    lambda: range(10**12),
+    lambda: count(),
+    lambda: repeat("a"),
+    lambda: (f"n-{number}" for number in count()),
+    lambda: failing(),
+    lambda: deep(),
+    lambda: lambda *_, **__: None,
+    lambda: lambda: None,
+    lambda: print,
+    lambda: datetime(2020, 1, 1),  # noqa: DTZ001
+    lambda: datetime.max.replace(tzinfo=UTC),
+    lambda: datetime.min.replace(tzinfo=UTC),
+    lambda: Lying(str),
+    lambda: Lying(int),
+    lambda: Lying(bool),
+    lambda: Lying(list),
+    lambda: Lying(dict),
+    lambda: Lying(float),
+    lambda: Lying(Path),
+    lambda: Lying(datetime),
+    lambda: Lying(d.OwnershipCapability),
+    lambda: Lying(d.Fragments),
+    lambda: Lying(d.Phase),
+    lambda: LyingText("alice"),
+    lambda: LyingNumber(1),
+    lambda: [Lying(str)],
+    lambda: {"a": Lying(str)},
+    lambda: ("a", LyingText("b")),
+    lambda: ValueError("a value"),
+)
+
+
+class Walk:
+    """Calls public names with drawn values, and judges what comes out.
+
+    Args:
+        seed: what is drawn follows from it.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.calls = 0
+        self.called: set[str] = set()
+        self.answers: list[Any] = []
+        self.problems: list[str] = []
+
+    def value(self, name: str, parameter: inspect.Parameter | None = None) -> Any:
+        """Something to pass for a parameter: often what it takes, often what nobody would take."""
+        drawn = self.random.random()
+        if drawn < 0.35:
+            return self.random.choice(STRANGE)()
+        if drawn < 0.4:
+            return past_its_checks(self.random.choice(VALUE_TYPES))
+        hint = "" if parameter is None else str(parameter.annotation)
+        fitting = [each for each in self.answers if type(each).__name__ in hint]
+        if fitting and drawn < 0.9:
+            return self.random.choice(fitting)
+        for kind in ENUMS:
+            if kind.__name__ in hint:
+                return self.random.choice(list(kind))
+        if "bool" in hint:
+            return self.random.random() < 0.5
+        if "int" in hint or "float" in hint:
+            return self.random.choice((0, 1, 2, 3, 10, 1_000, 60_000))
+        if "Iterable" in hint or "Collection" in hint or "frozenset" in hint or "tuple" in hint:
+            return [self.random.choice(NAMES) for _ in range(self.random.randrange(4))]
+        if "str" in hint:
+            return self.random.choice(NAMES)
+        return self.random.choice(self.answers) if self.answers else self.random.choice(NAMES)
+
+    def arguments(self, function: Callable[..., Any]) -> tuple[list[Any], dict[str, Any]]:
+        """What a call of a function may be given: it fits the signature, by place or by name."""
+        args: list[Any] = []
+        named: dict[str, Any] = {}
+        for name, parameter in signature_of(function).parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                continue
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                if not named:
+                    args += [self.value(name, parameter) for _ in range(self.random.randrange(3))]
+                continue
+            if parameter.default is not parameter.empty and self.random.random() < 0.5:
+                if parameter.kind is parameter.POSITIONAL_ONLY:
+                    break
+                continue
+            value = self.value(name, parameter)
+            is_by_name = parameter.kind is parameter.KEYWORD_ONLY or (
+                parameter.kind is not parameter.POSITIONAL_ONLY
+                and (len(args) + len(named) < len([*signature_of(function).parameters][: len(args)]) or named or self.random.random() < 0.2)
+            )
+            if is_by_name or self._has_gap(function, name, args):
+                named[name] = value
+            else:
+                args.append(value)
+        return args, named
+
+    def _has_gap(self, function: Callable[..., Any], name: str, args: list[Any]) -> bool:
+        return list(signature_of(function).parameters).index(name) != len(args)
+
+    def call(self, name: str, function: Callable[..., Any], *, permitted: tuple[type[Exception], ...] = ()) -> Any:
+        """Call a function with drawn values."""
+        args, named = self.arguments(function)
+        return self.judge(name, lambda: function(*args, **named), (args, named), permitted)
+
+    def judge(self, name: str, call: Callable[[], Any], given: Any, permitted: tuple[type[Exception], ...] = ()) -> Any:
+        """Do something, and judge what comes out."""
+        self.calls += 1
+        self.called.add(name)
+        try:
+            answer = call()
+            if isinstance(answer, GeneratorType):
+                answer = list(islice(answer, 20))
+        except MunimentError as error:
+            self._judge_message(name, error)
+            return None
+        except permitted:
+            return None
+        except Exception as error:
+            cause = error.__cause__ or error
+            if isinstance(cause, OSError) and str(cause) == "the caller's own":
+                return None
+            self.problems.append(f"{name}({described(given)}): {type(error).__name__}: {str(error)[:200]}")
+            return None
+        self.keep(answer)
+        return answer
+
+    def keep(self, answer: Any) -> None:
+        """Have what came out passed on later."""
+        kind = type(answer)
+        if kind.__module__.startswith("muniment.domain") or (kind.__module__.startswith("muniment") and isinstance(answer, tuple)):
+            self.answers.append(answer)
+            if len(self.answers) > 200:
+                del self.answers[self.random.randrange(100)]
+        elif isinstance(answer, tuple | list):
+            for each in answer[:3]:
+                self.keep(each)
+
+    def _judge_message(self, name: str, error: MunimentError) -> None:
+        try:
+            said = str(error)
+            said.encode()
+            repr(error)
+        except Exception as failure:
+            self.problems.append(f"{name}: the message of {error.code} fails: {type(failure).__name__}")
+            return
+        if len(said) > LONGEST_MESSAGE:
+            self.problems.append(f"{name}: the message of {error.code} has {len(said)} characters")
+
+
+_signatures: dict[Any, inspect.Signature] = {}
+
+
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a function, which is asked for often."""
+    key = getattr(function, "__func__", function)
+    found = _signatures.get((key, getattr(function, "__self__", None) is not None))
+    if found is None:
+        found = _signatures[key, getattr(function, "__self__", None) is not None] = inspect.signature(function)
+    return found
+
+
+def described(given: Any) -> str:
+    """What was passed, whatever it is."""
+    try:
+        return repr(given)[:300]
+    except Exception:
+        return str([[type(each).__name__ for each in given[0]], {name: type(each).__name__ for name, each in given[1].items()}])
+
+
+def public_callables() -> dict[str, Callable[..., Any]]:
+    """Every function and class of the public rooms, and the event types of the domain's modules."""
+    found: dict[str, Callable[..., Any]] = {}
+    for room in (muniment.domain, muniment.journal):
+        for name in room.__all__:
+            each = getattr(room, name)
+            if name in LEFT_OUT:
+                continue
+            if isinstance(each, ModuleType):
+                found |= {
+                    f"{name}.{inner}": kind
+                    for inner, kind in vars(each).items()
+                    if isinstance(kind, type) and is_dataclass(kind) and not inner.startswith("_")
+                }
+            elif isinstance(each, type):
+                if not issubclass(each, Exception | Enum) and each not in (muniment.journal.Journal, muniment.journal.AsyncJournal):
+                    if can_be_built(each):
+                        found[name] = each
+                    for method, function in class_methods(each):
+                        found[f"{name}.{method}"] = function
+            elif inspect.isroutine(each):
+                found[name] = each
+    return found
+
+
+def can_be_built(kind: type) -> bool:
+    """Whether callers build such values: plain results, and facades, come out of calls."""
+    return bool(is_dataclass(kind)) or kind is d.Fragments
+
+
+def class_methods(kind: type) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The public class methods of a class."""
+    for name, raw in vars(kind).items():
+        if not name.startswith("_") and isinstance(raw, classmethod | staticmethod):
+            yield name, getattr(kind, name)
+
+
+def public_methods(thing: object, path: str, depth: int = 3) -> Iterator[tuple[str, Any]]:
+    """Every public method of a facade, and of what its public properties are, found by inspection."""
+    kind = type(thing)
+    for name in sorted(dir(thing)):
+        if name.startswith("_") or name in NOT_CALLED:
+            continue
+        if isinstance(inspect.getattr_static(kind, name, None), classmethod | staticmethod):
+            continue
+        attribute = getattr(thing, name)
+        if inspect.ismethod(attribute):
+            yield f"{path}.{name}", attribute
+        elif depth and type(attribute).__module__.startswith("muniment") and not isinstance(attribute, tuple | Enum):
+            yield from public_methods(attribute, f"{path}.{name}", depth - 1)
+    if isinstance(thing, Mapping):
+        yield f"{path}[]", thing
