@@ -188,11 +188,11 @@ class Omitted:
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     size: Counter
 
-    @classmethod
-    def of(cls, rest: object) -> Omitted:
-        """Leave something out."""
-        left_out = to_json(rest)
-        return cls(hashlib.sha256(left_out).hexdigest(), len(left_out))
+
+def left_out(rest: dict[str, object]) -> Omitted:
+    """What stands for the rest of a value."""
+    as_json = to_json(rest)
+    return Omitted(hashlib.sha256(as_json).hexdigest(), len(as_json))
 
 
 PresentedArtifact: TypeAlias = OwnershipCapability | OwnershipReceipt | ReadinessWitness

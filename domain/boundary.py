@@ -102,6 +102,5 @@ class LinkBoundary:
 
         The full session reaches over every boundary; fragments over one that names some, and none that are not theirs.
         """
-        if not isinstance(scope, Fragments):
-            return True
-        return bool(self.fragment_keys) and self.fragment_keys <= scope.keys
+        reach = checked_scope(scope)
+        return reach is FULL_SESSION or (bool(self.fragment_keys) and reach.includes(Fragments(self.fragment_keys)))

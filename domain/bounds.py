@@ -61,6 +61,9 @@ MAX_REPORTS: Final = 256
 MAX_CANDIDATES: Final = 1_000
 """How many commits are offered in one freeze round."""
 
+MAX_STEPS: Final = 10_000
+"""How many functions that undo steps are given at once."""
+
 MAX_VOTERS: Final = 10_000
 """How many may be expected to vote on one proposal."""
 
@@ -72,3 +75,6 @@ MAX_EPOCH: Final = 2**62
 
 MAX_EVENT_ID_LENGTH: Final = 300
 """The id of an event, in characters."""
+
+MAX_LOCK_TIMEOUT_S: Final = 86_400
+"""How long a journal waits for other writers, in seconds: a day."""

@@ -128,6 +128,18 @@ def integer(value: object) -> int | None:
     return int.__int__(value) if issubclass(kind, int) and kind is not bool else None  # type: ignore[arg-type]
 
 
+def plain_text(value: object) -> str:
+    """The plain string in ``value``, whatever it says.
+
+    Raises:
+        InvalidIdentifier: it is none.
+    """
+    given = value if type(value) is str else _plain(value)
+    if given is None:
+        raise InvalidIdentifier("name", f"must be a string, not {shown(value)}")
+    return given
+
+
 def _plain(value: object) -> str | None:
     """The plain string in ``value``; None if that is none."""
     return str.__str__(value) if issubclass(type(value), str) else None

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic.dataclasses import dataclass
 
 from .errors import InvalidArgument
+from .identifiers import text
 from .value import VALUE, value_type
 
 
@@ -44,7 +45,7 @@ class Policy:
         Raises:
             InvalidArgument: there is no such policy.
         """
-        permitted = () if name is None else tuple(name.split("+"))
+        permitted = () if name is None else tuple(text("policy", name).split("+"))
         known = {field.name for field in fields(cls)}
         if len(set(permitted)) != len(permitted) or not known.issuperset(permitted):
             raise InvalidArgument("policy", f"permits something unknown: {name!r}; known: {', '.join(sorted(known))}")

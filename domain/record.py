@@ -23,6 +23,8 @@ EventIds = Annotated[
 
 def split_event_id(event_id: str) -> tuple[str, int] | None:
     """The stream and version that an event's id names; None if it is no id."""
+    if type(event_id) is not str:
+        return None
     stream, _, version = event_id.rpartition("@")
     if not stream or not version.isascii() or not version.isdecimal() or version.startswith("0") or len(version) > 18:
         return None

@@ -45,7 +45,7 @@ class Fragments:
 
     def includes(self, other: OwnershipScope) -> bool:
         """Whether ``other`` reaches no further than this."""
-        return isinstance(other, Fragments) and other.keys <= self.keys
+        return type(other) is Fragments and other.keys <= self.keys
 
     def __str__(self) -> str:
         return f"fragments {{{', '.join(sorted(self.keys))}}}"
@@ -72,15 +72,23 @@ def scope(value: object) -> OwnershipScope:
 
 
 def scope_to_json(value: OwnershipScope) -> str | list[str]:
-    """The scope as it is stored: ``"session"``, or a sorted list of fragment keys."""
-    return sorted(value.keys) if isinstance(value, Fragments) else "session"
+    """The scope as it is stored: ``"session"``, or a sorted list of fragment keys.
+
+    Raises:
+        InvalidArgument: it is no scope.
+    """
+    if value is FULL_SESSION:
+        return "session"
+    if type(value) is not Fragments:
+        raise InvalidArgument("scope", f"must be FULL_SESSION or Fragments, not {shown(value)}")
+    return sorted(value.keys)
 
 
 def scope_from_json(value: object) -> OwnershipScope:
     """Read what ``scope_to_json`` wrote; a scope is returned as it is.
 
     Raises:
-        ValueError: it is neither.
+        InvalidArgument: it is neither.
     """
     if type(value) is str and value == "session":
         return FULL_SESSION
@@ -90,7 +98,7 @@ def scope_from_json(value: object) -> OwnershipScope:
         return FULL_SESSION
     if type(value) is Fragments:
         return _sound(value)
-    raise ValueError("not a scope")
+    raise InvalidArgument("scope", f"must be one as it is stored, not {shown(value)}")
 
 
 def _sound(value: Fragments) -> Fragments:
@@ -101,9 +109,19 @@ def _sound(value: Fragments) -> Fragments:
     return Fragments(keys)  # type: ignore[arg-type]  # which says what is wrong
 
 
+def _validated(value: object) -> OwnershipScope:
+    # A validator's own errors say where in the row they are.
+    if type(value) not in (str, list, FullSession, Fragments):
+        raise ValueError("not a scope")
+    try:
+        return scope_from_json(value)
+    except InvalidArgument as error:
+        raise ValueError(str(error)) from error
+
+
 # An enum is decoded without a call of Python, and most scopes are the full session.
 ScopeField = Annotated[
-    FullSession | Annotated[Fragments, PlainValidator(scope_from_json)],
+    FullSession | Annotated[Fragments, PlainValidator(_validated)],
     Field(union_mode="left_to_right"),
     PlainSerializer(scope_to_json),
 ]

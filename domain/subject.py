@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from .bundle.events import bundle_of
+from .errors import InvalidArgument
 from .event import Event
 from .session.events import WitnessRejected
+from .shown import shown
 
 _NAMED_BY: Final = {"saga": "saga_id", "conversation": "conversation_id", "consumer": "consumer", "key": "key"}
 """The field by which every event of a kind names whose it is."""
@@ -16,7 +18,12 @@ def subject_of(event: Event[Any]) -> tuple[str, str | None]:
     """The kind of stream that an event stands in, and whose; None if it does not say whose.
 
     A rejected witness may be another session's, and says nothing of the session that it was shown to.
+
+    Raises:
+        InvalidArgument: it is no event.
     """
+    if not issubclass(type(event), Event):
+        raise InvalidArgument("event", f"must be an event, not {shown(event)}")
     kind = event.type.partition(".")[0]
     if kind == "bundle":
         return kind, bundle_of(event)

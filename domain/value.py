@@ -93,6 +93,22 @@ def exact(argument: str, given: object, kind: type[ValueT]) -> ValueT:
         raise InvalidArgument(argument, f"is a broken {kind.__name__}: it raises {kind_of(error)}") from error
 
 
+def function(argument: str, given: ValueT) -> ValueT:
+    """Return what a caller gave if it can be called.
+
+    Raises:
+        InvalidArgument: it cannot.
+    """
+    if not callable(given):
+        raise InvalidArgument(argument, f"must be a function, not {shown(given)}")
+    return given
+
+
+def function_or_none(argument: str, given: ValueT | None) -> ValueT | None:
+    """The same, where None stands for nothing."""
+    return None if given is None else function(argument, given)
+
+
 def several(argument: str, given: object, most: int) -> Iterator[Any]:
     """Go through what a caller gave, of which there may be no end: one more than the bound is looked at.
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from ..domain import Decision, JournalClosed, Policy, RecordedEvent, Surfaces
+from ..domain.value import exact, function
 from .async_bundles import AsyncBundles
 from .async_conversations import AsyncConversations
 from .async_saga import AsyncSaga, AsyncSagas
@@ -93,6 +94,7 @@ class AsyncJournal:
         self, stream: str | tuple[str, ...], command: Callable[..., Decision[ResultT]], *arguments: object
     ) -> ResultT:
         """Decide a command on the state of a stream, and append what it comes to; see ``Journal.execute``."""
+        function("command", command)
         self._begin()
         try:
             planner = self._journal.planner
@@ -153,7 +155,7 @@ class AsyncJournal:
 
     async def _undo(self, undoing: Undoing, *, dry_run: bool) -> UndoPlan:
         planner = self._journal.undo_planner
-        if dry_run:
+        if exact("dry_run", dry_run, bool):
             return await self._call(partial(planner.plan, undoing))
         self._begin()
         try:

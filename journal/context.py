@@ -52,12 +52,11 @@ class Context:
             InvalidIdentifier, InvalidArgument
         """
         given = {name: value for name, value in changes.items() if value is not None}
-        for name, value in given.items():
-            if name == "tick":
-                natural_number(name, value)
-            else:
-                identifier(name, value)
-        return replace(self, **given)
+        checked: dict[str, Any] = {
+            name: natural_number(name, value) if name == "tick" else identifier(name, value)
+            for name, value in given.items()
+        }
+        return replace(self, **checked)
 
     @cached_property
     def elsewhere(self) -> Context:

@@ -24,6 +24,7 @@ from ..domain import (
 )
 from ..domain.consumer import ConsumerState
 from ..domain.conversation import TELLING_TYPES, kinds_told, next_wakeup
+from ..domain.value import function_or_none
 from ..projections import ConversationsView, DeadlinesView, Progress, Projector, TemporalStore
 from .commands import Executes, checked
 from .conversation_commands import ConversationCommands
@@ -84,7 +85,7 @@ class Conversations(ConversationCommands, ConversationsView):
             ConversationNotFound: the one that is named was never opened.
             JournalError: the storage failed; what was done before that is on record.
         """
-        time = self.time(now)
+        time, progress = self.time(now), function_or_none("progress", progress)
         due = [conversation_id] if conversation_id is not None else self.due(time)
         happened: dict[str, tuple[Event[Any], ...]] = {}
         for done, each in enumerate(due, 1):
@@ -103,8 +104,9 @@ class Conversations(ConversationCommands, ConversationsView):
         Raises:
             InvalidArgument: it is no time.
         """
-        found = dict.fromkeys(each.conversation_id for each in self._deadlines.until(self.time(now)))
-        return list(found | dict.fromkeys(self._due_by_own_time(now)))
+        time = self.time(now)
+        found = dict.fromkeys(each.conversation_id for each in self._deadlines.until(time))
+        return list(found | dict.fromkeys(self._due_by_own_time(time)))
 
     def _due_by_own_time(self, now: int) -> Iterator[str]:
         """The conversations that are ahead of a time in ms, and in which something was due by their last event."""

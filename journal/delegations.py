@@ -190,7 +190,7 @@ def _request(
     boundary: LinkBoundary | None,
     context_id: str | None,
 ) -> session.DelegationRequest:
-    identifier("session_id", session_id)
+    session_id = identifier("session_id", session_id)
     request = session.DelegationRequest(
         from_authority=identifier("from_authority", from_authority),
         to_authority=identifier("to_authority", to_authority),
@@ -198,6 +198,6 @@ def _request(
         boundary=checked_or_none(boundary, LinkBoundary),
         context_id=None if context_id is None else identifier("context_id", context_id),
     )
-    if from_authority == to_authority:
-        raise SelfDelegation(session_id, from_authority)
+    if request.from_authority == request.to_authority:
+        raise SelfDelegation(session_id, request.from_authority)
     return request

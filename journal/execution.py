@@ -20,7 +20,9 @@ from ..domain import (
     CommandRefused,
     ConcurrencyConflict,
     Decision,
+    Event,
     IdempotencyConflict,
+    InvalidArgument,
     JournalReadOnly,
     JournalUnavailable,
     KeyUsed,
@@ -30,8 +32,12 @@ from ..domain import (
     key_stream,
     saga_stream,
     split_stream,
+    text,
     uses_key,
 )
+from ..domain.bounds import MAX_PARTS
+from ..domain.shown import kind_of, shown
+from ..domain.value import several
 from ..projections import Grip, IdempotencyProjection, IdempotencyView, Lock, Locks
 from .context import Context, ContextHolder, command_digest
 from .group_commit import GroupCommit
@@ -120,7 +126,7 @@ class Planner:
 
     def names(self, streams: str | tuple[str, ...]) -> tuple[str, ...]:
         """The streams that a command is decided on, and last the saga's that it is given in, if it is in one."""
-        named = (streams,) if isinstance(streams, str) else streams
+        named = checked_streams(streams)
         saga_id = self._context.current.saga
         if saga_id is None or saga_stream(saga_id) in named:
             return named
@@ -162,6 +168,7 @@ class Planner:
                 # A stale acceptance fails when it is appended. Anything else is only believed of the newest state.
                 yield Read(partial(self.refresh, streams))
                 decision = command(*[stream.state for stream in decided], *arguments)
+            _require_decision(decision, decided)
             records = self._records(streams, decision, context, digest)
             if records:
                 if in_saga and not streams[-1].state.is_open:
@@ -232,9 +239,13 @@ class Planner:
         """The time, UTC, in ms since 1970.
 
         Raises:
-            InvalidArgument: the clock tells what no row can hold.
+            InvalidArgument: the clock fails, or tells what no row can hold.
         """
-        return time_ms("clock", self._clock())
+        try:
+            told = self._clock()
+        except Exception as error:
+            raise InvalidArgument("clock", f"must tell the time, and raises {kind_of(error)}") from error
+        return time_ms("clock", told)
 
     def first_use(self, context: Context, digest: str) -> RecordedEvent | None:
         """The event under which the context's idempotency key was used before, for the same command; None if none.
@@ -252,6 +263,32 @@ class Planner:
             return record
         problem = f"the event {use.stream}@{use.version} that it names is not there; verify the journal"
         raise ProjectionStopped(IdempotencyProjection.name, use.since, problem)
+
+
+def checked_streams(streams: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the streams that a command is decided on.
+
+    Raises:
+        InvalidArgument: there are none, or one is no text.
+    """
+    given = (streams,) if issubclass(type(streams), str) else tuple(several("stream", streams, MAX_PARTS + 1))
+    if not given:
+        raise InvalidArgument("stream", "must name at least one")
+    return tuple(text("stream", name) for name in given)
+
+
+def _require_decision(decision: object, streams: Sequence[Stream[Any]]) -> None:
+    """A command is its author's; what it decides is looked at before it is written."""
+    if type(decision) is not Accepted and type(decision) is not Refused:
+        raise InvalidArgument("command", f"must return Accepted or Refused, not {shown(decision)}")
+    given: Decision[Any] = decision
+    if type(given.events) is not tuple or type(given.placed) is not tuple:
+        raise InvalidArgument("command", "must decide for tuples of events")
+    for event in (*given.events, *(each.event for each in given.placed)):
+        if not issubclass(type(event), Event):
+            raise InvalidArgument("command", f"must decide for events, not {shown(event)}")
+    if given.placed and not {each.stream for each in given.placed} <= {stream.name for stream in streams}:
+        raise InvalidArgument("command", "must place events in the streams that it is decided on")
 
 
 def _accepted(

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from ..domain import CATALOGUE, InvalidArgument, RecordedEvent
+from ..domain.bounds import MAX_PARTS
+from ..domain.identifiers import plain_text
+from ..domain.shown import shown
+from ..domain.value import several
 from .changes import Running
 from .mapper import EventMapper
 from .recording import PositionedRecorder
@@ -21,13 +25,11 @@ class Following(Running, Iterator[RecordedEvent]):
     """
 
     def __init__(self, recorder: PositionedRecorder, mapper: EventMapper, after: int, types: Collection[str]) -> None:
-        if isinstance(types, str):
-            raise InvalidArgument("types", f"must be a list of type names, not the single string {types!r}")
-        unknown = sorted(set(types) - set(CATALOGUE))
-        if unknown:
-            raise InvalidArgument("types", f"must be names of event types; {unknown[0]!r} is none")
+        wanted = {plain_text(each) for each in several("types", types, MAX_PARTS)}
+        if unknown := sorted(wanted - set(CATALOGUE)):
+            raise InvalidArgument("types", f"must be names of event types; {shown(unknown[0])} is none")
         self._mapper = mapper
-        self._subscription = recorder.subscribe(gt=after, topics=sorted(types))
+        self._subscription = recorder.subscribe(gt=after, topics=sorted(wanted))
 
     def __next__(self) -> RecordedEvent:
         return self._mapper.to_domain_event(next(self._subscription))

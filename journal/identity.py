@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any, Final, NamedTuple
 
-from ..domain import InvalidArgument, JournalWithoutId, OtherPast, natural_number
+from ..domain import InvalidArgument, JournalWithoutId, OtherPast, natural_number, text
 
 FIRST_FORMAT: Final = 1
 """The format of a journal that names none: the table ``journal`` came with the second."""
@@ -90,10 +90,12 @@ class Identity:
 
     def format_at(self, position: int) -> int:
         """The format that was in force when the event at a position was appended."""
+        position = natural_number("position", position)
         return next((each.format for each in reversed(self.formats) if each.after < position), self.formats[0].format)
 
     def restore_at(self, position: int) -> str:
         """The restore id that was in force when the event at a position was appended; empty before the first."""
+        position = natural_number("position", position)
         return next((each.id for each in reversed(self.restores) if each.after < position), "")
 
     def positions(self) -> list[int]:
@@ -102,6 +104,7 @@ class Identity:
 
     def as_of(self, head: int) -> Identity:
         """What it was when the journal ended at a position."""
+        head = natural_number("head", head)
         formats = tuple(each for each in self.formats if each.after < head)
         restores = tuple(each for each in self.restores if each.after < head)
         return Identity(self.id, formats or self.formats[:1], restores)
@@ -115,6 +118,7 @@ class Identity:
 
     def cursor(self, position: int) -> str | None:
         """The cursor of a position: the journal's id, the restore id in force there or 0, the position."""
+        position = natural_number("position", position)
         return self.id and f"{self.id}-{self.restore_at(position) or 0}-{position}"
 
     def position_of(self, cursor: str, place: str) -> int:
@@ -129,6 +133,7 @@ class Identity:
             OtherPast: it is one of another journal, or of events that this one does not have.
             JournalWithoutId
         """
+        cursor = text("after", cursor)
         parts = _CURSOR.fullmatch(cursor)
         if parts is None:
             shown = cursor if len(cursor) <= _SHOWN else f"{cursor[:_SHOWN]}…"

@@ -22,6 +22,9 @@ from ..domain import (
     natural_number,
     text,
 )
+from ..domain.identifiers import integer
+from ..domain.shown import shown
+from ..domain.value import exact, function
 from ..projections import IdempotencyView, Projector
 from .bundles import Bundles
 from .changes import Running
@@ -120,6 +123,9 @@ class Journal(Upkeep):
             JournalUnavailable: it cannot be read or written.
             JournalForked: this process was forked while a thread of its parent was inside the database's library.
         """
+        granted = Policy() if policy is None else exact("policy", policy, Policy)
+        offered = Surfaces() if surfaces is None else exact("surfaces", surfaces, Surfaces)
+        told_by: Clock = function("clock", clock)
         address = Address.parse(url)
         require_usable(str(address))
         with InsideBlock():
@@ -131,7 +137,7 @@ class Journal(Upkeep):
                 read_only=read_only,
             )
             try:
-                return cls(storage, policy or Policy(), surfaces or Surfaces(), clock)
+                return cls(storage, granted, offered, told_by)
             except BaseException:
                 storage.close()
                 raise
@@ -238,7 +244,7 @@ class Journal(Upkeep):
             ConcurrencyConflict: other writers were faster at every attempt.
             JournalError: the storage failed; nothing was appended.
         """
-        return self._executor.execute(stream, command, arguments)
+        return self._executor.execute(stream, function("command", command), arguments)
 
     def read_state(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
         """Bring a stream's state up to date, and look at it.
@@ -247,7 +253,7 @@ class Journal(Upkeep):
             stream: the stream's name.
             view: copies out of the state what the caller needs.
         """
-        return self._executor.read_state(text("stream", stream), view)
+        return self._executor.read_state(text("stream", stream), function("view", view))
 
     def revert(self, event: str | int, *, dry_run: bool = False) -> UndoPlan:
         """Undo one event by appending what compensates it (law 8). A compensating event can be reverted like any other.
@@ -269,7 +275,7 @@ class Journal(Upkeep):
             LaterEventDepends: a later event stands on it.
         """
         undoing = self.undo_planner.of_event(event)
-        return self.undo_planner.plan(undoing) if dry_run else self._undo(undoing)
+        return self.undo_planner.plan(undoing) if exact("dry_run", dry_run, bool) else self._undo(undoing)
 
     def rollback(self, stream: str, to_version: int, *, dry_run: bool = False) -> UndoPlan:
         """Undo everything in a stream that came after a version, newest first, in one append (law 8).
@@ -288,7 +294,7 @@ class Journal(Upkeep):
             LaterEventDepends: an event of another stream stands on one of them.
         """
         undoing = self.undo_planner.to_version(stream, to_version)
-        return self.undo_planner.plan(undoing) if dry_run else self._undo(undoing)
+        return self.undo_planner.plan(undoing) if exact("dry_run", dry_run, bool) else self._undo(undoing)
 
     def saga(self, name: str) -> Saga:
         """Do work with steps outside the journal, in a ``with`` block.
@@ -322,10 +328,8 @@ class Journal(Upkeep):
             raise InvalidArgument("at", "takes either a position or a time")
         if time is not None:
             position = self.timeline.position_at(to_ms(time))
-        elif not isinstance(position, int) or isinstance(position, bool):
-            raise InvalidArgument("position", f"must be an integer, not {type(position).__name__}")
-        elif position < 0 or position > self.head():
-            raise UnknownPosition(position, self.head())
+        else:
+            position = self._known_position(position, least=0)
         return Projections(self, self._store, self._projector, position)
 
     def record(self, position: int) -> RecordedEvent:
@@ -333,14 +337,23 @@ class Journal(Upkeep):
 
         Raises:
             UnknownPosition: there is none.
+            InvalidArgument: it is no integer.
             UnknownEventType, DamagedRecord: it cannot be decoded.
         """
-        if not 1 <= position <= self.head():
-            raise UnknownPosition(position, self.head())
+        position = self._known_position(position, least=1)
         for record in self.read(position - 1, 1):
             if record.position == position:
                 return record
         raise UnknownPosition(position, self.head())
+
+    def _known_position(self, position: object, *, least: int) -> int:
+        given = integer(position)
+        if given is None:
+            raise InvalidArgument("position", f"must be an integer, not {shown(position)}")
+        head = self.head()
+        if not least <= given <= head:
+            raise UnknownPosition(given, head)
+        return given
 
     def read(self, after: int | str = 0, limit: int | None = None) -> Iterator[RecordedEvent]:
         """Read records of all streams, by position.
@@ -355,7 +368,7 @@ class Journal(Upkeep):
             OtherPast: the cursor is of events that this journal does not have.
             UnknownPosition: the journal has not reached the position or the cursor.
         """
-        after = self.position_of(after) if isinstance(after, str) else natural_number("after", after)
+        after = self.position_of(after) if issubclass(type(after), str) else natural_number("after", after)
         size = PAGE_SIZE if limit is None else min(natural_number("limit", limit), PAGE_SIZE)
         if size:
             pages = self.application.recorder.pages(after, size=size)
@@ -390,11 +403,13 @@ class Journal(Upkeep):
             UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
             InvalidArgument: a number is negative, or too large for any journal.
         """
-        for name, value in (("after", after), ("limit", limit), ("behind", behind), ("through", through)):
-            if value is not None:
-                natural_number(name, value)
         yield from self.application.records(
-            text("stream", stream), gt=after, desc=newest_first, limit=limit, behind=behind, through=through
+            text("stream", stream),
+            gt=natural_number("after", after),
+            desc=exact("newest_first", newest_first, bool),
+            limit=None if limit is None else natural_number("limit", limit),
+            behind=natural_number("behind", behind),
+            through=None if through is None else natural_number("through", through),
         )
 
     def follow(self, after: int | str = 0, types: Collection[str] = ()) -> Following:

@@ -9,7 +9,7 @@ import orjson
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, Notification, StoredEvent
 from pydantic import TypeAdapter, ValidationError, with_config
-from pydantic_core import SchemaSerializer, SchemaValidator
+from pydantic_core import PydanticSerializationError, SchemaSerializer, SchemaValidator
 from typing_extensions import TypedDict
 
 from ..domain import (
@@ -19,6 +19,7 @@ from ..domain import (
     VALUE,
     DamagedRecord,
     EventTooLarge,
+    InvalidArgument,
     InvalidInput,
     Metadata,
     RecordedEvent,
@@ -59,12 +60,16 @@ class EventMapper(Mapper[str]):
 
         Raises:
             EventTooLarge: it takes more than 1 MiB.
+            InvalidArgument: it was built past its checks.
         """
         if not isinstance(domain_event, RecordedEvent):
             raise TypeError(f"a journal stores recorded events, not {type(domain_event).__name__}")
         record = domain_event
         # Defaults are left out: rows stay small, and absent metadata is not written.
-        data = _serializer(record.type).to_json(record.event, exclude_defaults=True)
+        try:
+            data = _serializer(record.type).to_json(record.event, exclude_defaults=True, warnings="error")
+        except PydanticSerializationError as error:
+            raise InvalidArgument("event", f"{record.type} was built past its checks: {error}") from None
         metadata = orjson.dumps(record.metadata.present())
         state = b'{"data":%b,"metadata":%b}' % (data, metadata)
         if len(state) > MAX_EVENT_BYTES:

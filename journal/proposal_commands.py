@@ -170,7 +170,9 @@ class ProposalCommands:
         self, conversation_id: str, proposal_id: int, *, failed: bool = False, now: int | None = None
     ) -> Phase | None:
         """Take it from the host that a proposal was rejected, or that voting on it failed; see ``approve``."""
-        return self._resolve(conversation_id, proposal_id, Outcome.FAILED if failed else Outcome.NO, now)
+        return self._resolve(
+            conversation_id, proposal_id, Outcome.FAILED if checked(failed, bool, "failed") else Outcome.NO, now
+        )
 
     def accept_election(
         self, conversation_id: str, proposal_id: int, stewards: Iterable[str], *, now: int | None = None

@@ -66,8 +66,7 @@ class Rollback:
         Raises:
             InvalidArgument: it is neither.
         """
-        if not isinstance(event, str):
-            natural_number("position", event)
+        event = text("event", event) if issubclass(type(event), str) else natural_number("position", event)
         return Undoing("revert", (event,), partial(self._find_event, event), is_bulk=False)
 
     def to_version(self, stream: str, version: int) -> Undoing:
@@ -76,8 +75,8 @@ class Rollback:
         Raises:
             InvalidIdentifier, InvalidArgument
         """
+        stream, version = text("stream", stream), natural_number("to_version", version)
         new_state(stream)
-        natural_number("to_version", version)
         return Undoing("rollback", (stream, version), partial(self._find_after, stream, version))
 
     def of_events(

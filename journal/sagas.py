@@ -27,6 +27,9 @@ from ..domain import (
     saga_stream,
     text,
 )
+from ..domain.bounds import MAX_STEPS
+from ..domain.shown import shown
+from ..domain.value import exact, function, several
 from ..projections import Projector, SagasView, TemporalStore
 from .commands import Executes
 from .context import ContextHolder
@@ -107,9 +110,9 @@ class Sagas(SagasView):
             InvalidArgument: a step is to be left that is none.
             NotCompensable, LaterEventDepends: what was appended cannot be undone, or something stands on it.
         """
-        if undo is not None and not isinstance(undo, Mapping):
-            raise InvalidArgument("undo", f"must map names of steps to functions, not {type(undo).__name__}")
-        functions, stream = dict(undo or {}), saga_stream(identifier("saga_id", saga_id))
+        functions, dry_run = _functions(undo), exact("dry_run", dry_run, bool)
+        saga_id = identifier("saga_id", saga_id)
+        stream = saga_stream(saga_id)
         left = names("leave", leave)
         undoing = self._undoing(saga_id, text("reason", reason), left)
         if not dry_run and (done := self._rollback.done_before(undoing)) is not None:
@@ -221,10 +224,10 @@ class Saga:
             SagaEnded: the saga was ended elsewhere.
         """
         if not callable(undo) or inspect.iscoroutinefunction(undo):
-            raise InvalidArgument("undo", f"must be a function that is not async, not {undo!r}")
-        if identifier("step", step) in self._undo:
+            raise InvalidArgument("undo", f"must be a function that is not async, not {shown(undo)}")
+        step, details = identifier("step", step), text("details", details)
+        if step in self._undo:
             raise InvalidArgument("step", f"{step!r} was registered before; name each step once")
-        text("details", details)
         # Known here before it is on record: whoever reads the record may have to call it.
         self._undo[step] = undo
         try:
@@ -356,3 +359,12 @@ def _steps_left(state: Any) -> tuple[tuple[str, str], ...]:
 
 def _status_and_steps(state: Any) -> tuple[saga.SagaStatus, tuple[tuple[str, str], ...]]:
     return state.status, tuple(reversed(state.steps))
+
+
+def _functions(undo: Mapping[str, Callable[..., Any]] | None) -> dict[str, Callable[..., Any]]:
+    """The functions that undo steps, by the names of these."""
+    if undo is None:
+        return {}
+    if not issubclass(type(undo), Mapping):
+        raise InvalidArgument("undo", f"must map names of steps to functions, not {shown(undo)}")
+    return {identifier("step", step): function("undo", undo[step]) for step in several("undo", undo, MAX_STEPS)}

@@ -24,6 +24,8 @@ from ..domain import (
     JournalUnavailable,
     NotAJournal,
 )
+from ..domain.identifiers import plain_text
+from ..domain.shown import kind_of
 
 BESIDE: Final = ("-wal", "-shm", "-turns")
 """What lies beside a database: SQLite's log and its index, and the lock by which writers take turns."""
@@ -47,11 +49,12 @@ def file_path(argument: str, name: object) -> Path:
         InvalidArgument: it is no name of a file.
     """
     try:
-        given = os.fspath(name)  # type: ignore[call-overload]
-    except TypeError:
-        raise InvalidArgument(argument, f"must be a path, not {type(name).__name__}") from None
-    if not isinstance(given, str):
+        named = name if issubclass(type(name), str) else os.fspath(name)  # type: ignore[call-overload]
+    except Exception:
+        raise InvalidArgument(argument, f"must be a path, not {kind_of(name)}") from None
+    if not issubclass(type(named), str):
         raise InvalidArgument(argument, "must be text, not bytes")
+    given = plain_text(named)
     if not given or Path(given).name == ":memory:" or given.startswith("file:") or "://" in given:
         raise InvalidArgument(argument, f"must name a file, and {given!r} names none")
     if given != given.strip() or not given.isprintable():

@@ -18,6 +18,9 @@ from eventsourcing.persistence import BaseInfrastructureFactory, InfrastructureF
 from eventsourcing.utils import Environment, EnvType
 
 from ..domain import InvalidArgument, JournalReadOnly, RecordedEvent, text
+from ..domain.bounds import MAX_LOCK_TIMEOUT_S
+from ..domain.shown import shown
+from ..domain.value import exact
 from ..projections import Locks, TemporalStore
 from .identity import Identity
 from .identity_table import IdentityTable
@@ -65,11 +68,12 @@ class Address:
             InvalidArgument: it is none of ``memory://``, ``sqlite:///relative.db``, ``sqlite:////absolute.db`` and
                 ``postgresql://user@host/database``.
         """
-        if isinstance(url, os.PathLike):
-            return cls(f"{_SQLITE_PREFIX}{os.fspath(url)}", file_path("url", url))
+        if not issubclass(type(url), str) and issubclass(type(url), os.PathLike):
+            path = file_path("url", url)
+            return cls(f"{_SQLITE_PREFIX}{path}", path)
+        url = text("url", url)
         if url == _MEMORY_URL:
             return cls(url)
-        text("url", url)
         if url.startswith(_POSTGRES_PREFIXES):
             return cls._parse_server(url)
         name = url.removeprefix(_SQLITE_PREFIX)
@@ -279,10 +283,12 @@ def open_storage(
     Raises:
         JournalNotFound, NotAJournal, NewerSchema, JournalLocked, JournalUnavailable, JournalDamaged, InvalidArgument
     """
-    if synchronous not in SYNCHRONOUS:
-        raise InvalidArgument("synchronous", f"must be one of {', '.join(SYNCHRONOUS)}, not {synchronous!r}")
-    if lock_timeout_s < 0:
-        raise InvalidArgument("lock_timeout_s", "must not be negative")
+    if type(synchronous) is not str or synchronous not in SYNCHRONOUS:
+        raise InvalidArgument("synchronous", f"must be one of {', '.join(SYNCHRONOUS)}, not {shown(synchronous)}")
+    create, read_only = exact("create", create, bool), exact("read_only", read_only, bool)
+    if type(lock_timeout_s) not in (int, float) or not 0 <= lock_timeout_s <= MAX_LOCK_TIMEOUT_S:
+        problem = f"must be a number of seconds from 0 to {MAX_LOCK_TIMEOUT_S}, not {shown(lock_timeout_s)}"
+        raise InvalidArgument("lock_timeout_s", problem)
     if read_only and address.path is None and address.server is None:
         raise InvalidArgument("read_only", "is for a journal that is stored; one in memory begins empty")
     engine = "sqlite_storage" if address.server is None else "postgres_storage"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from ..domain import InvalidArgument
+from ..domain.identifiers import integer
+from ..domain.shown import kind_of, shown
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -26,15 +28,24 @@ def to_ms(time: int | datetime) -> int:
     Raises:
         InvalidArgument: it is no time, or does not know its time zone.
     """
-    if isinstance(time, datetime):
-        if time.tzinfo is None:
-            raise InvalidArgument("time", "must know its time zone; a bare date means another moment elsewhere")
-        return (time - _EPOCH) // timedelta(milliseconds=1)
-    if not isinstance(time, int) or isinstance(time, bool):
-        raise InvalidArgument("time", f"must be ms since 1970 or a datetime, not {type(time).__name__}")
-    if abs(time) >= 2**63:
-        raise InvalidArgument("time", f"must be ms since 1970, not {time}")
-    return time
+    if issubclass(type(time), datetime):
+        return _of_datetime(cast(datetime, time))
+    given = integer(time)
+    if given is None or abs(given) >= 2**63:
+        raise InvalidArgument("time", f"must be ms since 1970 or a datetime, not {shown(time)}")
+    return given
+
+
+def _of_datetime(time: datetime) -> int:
+    try:
+        if time.utcoffset() is not None:
+            return (time - _EPOCH) // timedelta(milliseconds=1)
+    except Exception as error:
+        # A time zone is the caller's own code.
+        raise InvalidArgument(
+            "time", f"must be a datetime that can be read, not one that raises {kind_of(error)}"
+        ) from error
+    raise InvalidArgument("time", "must know its time zone; a bare date means another moment elsewhere")
 
 
 def time_ms(argument: str, value: object) -> int:
@@ -44,11 +55,11 @@ def time_ms(argument: str, value: object) -> int:
         InvalidArgument: it is no integer, or no row can hold it, or no calendar show it.
     """
     # What is recorded with such a time would make the journal unreadable for good.
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _END_OF_TIME_MS:
-        raise InvalidArgument(
-            argument, f"must be UTC ms since 1970 as an integer, before the year 10000, not {value!r}"
-        )
-    return value
+    given = integer(value)
+    if given is None or not 0 <= given < _END_OF_TIME_MS:
+        problem = f"must be UTC ms since 1970 as an integer, before the year 10000, not {shown(value)}"
+        raise InvalidArgument(argument, problem)
+    return given
 
 
 def to_iso(time_ms: int) -> str:

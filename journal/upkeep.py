@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..domain import JournalReadOnly, JournalWithoutId, UnknownPosition, natural_number
+from ..domain import JournalReadOnly, JournalWithoutId, UnknownPosition, natural_number, text
+from ..domain.value import function_or_none
 from ..projections import (
     BundlesProjection,
     ConversationsProjection,
@@ -106,8 +107,8 @@ class Upkeep(Projections):
             OtherPast: the cursor is of another journal, or of events that this copy of it does not have.
             JournalWithoutId: an older Muniment made the journal, and it was not opened for writing since.
         """
-        if isinstance(after, str):
-            position = self.identity.position_of(after, self.url)
+        if issubclass(type(after), str):
+            position = self.identity.position_of(text("after", after), self.url)
         else:
             position = natural_number("after", after)
         head = self.head()
@@ -128,7 +129,7 @@ class Upkeep(Projections):
             UnknownEventType, DamagedRecord: a record cannot be read.
         """
         head = self.head()
-        self._projector.advance(head, progress)
+        self._projector.advance(head, function_or_none("progress", progress))
         return head
 
     def replay(self, progress: Progress | None = None) -> RebuildReport:
@@ -143,7 +144,7 @@ class Upkeep(Projections):
         """
         if self._storage.is_read_only:
             raise JournalReadOnly(self.url)
-        return self._projector.rebuild(progress)
+        return self._projector.rebuild(function_or_none("progress", progress))
 
     def verify(self, progress: Progress | None = None) -> VerificationReport:
         """Check the storage, every record, laws 1, 4, 7 and 8 over the whole past, and the tables; write nothing.
@@ -154,7 +155,7 @@ class Upkeep(Projections):
         Returns:
             What was found, each with its layer and position.
         """
-        return verify(self._storage, all_projections(), progress)
+        return verify(self._storage, all_projections(), function_or_none("progress", progress))
 
     def backup(self, path: str | Path) -> int:
         """Copy the journal to a file while it is in use, as it is at one moment, and check the copy.
@@ -183,7 +184,9 @@ class Upkeep(Projections):
         Raises:
             DamagedRecord: when a row that is no record is reached.
         """
-        return to_lines(self._storage.application.recorder, self._storage.identity, progress)
+        return to_lines(
+            self._storage.application.recorder, self._storage.identity, function_or_none("progress", progress)
+        )
 
     def import_export(self, lines: Iterable[bytes | str], *, unmarked: bool = False) -> int:
         """Append what ``export`` wrote, to an empty journal: the same positions, ids, times. All of it, or nothing.

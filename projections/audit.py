@@ -200,9 +200,8 @@ class AuditView:
             InvalidArgument: an argument makes no sense.
             UnknownEventType, DamagedRecord: an event cannot be decoded.
         """
-        natural_number("after", after)
-        if limit is not None:
-            natural_number("limit", limit)
+        after = natural_number("after", after)
+        limit = None if limit is None else natural_number("limit", limit)
         if session_id is None:
             # Positions are without gaps, so it is known how many there are; what comes later is not even decoded.
             count = None if self._position is None else max(0, self._position - after)

@@ -125,7 +125,8 @@ class BundlesView(MappingView[str, BundleRow]):
         found = self._find({"bundle_id": bundle_id})
         if not found:
             raise KeyError(bundle_id)
-        return found[bundle_id]
+        (row,) = found.values()
+        return row
 
     def linked_from(self, bundle_id: str) -> dict[str, BundleRow]:
         """The bundles that one was put into by linking."""
@@ -160,7 +161,7 @@ class UpgradesView(TableMapping[tuple[str, str], UpgradeRow]):
     table = UPGRADES
     projection = BundlesProjection.name
 
-    def to_item(self, row: Row) -> tuple[tuple[str, str], UpgradeRow]:
+    def _to_item(self, row: Row) -> tuple[tuple[str, str], UpgradeRow]:
         """Read a row."""
         bundle_id, upgrade_id, phase, previous, following, reason, since = row
         found = UpgradeRow(UpgradePhase(phase), read_names(previous), read_names(following), reason, since)

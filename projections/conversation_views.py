@@ -79,7 +79,8 @@ class ConversationsView(MappingView[str, ConversationRow]):
         found = self._find({"conversation_id": conversation_id})
         if not found:
             raise KeyError(conversation_id)
-        return found[conversation_id]
+        (row,) = found.values()
+        return row
 
     def _ahead_of(self, now: int) -> dict[str, int]:
         """The open conversations whose last event was after a time in ms, and when: there a clock went back."""
@@ -185,7 +186,7 @@ class DeadlinesView(TableReader):
         Raises:
             InvalidArgument: ``now`` is no time in ms.
         """
-        natural_number("now", now)
+        now = natural_number("now", now)
         return earliest_wakeup((each.deadline for each in self._read(limit=1)), now)
 
     def _read(self, **conditions: Any) -> list[PendingDeadline]:
@@ -225,7 +226,7 @@ class PhaseVisitsView(TableMapping[tuple[str, int], PhaseVisit]):
     table = PHASE_VISITS
     projection = ConversationsProjection.name
 
-    def to_item(self, row: Row) -> tuple[tuple[str, int], PhaseVisit]:
+    def _to_item(self, row: Row) -> tuple[tuple[str, int], PhaseVisit]:
         """Read a row."""
         PHASE_VISITS.require_types(row)
         conversation_id, visit, phase, entered_at, left_at, _ = row
@@ -241,7 +242,7 @@ class PhaseVisitsView(TableMapping[tuple[str, int], PhaseVisit]):
         Raises:
             InvalidArgument: ``now`` is no time in ms.
         """
-        natural_number("now", now)
+        now = natural_number("now", now)
         totals: dict[Phase, int] = {}
         for visit in self.of_conversation(conversation_id):
             totals[visit.phase] = totals.get(visit.phase, 0) + visit.lasted(now)
@@ -275,7 +276,7 @@ class LateFiringsView(TableMapping[tuple[str, int], LateFiring]):
     table = LATE_FIRINGS
     projection = ConversationsProjection.name
 
-    def to_item(self, row: Row) -> tuple[tuple[str, int], LateFiring]:
+    def _to_item(self, row: Row) -> tuple[tuple[str, int], LateFiring]:
         """Read a row."""
         LATE_FIRINGS.require_types(row)
         conversation_id, position, kind, *rest, _ = row

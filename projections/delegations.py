@@ -95,7 +95,7 @@ class DelegationsView(TableMapping[tuple[str, int], DelegationRow]):
     table = DELEGATIONS
     projection = DelegationsProjection.name
 
-    def to_item(self, row: Row) -> tuple[tuple[str, int], DelegationRow]:
+    def _to_item(self, row: Row) -> tuple[tuple[str, int], DelegationRow]:
         """Read a row."""
         session_id, delegation_id, status, giver, taker, bundle_id, context_id, cleared, new_owner, since = row
         found = DelegationRow(

@@ -82,7 +82,8 @@ class FootprintsView(MappingView[str, Footprint]):
         rows = self._select({"authority": authority})
         if not rows:
             raise KeyError(authority)
-        return self._footprints(rows)[authority]
+        (footprint,) = self._footprints(rows).values()
+        return footprint
 
     def of_session(self, session_id: str) -> dict[str, FootprintClass]:
         """How each authority has one session, by authority."""

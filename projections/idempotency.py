@@ -54,6 +54,6 @@ class IdempotencyView(TableMapping[str, KeyUse]):
     table = IDEMPOTENCY_KEYS
     projection = IdempotencyProjection.name
 
-    def to_item(self, row: Row) -> tuple[str, KeyUse]:
+    def _to_item(self, row: Row) -> tuple[str, KeyUse]:
         """Read a row."""
         return row[0], KeyUse(*row[1:])

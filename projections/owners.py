@@ -100,7 +100,7 @@ class OwnersView(TableMapping[str, OwnerRow]):
     table = OWNERS
     projection = OwnersProjection.name
 
-    def to_item(self, row: Row) -> tuple[str, OwnerRow]:
+    def _to_item(self, row: Row) -> tuple[str, OwnerRow]:
         """Read a row."""
         session_id, owner, generation, scope, status, since = row
         # A named tuple's own constructor takes twice as long, and maps are long.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..domain import Event, ProposalKind, ProposalRequest, Violation, conversation_stream
+from ..domain import Event, ProposalKind, ProposalRequest, Violation, conversation_stream, natural_number
 from ..domain.conversation import (
     ConversationEvent,
     ConversationOpened,
@@ -79,7 +79,7 @@ class ProposalsView(TableMapping[tuple[str, int], ProposalRow]):
         super().__init__(store, projector, position)
         self._events = events
 
-    def to_item(self, row: Row) -> tuple[tuple[str, int], ProposalRow]:
+    def _to_item(self, row: Row) -> tuple[tuple[str, int], ProposalRow]:
         """Read a row."""
         PROPOSALS.require_types(row)
         conversation_id, proposal_id, kind, target, violation, details, creator, is_own, *rest = row
@@ -111,7 +111,9 @@ class ProposalsView(TableMapping[tuple[str, int], ProposalRow]):
 
         Raises:
             UnknownEventType, DamagedRecord: an event of the conversation cannot be decoded.
+            InvalidArgument: a name or a number is none.
         """
+        proposal_id = natural_number("proposal_id", proposal_id)
         entries: list[ProposalEntry] = []
         is_afresh = False
         for record in self._events.read_stream(conversation_stream(conversation_id), through=self._position):

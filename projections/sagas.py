@@ -85,7 +85,7 @@ class SagasView(TableMapping[str, SagaRow]):
     table = SAGAS
     projection = SagasProjection.name
 
-    def to_item(self, row: Row) -> tuple[str, SagaRow]:
+    def _to_item(self, row: Row) -> tuple[str, SagaRow]:
         """Read a row."""
         saga_id, name, status, reason, since = row
         return saga_id, SagaRow(name, SagaStatus(status), reason, since)

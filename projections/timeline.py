@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..domain import RecordedEvent
+from ..domain import InvalidArgument, RecordedEvent
+from ..domain.identifiers import integer
+from ..domain.shown import shown
 from .projection import CurrentRow, Projection
 from .temporal import FOREVER, Change, Set, TemporalTable
 from .views import TableReader
@@ -58,7 +60,11 @@ class TimelineView(TableReader):
         Returns:
             The greatest position such that every event up to it was recorded at or before the time; 0 if there is
             none. A journal read as of an earlier position knows no later ones.
+
+        Raises:
+            InvalidArgument: it is no integer.
         """
+        time_ms = _integer("time_ms", time_ms)
         head = self._catch_up()
         until = self._store.last_until(TIMELINE, "recorded_at", max(-1, min(time_ms, FOREVER)))
         if until is None:
@@ -66,7 +72,19 @@ class TimelineView(TableReader):
         return head if until == FOREVER else min(until - 1, head)
 
     def latest_at(self, position: int) -> int | None:
-        """The latest time at which any event up to a position was recorded, in ms; None before the first event."""
+        """The latest time at which any event up to a position was recorded, in ms; None before the first event.
+
+        Raises:
+            InvalidArgument: it is no integer.
+        """
+        position = _integer("position", position)
         self._catch_up()
         row = self._store.get(TIMELINE, max(0, min(position, FOREVER - 1)), _KEY)
         return None if row is None else int(row[1])
+
+
+def _integer(argument: str, value: object) -> int:
+    given = integer(value)
+    if given is None:
+        raise InvalidArgument(argument, f"must be an integer, not {shown(value)}")
+    return given

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from contextlib import contextmanager
-from typing import ClassVar, Generic, TypeGuard, TypeVar
+from typing import Any, ClassVar, Generic, TypeGuard, TypeVar
 
 from ..domain import InvalidInput, ProjectionStopped
 from .projection import Projector, collector_paused
@@ -53,6 +53,7 @@ class TableReader:
         wanted = table or self.table
         if not all(_may_be_in(wanted, column, value) for column, value in (where or {}).items()):
             return []
+        where = {column: _plain(value) for column, value in (where or {}).items()}
         if not _is_storable(after):
             return []
         if limit is not None and not _is_storable(limit):
@@ -75,21 +76,29 @@ class TableReader:
 def _to_columns(table: TemporalTable, key: object) -> tuple[Value, ...] | None:
     """A key's columns: of several, a tuple; None if no row can have such a key."""
     columns = key if len(table.key) > 1 else (key,)
-    if not isinstance(columns, tuple) or len(columns) != len(table.key):
+    if type(columns) is not tuple or len(columns) != len(table.key):
         return None
     is_key = all(_is_of(value, expected) for expected, value in zip(table.key.values(), columns, strict=True))
-    return columns if is_key else None
+    return tuple(map(_plain, columns)) if is_key else None
 
 
 def _may_be_in(table: TemporalTable, column: str, value: object) -> bool:
     """Whether a column of a table can hold a value."""
     expected = table.key.get(column) or table.columns[column]
-    return _is_of(value, expected) and _is_storable(value)
+    return _is_of(value, expected) and _is_storable(_plain(value))
 
 
 def _is_of(value: object, expected: type) -> TypeGuard[str | int]:
     """Whether a value is of a column's type."""
-    return isinstance(value, expected) and not isinstance(value, bool)
+    return issubclass(type(value), expected) and type(value) is not bool
+
+
+def _plain(value: Any) -> Value:
+    """The plain text or number in a value: a subclass may compare, and say of itself, what it likes."""
+    kind = type(value)
+    if issubclass(kind, str):
+        return str.__str__(value)
+    return int.__int__(value) if issubclass(kind, int) else value
 
 
 def _is_storable(value: Value) -> bool:
@@ -129,7 +138,7 @@ class TableMapping(MappingView[KeyT, RowT]):
     """One table as a mapping."""
 
     @abstractmethod
-    def to_item(self, row: Row) -> tuple[KeyT, RowT]:
+    def _to_item(self, row: Row) -> tuple[KeyT, RowT]:
         """Read a row."""
 
     def __getitem__(self, key: KeyT) -> RowT:
@@ -146,14 +155,14 @@ class TableMapping(MappingView[KeyT, RowT]):
         with collector_paused():
             rows = self._select()
             try:
-                return dict(map(self.to_item, rows))
+                return dict(map(self._to_item, rows))
             except _UNREADABLE:
                 # One by one, to tell which it is.
                 return dict(map(self._read, rows))
 
     def _read(self, row: Row) -> tuple[KeyT, RowT]:
         with readable(self.projection, self.table, row):
-            return self.to_item(row)
+            return self._to_item(row)
 
 
 @contextmanager

@@ -98,7 +98,7 @@ class WitnessesView(TableMapping[tuple[str, int], WitnessRow]):
     table = WITNESSES
     projection = WitnessesProjection.name
 
-    def to_item(self, row: Row) -> tuple[tuple[str, int], WitnessRow]:
+    def _to_item(self, row: Row) -> tuple[tuple[str, int], WitnessRow]:
         """Read a row."""
         session_id, witness_id, status, owner, generation, scope, says, since = row
         found = WitnessRow(WitnessStatus(status), owner, generation, read_scope(scope), says, since)

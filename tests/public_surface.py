@@ -22,6 +22,7 @@ import muniment.domain
 import muniment.journal
 from muniment import domain as d
 from muniment.domain import MunimentError
+from muniment.journal import AsyncJournal, Journal
 
 LEFT_OUT: Final = {
     "accept": "a decision's last line, for who writes decisions",
@@ -29,6 +30,9 @@ LEFT_OUT: Final = {
     "Catalogue": "is for who writes event types",
     "CATALOGUE": "is for who writes event types",
     "compensation": "rules, looked up by event type",
+    "uses_key": "asks of a command, for who writes drivers",
+    "Metadata.of": "is built without checks, once for every event",
+    "ConversationView.of": "copies out of a state",
 }
 """Public names that are not called, and why."""
 
@@ -40,6 +44,7 @@ NOT_CALLED: Final = {
     "undo_planner": "is how commands are carried out",
     "mapper": "is the library's",
     "table": "is how rows are kept",
+    "give": "carries out what a facade asks for",
     "new_sagas": "is for another driver",
     "steps": "says what a driver has to do",
 }
@@ -48,7 +53,11 @@ NOT_CALLED: Final = {
 RARE: Final = {"verify", "replay", "backup", "export", "import_export", "open", "follow", "project", "catch_up"}
 """What takes long, or a thread."""
 
+OF_THE_PROGRAM: Final = {"argument": "argument", "least": 0, "most": 2**63 - 1}
+"""What a program says of a value that it has checked."""
+
 LONGEST_MESSAGE: Final = 5_000
+MOST_KEPT: Final = 200
 
 
 class Lying:
@@ -113,11 +122,34 @@ def past_its_checks(kind: type) -> Any:
 
 
 VALUE_TYPES: Final = [
-    kind for kind in vars(d).values() if isinstance(kind, type) and is_dataclass(kind) and not issubclass(kind, Exception)
+    kind
+    for kind in vars(d).values()
+    if isinstance(kind, type) and is_dataclass(kind) and not issubclass(kind, Exception)
 ]
 ENUMS: Final = [kind for kind in vars(d).values() if isinstance(kind, type) and issubclass(kind, Enum)]
 
 NAMES: Final = ("s-1", "s-2", "alice", "bob", "b-1", "b-2", "c-1", "m-1", "session-s-1", "session-s-1@2", "bundle-b-1")
+
+BY_NAME: Final[dict[str, tuple[Any, ...]]] = {
+    "session_id": ("s-1", "s-2", "s-3"),
+    "owner": ("alice", "bob"),
+    "bundle_id": ("b-1", "b-2", None),
+    "conversation_id": ("c-1", "c-2"),
+    "position": (0, 1, 2, 5, 100),
+    "stream": ("session-s-1", "bundle-b-1", "conversation-c-1"),
+    "event": ("session-s-1@1", "bundle-b-1@2", 1, 3, 7, 12, 20),
+    "now": (None, 0, 1_000, 10**7),
+    "command": (lambda *_: d.Accepted(None), lambda *_: None, lambda *_: d.Accepted(1, ("no event",))),  # type: ignore[arg-type]
+    "path": ("a-copy.db", Path("b-copy.db")),
+    "url": ("memory://", "sqlite:///a.db", Path("b.db"), "sqlite:///a.db?x=1", "nothing://"),
+    "lock_timeout_s": (0, 0.05, 1),
+    "clock": (lambda: 1_000, lambda: -1, lambda: None, lambda: 10**30),
+    "progress": (None, lambda *_: None),
+    "boundary": (None,),
+    "upgrade": (None,),
+}
+"""What is passed for a parameter of a name when the call is to make sense."""
+
 
 STRANGE: Final[tuple[Callable[[], Any], ...]] = (
     lambda: None,
@@ -145,7 +177,6 @@ STRANGE: Final[tuple[Callable[[], Any], ...]] = (
     lambda: "\x01" * 2_000,
     lambda: "x" * 2_001,
     lambda: object(),
-    lambda: object,
     lambda: d.Fragments,
     lambda: Ellipsis,
     lambda: {},
@@ -166,9 +197,8 @@ STRANGE: Final[tuple[Callable[[], Any], ...]] = (
     lambda: failing(),
     lambda: deep(),
     lambda: lambda *_, **__: None,
-    lambda: lambda: None,
-    lambda: print,
-    lambda: datetime(2020, 1, 1),  # noqa: DTZ001
+    lambda: id,
+    lambda: datetime(2020, 1, 1),
     lambda: datetime.max.replace(tzinfo=UTC),
     lambda: datetime.min.replace(tzinfo=UTC),
     lambda: Lying(str),
@@ -205,17 +235,20 @@ class Walk:
         self.answers: list[Any] = []
         self.problems: list[str] = []
 
-    def value(self, name: str, parameter: inspect.Parameter | None = None) -> Any:
-        """Something to pass for a parameter: often what it takes, often what nobody would take."""
+    def value(self, name: str, parameter: inspect.Parameter | None = None, strange: float = 0.5) -> Any:
+        """Something to pass for a parameter: what it takes, or what nobody would take."""
         drawn = self.random.random()
-        if drawn < 0.35:
-            return self.random.choice(STRANGE)()
-        if drawn < 0.4:
-            return past_its_checks(self.random.choice(VALUE_TYPES))
+        if name in OF_THE_PROGRAM:
+            return OF_THE_PROGRAM[name]
+        if drawn < strange:
+            return past_its_checks(self.random.choice(VALUE_TYPES)) if drawn < 0.03 else self.random.choice(STRANGE)()
+        if name in BY_NAME and self.random.random() < 0.9:
+            return self.random.choice(BY_NAME[name])
         hint = "" if parameter is None else str(parameter.annotation)
-        fitting = [each for each in self.answers if type(each).__name__ in hint]
-        if fitting and drawn < 0.9:
-            return self.random.choice(fitting)
+        fitting = [each for each in self.answers[-MOST_KEPT // 2 :] if type(each).__name__ in hint]
+        if fitting:
+            # The last one most often still holds.
+            return fitting[-1] if self.random.random() < 0.5 else self.random.choice(fitting)
         for kind in ENUMS:
             if kind.__name__ in hint:
                 return self.random.choice(list(kind))
@@ -223,9 +256,9 @@ class Walk:
             return self.random.random() < 0.5
         if "int" in hint or "float" in hint:
             return self.random.choice((0, 1, 2, 3, 10, 1_000, 60_000))
-        if "Iterable" in hint or "Collection" in hint or "frozenset" in hint or "tuple" in hint:
-            return [self.random.choice(NAMES) for _ in range(self.random.randrange(4))]
-        if "str" in hint:
+        if any(each in hint for each in ("Iterable", "Collection", "frozenset", "tuple", "Names")):
+            return frozenset(self.random.choice(NAMES) for _ in range(self.random.randrange(4)))
+        if "str" in hint or "Identifier" in hint or "Text" in hint:
             return self.random.choice(NAMES)
         return self.random.choice(self.answers) if self.answers else self.random.choice(NAMES)
 
@@ -233,30 +266,25 @@ class Walk:
         """What a call of a function may be given: it fits the signature, by place or by name."""
         args: list[Any] = []
         named: dict[str, Any] = {}
-        for name, parameter in signature_of(function).parameters.items():
+        strange = 0.0 if self.random.random() < 0.55 else 0.4
+        for place, (name, parameter) in enumerate(signature_of(function).parameters.items()):
             if parameter.kind is parameter.VAR_KEYWORD:
                 continue
             if parameter.kind is parameter.VAR_POSITIONAL:
                 if not named:
-                    args += [self.value(name, parameter) for _ in range(self.random.randrange(3))]
+                    args += [self.value(name, parameter, strange) for _ in range(self.random.randrange(3))]
                 continue
-            if parameter.default is not parameter.empty and self.random.random() < 0.5:
+            if parameter.default is not parameter.empty and self.random.random() < 0.6:
                 if parameter.kind is parameter.POSITIONAL_ONLY:
                     break
                 continue
-            value = self.value(name, parameter)
-            is_by_name = parameter.kind is parameter.KEYWORD_ONLY or (
-                parameter.kind is not parameter.POSITIONAL_ONLY
-                and (len(args) + len(named) < len([*signature_of(function).parameters][: len(args)]) or named or self.random.random() < 0.2)
-            )
-            if is_by_name or self._has_gap(function, name, args):
-                named[name] = value
-            else:
+            value = self.value(name, parameter, strange)
+            is_next = not named and parameter.kind is not parameter.KEYWORD_ONLY and place == len(args)
+            if is_next and (parameter.kind is parameter.POSITIONAL_ONLY or self.random.random() < 0.7):
                 args.append(value)
+            else:
+                named[name] = value
         return args, named
-
-    def _has_gap(self, function: Callable[..., Any], name: str, args: list[Any]) -> bool:
-        return list(signature_of(function).parameters).index(name) != len(args)
 
     def call(self, name: str, function: Callable[..., Any], *, permitted: tuple[type[Exception], ...] = ()) -> Any:
         """Call a function with drawn values."""
@@ -282,19 +310,19 @@ class Walk:
                 return None
             self.problems.append(f"{name}({described(given)}): {type(error).__name__}: {str(error)[:200]}")
             return None
-        self.keep(answer)
+        by_place, by_name = given
+        if not any(answer is each for each in (*by_place, *by_name.values())):
+            self.keep(answer)
         return answer
 
     def keep(self, answer: Any) -> None:
         """Have what came out passed on later."""
-        kind = type(answer)
-        if kind.__module__.startswith("muniment.domain") or (kind.__module__.startswith("muniment") and isinstance(answer, tuple)):
-            self.answers.append(answer)
-            if len(self.answers) > 200:
-                del self.answers[self.random.randrange(100)]
-        elif isinstance(answer, tuple | list):
-            for each in answer[:3]:
-                self.keep(each)
+        for each in (answer, *(answer[:3] if type(answer) in (tuple, list) else ())):
+            module = type(each).__module__
+            if module.startswith("muniment.domain") or (module.startswith("muniment") and isinstance(each, tuple)):
+                self.answers.append(each)
+        if len(self.answers) > MOST_KEPT:
+            del self.answers[: MOST_KEPT // 2]
 
     def _judge_message(self, name: str, error: MunimentError) -> None:
         try:
@@ -325,7 +353,9 @@ def described(given: Any) -> str:
     try:
         return repr(given)[:300]
     except Exception:
-        return str([[type(each).__name__ for each in given[0]], {name: type(each).__name__ for name, each in given[1].items()}])
+        return str(
+            [[type(each).__name__ for each in given[0]], {name: type(each).__name__ for name, each in given[1].items()}]
+        )
 
 
 def public_callables() -> dict[str, Callable[..., Any]]:
@@ -343,11 +373,12 @@ def public_callables() -> dict[str, Callable[..., Any]]:
                     if isinstance(kind, type) and is_dataclass(kind) and not inner.startswith("_")
                 }
             elif isinstance(each, type):
-                if not issubclass(each, Exception | Enum) and each not in (muniment.journal.Journal, muniment.journal.AsyncJournal):
+                if not issubclass(each, Exception | Enum | AsyncJournal):
                     if can_be_built(each):
                         found[name] = each
                     for method, function in class_methods(each):
-                        found[f"{name}.{method}"] = function
+                        if f"{name}.{method}" not in LEFT_OUT:
+                            found[f"{name}.{method}"] = function
             elif inspect.isroutine(each):
                 found[name] = each
     return found
@@ -380,3 +411,87 @@ def public_methods(thing: object, path: str, depth: int = 3) -> Iterator[tuple[s
             yield from public_methods(attribute, f"{path}.{name}", depth - 1)
     if isinstance(thing, Mapping):
         yield f"{path}[]", thing
+
+
+def prepare(journal: Journal) -> list[Any]:
+    """Something to work on; what came of it."""
+    journal.sessions.open("s-1", ["coordinator"])
+    journal.sessions.open("s-2")
+    held = journal.sessions.claim("s-1", "alice")
+    witness = journal.sessions.issue_witness(held, "ready")
+    journal.sessions.host("s-2", "alice")
+    journal.bundles.register(d.ComposedBundle("b-1", ("p-1",)))
+    journal.bundles.seed_members("b-1", ["alice", "bob"])
+    journal.conversations.create("c-1", "alice")
+    request = d.ProposalRequest.add_member("bob")
+    journal.conversations.open_proposal("c-1", 1, request, voters=3)
+    plan = d.UpgradePlan("plan", (d.UpgradeStep("step", frozenset({"alice"})),))
+    return [held, witness, request, d.Fragments({"bundle:b-1"}), d.RuntimeUpgradeRequest("u-1", plan)]
+
+
+def walk_journal(walk: Walk, calls: int) -> None:
+    """Call the public names with one journal, which is sound afterwards, and works."""
+    functions = list(public_callables().items())
+    with Journal.open("memory://") as journal:
+        walk.answers[:] = prepare(journal)
+        methods = list(public_methods(journal, "journal"))
+        until = walk.calls + calls
+        while walk.calls < until and not walk.problems:
+            if walk.random.random() < 0.25:
+                walk.call(*walk.random.choice(functions))
+            elif walk.answers and walk.random.random() < 0.15:
+                walk_value(walk, walk.random.choice(walk.answers))
+            else:
+                walk_method(walk, *walk.random.choice(methods))
+        found = journal.verify().findings
+        if found:
+            walk.problems.append(f"the journal is unsound: {found[:3]}")
+        journal.sessions.open("afterwards")
+        journal.sessions.check(journal.sessions.claim("afterwards", "alice"))
+        if len(journal.owners) == 0 or journal.owners["afterwards"].owner != "alice":
+            walk.problems.append("the journal does not work afterwards")
+
+
+def walk_method(walk: Walk, name: str, method: Any) -> None:
+    """Call one method, or look something up in a mapping."""
+    if name.rpartition(".")[2] in RARE and walk.random.random() < 0.98:
+        return
+    if isinstance(method, Mapping):
+        key = walk.value("key")
+        walk.judge(name, lambda: method[key], ([key], {}), (KeyError,))
+        walk.judge(name, lambda: (method.get(key), key in method), ([key], {}))
+        return
+    answer = walk.call(name, method)
+    if type(answer).__module__.startswith("muniment.journal"):
+        enter(walk, name, answer)
+
+
+def walk_value(walk: Walk, thing: Any) -> None:
+    """Call a method of a value that came out, and say what it is."""
+    kind = type(thing)
+    if not hasattr(kind, "__pydantic_validator__"):
+        return
+    walk.judge(f"{kind.__name__}.__repr__", lambda: (repr(thing), str(thing), thing == 1, thing != 1), ([thing], {}))
+    methods = [
+        name
+        for name in dir(kind)
+        if not name.startswith("_") and inspect.isfunction(inspect.getattr_static(kind, name, None))
+    ]
+    if methods and kind.__module__.startswith("muniment") and is_dataclass(kind):
+        name = walk.random.choice(methods)
+        walk.call(f"{kind.__name__}.{name}", getattr(thing, name))
+
+
+def enter(walk: Walk, name: str, answer: Any) -> None:
+    """Use what is to be used in a block, and leave it."""
+    kind = type(answer)
+    if hasattr(kind, "stop"):
+        walk.judge(f"{name}.stop", answer.stop, ([], {}))
+    elif hasattr(kind, "__enter__"):
+
+        def block() -> None:
+            with answer:
+                for method, function in public_methods(answer, name, 0):
+                    walk.call(method, function)
+
+        walk.judge(f"{name}.__enter__", block, ([], {}))

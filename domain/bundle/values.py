@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 from pydantic.dataclasses import dataclass
 
-from ..artifacts import Footprint, Omitted
+from ..artifacts import Footprint, Omitted, left_out
 from ..bounds import MAX_PARTS, MAX_UPGRADE_STEPS
 from ..errors import ManifestWithoutBundles
 from ..identifiers import Identifier, Names, PartIdentifier, Text, names
@@ -202,7 +202,7 @@ class RuntimeUpgradeArtifact:
         """The same, without its members and what its request says beside the ids."""
         request = RuntimeUpgradeRequest(self.upgrade_id, UpgradePlan(self.request.plan.plan_id))
         nobody = frozenset[str]()
-        omitted = Omitted.of([self.request, sorted(self.previous_members)])
+        omitted = left_out({"request": self.request, "previous_members": sorted(self.previous_members)})
         return replace(self, request=request, previous_members=nobody, next_members=nobody, omitted=omitted)
 
     @property

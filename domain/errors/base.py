@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from functools import wraps
+from typing import Any, ClassVar, Final
+
+from ..shown import shown
+
+MAX_MESSAGE_LENGTH: Final = 4_000
+"""How much of what an error says is said; its facts are whole."""
 
 
 @dataclass(eq=False)
@@ -19,6 +26,9 @@ class MunimentError(Exception):
 
     def __init_subclass__(cls) -> None:
         cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        cls.__repr__ = _safe(_represented)  # type: ignore[method-assign]
+        if "__str__" in vars(cls):
+            cls.__str__ = _safe(cls.__str__)  # type: ignore[method-assign]
 
     def __post_init__(self) -> None:
         # Exceptions are pickled by their args, and a process pool pickles them.
@@ -27,6 +37,25 @@ class MunimentError(Exception):
     def facts(self) -> dict[str, object]:
         """The error's attributes by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def _represented(error: Any) -> str:
+    return f"{type(error).__name__}({', '.join(f'{name}={fact!r}' for name, fact in error.facts().items())})"
+
+
+def _safe(say: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Have an error say what it says whatever its facts are, and not without end."""
+
+    @wraps(say)
+    def said(self: Any) -> str:
+        try:
+            message = say(self)
+            message.encode()
+        except Exception:
+            message = f"{self.code}: " + ", ".join(f"{name} {shown(fact)}" for name, fact in self.facts().items())
+        return message if len(message) <= MAX_MESSAGE_LENGTH else f"{message[: MAX_MESSAGE_LENGTH - 1]}…"
+
+    return said
 
 
 class CommandRefused(MunimentError):

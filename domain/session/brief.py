@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import Final
 
-from ..artifacts import Omitted, OwnershipCapability, OwnershipReceipt, PresentedArtifact, ReadinessWitness
+from ..artifacts import Omitted, OwnershipCapability, OwnershipReceipt, PresentedArtifact, ReadinessWitness, left_out
 from ..scope import Fragments, scope_to_json
 from ..value import to_json
 
@@ -18,8 +18,8 @@ def in_brief(artifact: PresentedArtifact) -> tuple[PresentedArtifact, Omitted]:
     rest: dict[str, object] = {"scope": scope_to_json(artifact.scope)}
     if isinstance(artifact, ReadinessWitness):
         rest["predicate"] = artifact.predicate
-        return replace(artifact, scope=_NO_SCOPE, predicate=""), Omitted.of(rest)
-    return replace(artifact, scope=_NO_SCOPE), Omitted.of(rest)
+        return replace(artifact, scope=_NO_SCOPE, predicate=""), left_out(rest)
+    return replace(artifact, scope=_NO_SCOPE), left_out(rest)
 
 
 def digest_of(presented: object, reason: str, omitted: Omitted | None) -> bytes:
