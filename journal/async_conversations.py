@@ -19,6 +19,7 @@ from ..domain import (
     consumer,
 )
 from ..domain.conversation import ConfigChanges, StewardListReason
+from ..domain.value import function_or_none
 from ..projections import Progress
 from .async_commands import AsyncCommands, Checks
 from .conversation_commands import ConversationCommands
@@ -241,6 +242,7 @@ class AsyncConversations(AsyncCommands):
         self, now: int | None = None, conversation_id: str | None = None, progress: Progress | None = None
     ) -> dict[str, tuple[Event[Any], ...]]:
         """See ``Conversations.tick``."""
+        function_or_none("progress", progress)
         time = self._blocking.time(now)
         due = [conversation_id] if conversation_id is not None else await self._ask(self._blocking.due, time)
         happened: dict[str, tuple[Event[Any], ...]] = {}

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from ..domain import Decision, JournalClosed, Policy, RecordedEvent, Surfaces
-from ..domain.value import exact, function
+from ..domain.value import exact, function as require_function
 from .async_bundles import AsyncBundles
 from .async_conversations import AsyncConversations
 from .async_saga import AsyncSaga, AsyncSagas
@@ -94,7 +94,7 @@ class AsyncJournal:
         self, stream: str | tuple[str, ...], command: Callable[..., Decision[ResultT]], *arguments: object
     ) -> ResultT:
         """Decide a command on the state of a stream, and append what it comes to; see ``Journal.execute``."""
-        function("command", command)
+        require_function("command", command)
         self._begin()
         try:
             planner = self._journal.planner
@@ -134,6 +134,7 @@ class AsyncJournal:
             args: what else it takes.
             kwargs: what else it takes.
         """
+        require_function("function", function)
         return await asyncio.to_thread(function, self._journal, *args, **kwargs)
 
     async def cursor(self, position: int | None = None) -> str:

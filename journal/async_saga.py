@@ -13,7 +13,7 @@ from typing import Any, Self, TypeAlias
 from ..domain import JournalClosed
 from ..projections import SagaRow
 from .planning import UndoPlan
-from .sagas import Saga, Sagas, UndoOutside
+from .sagas import Saga, Sagas, UndoOutside, undo_functions
 
 Call: TypeAlias = Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]
 """Has something done in a thread."""
@@ -124,7 +124,7 @@ class AsyncSagas:
     ) -> UndoPlan:
         """See ``Sagas.compensate``."""
         loop = asyncio.get_running_loop()
-        functions = {step: waited_for(function, loop) for step, function in (undo or {}).items()}
+        functions = {step: waited_for(function, loop) for step, function in undo_functions(undo).items()}
         compensate = partial(self._sagas.compensate, saga_id, functions, leave=leave, reason=reason, dry_run=dry_run)
         plan: UndoPlan = await self._call(compensate)
         return plan

@@ -110,7 +110,7 @@ class Sagas(SagasView):
             InvalidArgument: a step is to be left that is none.
             NotCompensable, LaterEventDepends: what was appended cannot be undone, or something stands on it.
         """
-        functions, dry_run = _functions(undo), exact("dry_run", dry_run, bool)
+        functions, dry_run = undo_functions(undo), exact("dry_run", dry_run, bool)
         saga_id = identifier("saga_id", saga_id)
         stream = saga_stream(saga_id)
         left = names("leave", leave)
@@ -361,8 +361,12 @@ def _status_and_steps(state: Any) -> tuple[saga.SagaStatus, tuple[tuple[str, str
     return state.status, tuple(reversed(state.steps))
 
 
-def _functions(undo: Mapping[str, Callable[..., Any]] | None) -> dict[str, Callable[..., Any]]:
-    """The functions that undo steps, by the names of these."""
+def undo_functions(undo: Mapping[str, Callable[..., Any]] | None) -> dict[str, Callable[..., Any]]:
+    """The functions that undo steps, by the names of these.
+
+    Raises:
+        InvalidIdentifier, InvalidArgument: something else is given.
+    """
     if undo is None:
         return {}
     if not issubclass(type(undo), Mapping):

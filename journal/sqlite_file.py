@@ -40,6 +40,10 @@ def beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
+MAX_NAME_BYTES: Final = 255
+"""The longest name of a file, without its folders, in bytes."""
+
+
 def file_path(argument: str, name: object) -> Path:
     """The file that a name stands for, absolute, with its symbolic links resolved.
 
@@ -60,6 +64,8 @@ def file_path(argument: str, name: object) -> Path:
     if given != given.strip() or not given.isprintable():
         problem = "must hold no line end and no other control character, and no blank at an end"
         raise InvalidArgument(argument, f"{problem}, not {given!r:.300}")
+    if any(len(os.fsencode(part)) > MAX_NAME_BYTES for part in Path(given).parts):
+        raise InvalidArgument(argument, f"has a part of more than {MAX_NAME_BYTES} bytes, which no file system takes")
     try:
         return Path(os.path.realpath(given))
     except (OSError, ValueError) as error:

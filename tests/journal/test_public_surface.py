@@ -100,5 +100,5 @@ def test_the_twins_that_are_awaited_answer_alike(seed: int) -> None:
     assert walk.problems == [], f"seed {seed}"
 
 
-def _raise(error: BaseException) -> None:
+def _raise(error: BaseException) -> object:
     raise error
