@@ -75,7 +75,8 @@ def names(argument: str, values: Iterable[str]) -> frozenset[str]:
 
     Raises:
         InvalidIdentifier: one may not.
-        InvalidArgument: there are more than 1 000, they take more than 128 KiB, or it is a single string.
+        InvalidArgument: it is a single string, or nothing to go through.
+        BoundExceeded: there are more than 1 000, or they take more than 128 KiB.
     """
     checked = frozenset(identifier(argument, value) for value in several(argument, values, MAX_NAMES))
     require_size(argument, sorted(checked), MAX_NAMES_BYTES)

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar, cast
 from pydantic import ConfigDict, ValidationError
 from pydantic_core import to_json as to_any_json
 
-from .errors import InvalidArgument, MunimentError
+from .errors import BoundExceeded, InvalidArgument, MunimentError
 from .shown import kind_of, shown
 
 ValueT = TypeVar("ValueT")
@@ -49,7 +49,7 @@ def _guard(cls: type[Any], bounds: Mapping[str, int]) -> None:
             for name, place, most in places:
                 given = args[place] if place < len(args) else fields.get(name, ())
                 if isinstance(given, tuple | frozenset) and len(given) > most:
-                    raise InvalidArgument(name, f"of {cls.__name__} has {len(given)} entries; at most {most} are taken")
+                    raise BoundExceeded(name, f"of {cls.__name__} has {len(given)} entries; at most {most} are taken")
             build(self, *args, **fields)
         except ValidationError as error:
             raise _invalid(cls.__name__, names, error) from None
@@ -113,7 +113,8 @@ def several(argument: str, given: object, most: int) -> Iterator[Any]:
     """Go through what a caller gave, of which there may be no end: one more than the bound is looked at.
 
     Raises:
-        InvalidArgument: it is a text or nothing to go through, has too many entries, or fails on the way.
+        InvalidArgument: it is a text or nothing to go through, or fails on the way.
+        BoundExceeded: it has too many entries.
     """
     if isinstance(given, str | bytes | bytearray | memoryview):
         raise InvalidArgument(argument, f"must be several, not {shown(given)}")
@@ -128,7 +129,7 @@ def several(argument: str, given: object, most: int) -> Iterator[Any]:
     except Exception as error:
         raise InvalidArgument(argument, f"cannot be gone through: {kind_of(given)} raises {kind_of(error)}") from error
     if count > most:
-        raise InvalidArgument(argument, f"has more than {most} entries; at most {most} are taken")
+        raise BoundExceeded(argument, f"has more than {most} entries; at most {most} are taken")
 
 
 def to_json(given: object) -> bytes:
@@ -145,11 +146,11 @@ def require_size(argument: str, given: object, most: int) -> None:
     """Make sure that a value takes no more bytes of JSON than it may.
 
     Raises:
-        InvalidArgument: it takes more.
+        BoundExceeded: it takes more.
     """
     size = json_size(given)
     if size > most:
-        raise InvalidArgument(argument, f"takes {size} bytes of JSON; at most {most} are allowed")
+        raise BoundExceeded(argument, f"takes {size} bytes of JSON; at most {most} are allowed")
 
 
 def _invalid(kind: str, names: list[str], error: ValidationError) -> InvalidArgument:

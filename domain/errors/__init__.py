@@ -53,6 +53,7 @@
     ├── InvalidInput              the arguments make no sense, whatever the state
     │   ├── InvalidIdentifier
     │   ├── InvalidArgument
+    │   │   └── BoundExceeded
     │   ├── EventTooLarge
     │   ├── InvalidExport
     │   ├── UnknownPosition
@@ -133,6 +134,7 @@ from .delegation import (
     NotActiveHolder,
 )
 from .input import (
+    BoundExceeded,
     EventTooLarge,
     InvalidArgument,
     InvalidExport,
@@ -193,6 +195,7 @@ __all__ = [
     "AlreadyCompensated",
     "AlreadyHosted",
     "AlreadyVoted",
+    "BoundExceeded",
     "BoundaryBundleMismatch",
     "BoundaryRejected",
     "BoundaryScopeMismatch",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..shown import shown
 from .base import InvalidInput
 
 
@@ -37,6 +38,10 @@ class InvalidArgument(InvalidInput):
 
     def __str__(self) -> str:
         return f"{self.argument} {self.problem}"
+
+
+class BoundExceeded(InvalidArgument):
+    """An argument that makes sense, and is more than a journal takes; see ``docs/bounds.md``."""
 
 
 @dataclass(eq=False)
@@ -91,7 +96,7 @@ class UnknownPosition(InvalidInput):
     head: int
 
     def __str__(self) -> str:
-        return f"position {self.position} does not exist; the journal's last position is {self.head}"
+        return f"position {shown(self.position)} does not exist; the journal's last position is {self.head}"
 
 
 @dataclass(eq=False)
