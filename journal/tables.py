@@ -46,7 +46,7 @@ class Projections:
         self._proposals = ProposalsView(events, store, projector, position)
         self._phase_visits = PhaseVisitsView(store, projector, position)
         self._late_firings = LateFiringsView(store, projector, position)
-        self._timeline = TimelineView(store, projector, position)
+        self._timeline = TimelineView(events, store, projector, position)
 
     @property
     def owners(self) -> OwnersView:

@@ -8,7 +8,18 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from ..domain import JournalError, RecordedEvent
-from ..projections import TRACKING, Progress, Projection, Projector, Row, TemporalStore, TemporalTable
+from ..projections import (
+    STEP_MS,
+    TRACKING,
+    Progress,
+    Projection,
+    Projector,
+    Row,
+    Stamp,
+    Stamps,
+    TemporalStore,
+    TemporalTable,
+)
 from .laws import Laws
 from .mapper import decode
 from .scratch import ScratchTables
@@ -60,6 +71,7 @@ def verify(storage: Storage, projections: tuple[Projection, ...], progress: Prog
     except JournalError as error:
         return VerificationReport(0, (Finding("storage", None, str(error)),))
     if past.is_readable:
+        past.notes += past.stamps_set_aside()
         findings += _tables(past, storage.tables, present, positions, projections)
     else:
         findings.append(Finding("table", None, "not checked: the events cannot all be read"))
@@ -78,6 +90,8 @@ class _Past:
         self.is_readable = True
         self.notes: list[Finding] = []
         self._versions: dict[str, tuple[int, int]] = {}
+        self._latest_stamp = -1
+        self._lowest_stamp: int | None = None
         self._laws = Laws()
 
     def head(self) -> int:
@@ -105,9 +119,31 @@ class _Past:
                     self.is_readable = False
                     yield Finding("record", position, str(error))
                 else:
+                    self._notice_stamp(record.metadata.recorded_at)
                     yield from self._check_order(record)
                     yield from (Finding("law", position, problem) for problem in self._laws.broken_by(record))
             self._advance(len(rows))
+
+    def stamps_set_aside(self) -> Iterator[Finding]:
+        """Name the stamps that no clock can have told; only where one stepped back by far is anything read again."""
+        if self._lowest_stamp is None:
+            return
+        stamps, last = Stamps(), dict[str, int]()
+        for record in map(decode, chain.from_iterable(self._application.recorder.pages(through=self._head))):
+            recorded_at = record.metadata.recorded_at
+            # What is no more than an hour above the lowest contradicts nothing, until something is.
+            if recorded_at != last.get(record.stream) and (stamps or recorded_at > self._lowest_stamp + STEP_MS):
+                stamps.take(Stamp(record.position, recorded_at))
+            last[record.stream] = recorded_at
+        for stamp in stamps.set_aside():
+            yield Finding("record", stamp.position, f"its clock told {stamp.recorded_at} ms, which others contradict")
+
+    def _notice_stamp(self, recorded_at: int) -> None:
+        if recorded_at >= self._latest_stamp:
+            self._latest_stamp = recorded_at
+        elif recorded_at < self._latest_stamp - STEP_MS:
+            lowest = self._lowest_stamp
+            self._lowest_stamp = recorded_at if lowest is None else min(lowest, recorded_at)
 
     def _advance(self, count: int) -> None:
         self._done += count

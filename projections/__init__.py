@@ -29,6 +29,7 @@ from .projection import Progress, Projection, Projector, RebuildReport, Source
 from .proposal_views import ProposalEntry, ProposalRow, ProposalsView
 from .sagas import SagaRow, SagasProjection, SagasView
 from .sqlite import SQLiteTemporalStore
+from .stamps import STEP_MS, Stamp, Stamps
 from .store import TRACKING, TemporalStore
 from .temporal import FOREVER, PREFIX, Change, Row, Set, TemporalTable, Unset, Value
 from .timeline import TimelineProjection, TimelineView
@@ -84,11 +85,14 @@ __all__ = [
     "RebuildReport",
     "Row",
     "SQLiteTemporalStore",
+    "STEP_MS",
     "SagaRow",
     "SagasProjection",
     "SagasView",
     "Set",
     "Source",
+    "Stamp",
+    "Stamps",
     "TRACKING",
     "TableMapping",
     "TableReader",

@@ -172,7 +172,15 @@ class Events(Protocol):
     def read(self, after: int = 0, limit: int | None = None) -> Iterator[RecordedEvent]:
         """Decode records of all streams, from the one behind a position."""
 
-    def read_stream(self, stream: str, *, behind: int = 0, through: int | None = None) -> Iterator[RecordedEvent]:
+    def read_stream(
+        self,
+        stream: str,
+        *,
+        newest_first: bool = False,
+        limit: int | None = None,
+        behind: int = 0,
+        through: int | None = None,
+    ) -> Iterator[RecordedEvent]:
         """Decode one stream's records, those behind a position and up to one."""
 
 
