@@ -243,7 +243,7 @@ class AsyncConversations(AsyncCommands):
     ) -> dict[str, tuple[Event[Any], ...]]:
         """See ``Conversations.tick``."""
         function_or_none("progress", progress)
-        time = self._blocking.time(now)
+        time = await self._ask(self._blocking.waited_until, now)
         due = [conversation_id] if conversation_id is not None else await self._ask(self._blocking.due, time)
         happened: dict[str, tuple[Event[Any], ...]] = {}
         for done, each in enumerate(due, 1):

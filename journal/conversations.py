@@ -28,9 +28,9 @@ from ..domain.value import function_or_none
 from ..projections import ConversationsView, DeadlinesView, Progress, Projector, TemporalStore
 from .commands import Executes, checked
 from .conversation_commands import ConversationCommands
-from .execution import Clock
 from .recording import PAGE_SIZE
 from .storage import JournalApplication
+from .times import SteadyClock
 
 _QUIET_CONSUMERS: Final = 1_000
 """Of how many consumers it is remembered that they were told everything."""
@@ -42,7 +42,7 @@ class Conversations(ConversationCommands, ConversationsView):
     Args:
         journal: what carries commands out.
         application: where events are stored.
-        clock: tells the time.
+        clock: tells the time that waits for deadlines.
         untouched: a block in which no saga and no idempotency key is under way.
         store: the tables.
         projector: what keeps them caught up.
@@ -52,12 +52,13 @@ class Conversations(ConversationCommands, ConversationsView):
         self,
         journal: Executes,
         application: JournalApplication,
-        clock: Clock,
+        clock: SteadyClock,
         untouched: Callable[[], AbstractContextManager[None]],
         store: TemporalStore,
         projector: Projector,
     ) -> None:
         ConversationCommands.__init__(self, journal, clock)
+        self._steady = clock
         ConversationsView.__init__(self, store, projector)
         self._application = application
         self._untouched = untouched
@@ -74,7 +75,8 @@ class Conversations(ConversationCommands, ConversationsView):
         key: it is due once whoever asks.
 
         Args:
-            now: the time, in ms; by default the journal's clock tells it.
+            now: the time, in ms; by default the journal's clock tells it. Where that stepped back, the time is counted on
+                from where it was.
             conversation_id: only in this one; by default in all.
             progress: called with how many conversations are done, and how many there are to do.
 
@@ -85,7 +87,7 @@ class Conversations(ConversationCommands, ConversationsView):
             ConversationNotFound: the one that is named was never opened.
             JournalError: the storage failed; what was done before that is on record.
         """
-        time, progress = self.time(now), function_or_none("progress", progress)
+        time, progress = self.waited_until(now), function_or_none("progress", progress)
         due = [conversation_id] if conversation_id is not None else self.due(time)
         happened: dict[str, tuple[Event[Any], ...]] = {}
         for done, each in enumerate(due, 1):
@@ -95,6 +97,19 @@ class Conversations(ConversationCommands, ConversationsView):
             if progress is not None:
                 progress(done, len(due))
         return happened
+
+    def waited_until(self, now: int | None) -> int:
+        """The time that is given, or else the clock's, and no earlier than the last event of any open conversation.
+
+        So a step back of the clock delays no deadline, also where this journal was closed then, or was not looking.
+
+        Raises:
+            InvalidArgument: it is no time.
+        """
+        time = self.time(now)
+        if now is None and (ahead := self._ahead_of(time)):
+            time = self._steady.at_least(max(ahead.values()))
+        return time
 
     def due(self, now: int) -> list[str]:
         """The conversations in which something is due at a time in ms, earliest first.
@@ -131,7 +146,7 @@ class Conversations(ConversationCommands, ConversationsView):
         Raises:
             ConversationNotFound: the one that is named was never opened.
         """
-        time = self.time(now)
+        time = self.waited_until(now)
         if conversation_id is None:
             wakeup = self._deadlines.next_wakeup(time)
             return 0 if wakeup and any(self._due_by_own_time(time)) else wakeup

@@ -44,7 +44,7 @@ from .sessions import Sessions
 from .sqlite_datastore import DEFAULT_LOCK_TIMEOUT_S
 from .storage import Address, Storage, open_storage
 from .tables import Projections
-from .times import system_clock, to_ms
+from .times import SteadyClock, system_clock, to_ms
 from .upkeep import Upkeep, all_projections
 
 ResultT = TypeVar("ResultT")
@@ -77,7 +77,7 @@ class Journal(Upkeep):
         self.sessions = Sessions(self, policy, surfaces)
         self._bundle_commands = Bundles(self, surfaces, store, projector)
         self._conversation_commands = Conversations(
-            self, application, self.planner.now, self.unattended, store, projector
+            self, application, SteadyClock(self.planner.now), self.unattended, store, projector
         )
         self._saga_commands = self.new_sagas(self._undo)
 

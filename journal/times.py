@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 
@@ -20,6 +22,34 @@ _END_OF_TIME_MS: Final = 253_402_300_800_000
 def system_clock() -> int:
     """The system's time, UTC, in ms since 1970."""
     return time.time_ns() // 1_000_000
+
+
+class SteadyClock:
+    """A clock for what waits: where the one beneath steps back, the time is counted on from where it was.
+
+    Args:
+        clock: tells the time, UTC, in ms since 1970.
+    """
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        # Read inside, lest threads that wait for each other take their own order for a step back.
+        self._lock = threading.RLock()
+        self._told = 0
+        self._ahead = 0
+
+    def __call__(self) -> int:
+        """The time in ms, which never runs back."""
+        return self.at_least(0)
+
+    def at_least(self, time: int) -> int:
+        """The time in ms, counted on from this one if the clock was further when others read it."""
+        with self._lock:
+            told = self._clock()
+            self._ahead += max(0, self._told - told)
+            self._told = told
+            self._ahead += max(0, time - told - self._ahead)
+            return min(told + self._ahead, _END_OF_TIME_MS - 1)
 
 
 def to_ms(time: int | datetime) -> int:

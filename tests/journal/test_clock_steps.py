@@ -1,0 +1,121 @@
+"""The clock steps back: no deadline is late for that."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+from muniment.domain import ConversationConfig, InvalidArgument, ProposalRequest
+from muniment.journal import AsyncJournal, Journal
+
+from ..conftest import Clock
+
+HOUR = 3_600_000
+NOW = 1_700_000_000_000
+DELAY = 10_000
+
+
+def wait_for_a_vote(journal: Journal) -> None:
+    team = journal.conversations
+    team.create("team", "alice", ConversationConfig(voting_delay_ms=DELAY))
+    team.receive_proposal("team", 1, ProposalRequest.add_member("dave"), creator="bob", voters=3, vote=True)
+
+
+@pytest.mark.parametrize("step", [-2 * HOUR, -1, -365 * 24 * HOUR])
+def test_a_vote_is_due_when_as_much_time_has_gone_by(step: int, clock: Clock) -> None:
+    clock.now = NOW
+    with Journal.open("memory://", clock=clock) as journal:
+        wait_for_a_vote(journal)
+        clock.now += step
+        assert journal.conversations.next_wakeup() == DELAY
+        assert journal.conversations.next_wakeup(conversation_id="team") == DELAY
+        clock.now += DELAY - 1
+        assert journal.conversations.tick() == {}
+        clock.now -= HOUR
+        assert journal.conversations.next_wakeup() == 1
+        clock.now += 1
+        assert "team" in journal.conversations.tick()
+        assert journal.conversations["team"].at == NOW + DELAY
+        # What is recorded is stamped as the clock tells.
+        journal.sessions.open("s")
+        assert journal.record(journal.head()).metadata.recorded_at == clock.now
+
+
+def test_a_step_back_while_the_journal_was_closed(file_url: str, clock: Clock) -> None:
+    clock.now = NOW
+    with Journal.open(file_url, clock=clock) as journal:
+        wait_for_a_vote(journal)
+    clock.now -= 2 * HOUR
+    with Journal.open(file_url, clock=clock) as journal:
+        assert journal.conversations.next_wakeup() == DELAY
+        clock.now += DELAY
+        assert "team" in journal.conversations.tick()
+
+
+def test_a_step_back_that_another_process_saw(file_url: str, clock: Clock) -> None:
+    ahead = Clock(NOW + HOUR)
+    clock.now = NOW
+    with Journal.open(file_url, clock=clock) as mine, Journal.open(file_url, clock=ahead) as theirs:
+        assert mine.conversations.tick() == {}
+        wait_for_a_vote(theirs)
+        assert mine.conversations.next_wakeup() == DELAY
+        clock.now += DELAY
+        assert "team" in mine.conversations.tick()
+
+
+def test_a_time_that_is_given_is_the_time(clock: Clock) -> None:
+    clock.now = NOW
+    with Journal.open("memory://", clock=clock) as journal:
+        wait_for_a_vote(journal)
+        clock.now -= HOUR
+        assert journal.conversations.tick(NOW + DELAY - 1) == {}
+        assert "team" in journal.conversations.tick(NOW + DELAY)
+
+
+def test_tasks_wait_no_longer_either(clock: Clock) -> None:
+    async def story() -> None:
+        clock.now = NOW
+        async with await AsyncJournal.open("memory://", clock=clock) as journal:
+            team = journal.conversations
+            await team.create("team", "alice", ConversationConfig(voting_delay_ms=DELAY))
+            request = ProposalRequest.add_member("dave")
+            await team.receive_proposal("team", 1, request, creator="bob", voters=3, vote=True)
+            clock.now -= 2 * HOUR
+            assert await team.next_wakeup() == DELAY
+            clock.now += DELAY
+            assert "team" in await team.tick()
+
+    asyncio.run(story())
+
+
+def test_threads_that_read_the_clock_at_once_do_not_move_it_on() -> None:
+    lock, times = threading.Lock(), iter(range(NOW, NOW + 100_000))
+
+    def tell() -> int:
+        with lock:
+            return next(times)
+
+    with Journal.open("memory://", clock=tell) as journal:
+        team = journal.conversations
+
+        def ask() -> None:
+            for _ in range(200):
+                team.time(None)
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert team.time(None) == next(times) - 1
+
+
+@pytest.mark.parametrize("told", [None, -1, 2**80, 1.5, "now", True])
+def test_a_clock_that_tells_no_time_is_a_typed_error(told: object) -> None:
+    with Journal.open("memory://", clock=lambda: told) as journal:  # type: ignore[arg-type, return-value]
+        with pytest.raises(InvalidArgument, match="clock"):
+            journal.sessions.open("s")
+        with pytest.raises(InvalidArgument, match="clock"):
+            journal.conversations.tick()
+        assert journal.head() == 0
