@@ -75,8 +75,8 @@ class Conversations(ConversationCommands, ConversationsView):
         key: it is due once whoever asks.
 
         Args:
-            now: the time, in ms; by default the journal's clock tells it. Where that stepped back, the time is counted on
-                from where it was.
+            now: the time, in ms; by default the journal's clock tells it. Where that stepped back, the time is
+                counted on from where it was.
             conversation_id: only in this one; by default in all.
             progress: called with how many conversations are done, and how many there are to do.
 

@@ -64,6 +64,8 @@ def file_path(argument: str, name: object) -> Path:
     if given != given.strip() or not given.isprintable():
         problem = "must hold no line end and no other control character, and no blank at an end"
         raise InvalidArgument(argument, f"{problem}, not {given!r:.300}")
+    if not Path(given).name:
+        raise InvalidArgument(argument, f"must name a file, and {given!r} is a folder")
     if any(len(os.fsencode(part)) > MAX_NAME_BYTES for part in Path(given).parts):
         raise InvalidArgument(argument, f"has a part of more than {MAX_NAME_BYTES} bytes, which no file system takes")
     try:

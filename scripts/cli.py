@@ -51,6 +51,7 @@ from muniment.scripts.describe import describe, what_happened
 from muniment.scripts.output import (
     envelope,
     flattened,
+    json_line,
     progress_bar,
     record_to_plain,
     say,
@@ -61,7 +62,6 @@ from muniment.scripts.output import (
     utc,
     visible,
 )
-from pydantic_core import to_json
 
 
 @cli.command()
@@ -170,7 +170,7 @@ def _print_line(record: RecordedEvent, journal: Journal | None) -> None:
         cursor = None
         with suppress(JournalWithoutId):
             cursor = journal.cursor(record.position)
-        click.echo(to_json(record_to_plain(record) | {"cursor": cursor}))
+        click.echo(json_line(record_to_plain(record) | {"cursor": cursor}))
     else:
         when = utc(record.metadata.recorded_at)
         click.echo(visible(f"{record.position}  {when}  {record.id}  {record.type}  {what_happened(record)}"))

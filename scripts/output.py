@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import click
 from muniment.domain import (
@@ -20,7 +21,7 @@ from muniment.domain import (
     RecordedEvent,
     scope_to_json,
 )
-from pydantic_core import to_json
+from pydantic_core import to_json, to_jsonable_python
 from rich import box
 from rich.console import Console, Group
 from rich.markup import escape
@@ -30,7 +31,7 @@ from rich.text import Text
 
 _UNFOLDED_WIDTH: Final = 100_000
 _LONG_TABLE: Final = 200
-_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def _console(*, stderr: bool) -> Console:
@@ -96,13 +97,35 @@ def envelope(command: str, data: object, **about: object) -> None:
         about: what the data is about: the journal, the position it was read as of.
     """
     document = {"muniment": version("muniment"), "command": command, **about, "data": data}
-    click.echo(to_json(document, indent=2).decode())
+    click.echo(_json(document, sys.stdout, indent=2))
 
 
 def error_envelope(error: MunimentError) -> None:
     """Print an error as JSON, on stderr."""
-    document = {"error": {"code": error.code, "message": str(error), "facts": to_plain(error.facts())}}
-    click.echo(to_json(document).decode(), err=True)
+    error_envelope_of(error.code, str(error), to_plain(error.facts()))
+
+
+def error_envelope_of(code: str, message: str, facts: Any) -> None:
+    """Print as JSON, on stderr, what is wrong."""
+    click.echo(_json({"error": {"code": code, "message": message, "facts": facts}}, sys.stderr), err=True)
+
+
+def json_line(document: object) -> str:
+    """One line of JSON, as stdout can show it."""
+    return _json(document, sys.stdout)
+
+
+def _json(document: object, stream: TextIO, indent: int | None = None) -> str:
+    """JSON that stays JSON also where the stream's encoding lacks a character."""
+    plain = to_jsonable_python(document, fallback=repr)
+    is_unicode = (stream.encoding or "").lower().replace("-", "").startswith("utf")
+    try:
+        if is_unicode:
+            return to_json(plain, indent=indent).decode()
+    except ValueError:
+        # Half of a surrogate pair, from an argument that was no text.
+        pass
+    return json.dumps(plain, indent=indent)
 
 
 @contextmanager

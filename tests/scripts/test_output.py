@@ -1,0 +1,144 @@
+"""Output that the terminal lacks characters for, or that cannot be written: no traceback, and never exit code 1."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from muniment.journal import Journal
+
+COMMANDS = ["log", "owners", "audit", "tail", "show 1", "verify", "footprints", "export", "sagas", "conversations"]
+ENCODINGS = {
+    "ascii": {"PYTHONIOENCODING": "ascii"},
+    "an old locale": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "utf-8": {"PYTHONIOENCODING": "utf-8"},
+}
+NAME = "ärger-日本-🔥"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("output") / "journal.db"
+    with Journal.open(f"sqlite:///{path}") as journal:
+        for number in range(20):
+            journal.sessions.open(f"{NAME}-{number}")
+            journal.sessions.claim(f"{NAME}-{number}", "zoë")
+        journal.catch_up()
+    return f"sqlite:///{path}"
+
+
+def muniment(*arguments: str, **settings: object) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "muniment.scripts.main", *arguments]
+    given: dict[str, object] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 60, **settings}
+    return subprocess.run(command, check=False, **given)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_names_that_the_terminal_lacks_are_shown_as_escapes(encoding: str, address: str) -> None:
+    environment = {**os.environ, **ENCODINGS[encoding]}
+    for command in COMMANDS:
+        done = muniment(*command.split(), "--journal", address, env=environment)
+        assert (done.returncode, done.stderr) == (0, b""), command
+        if command == "owners":
+            assert (b"zo\xc3\xab" if encoding == "utf-8" else b"zo") in done.stdout
+    done = muniment("owners", "--json", "--journal", address, env=environment)
+    assert json.loads(done.stdout)["data"][0]["session_id"].startswith(NAME)
+    done = muniment("tail", "--json", "--journal", address, env=environment)
+    assert NAME in json.loads(done.stdout.splitlines()[0])["stream"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("command", [*COMMANDS, "owners --json", "--help"])
+def test_a_full_disk_is_one_line(command: str, address: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = (
+            muniment(*command.split(), "--journal", address, stdout=full)
+            if command != "--help"
+            else muniment(command, stdout=full)
+        )
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith("Error: the output cannot be written: ")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_reader_who_has_had_enough_gets_no_message(address: str) -> None:
+    command = [sys.executable, "-m", "muniment.scripts.main", "export", "--journal", address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 2
+
+
+def test_a_closed_output_is_one_line(address: str) -> None:
+    done = subprocess.run(
+        f'"{sys.executable}" -m muniment.scripts.main owners --journal "{address}" >&-',
+        shell=True,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (2, b"Error: the output cannot be written: stdout is closed\n")
+
+
+def test_an_interrupt_is_one_line(address: str) -> None:
+    command = [sys.executable, "-m", "muniment.scripts.main", "import", "-", "--journal", "sqlite:///never-made.db"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(2)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert process.stderr.read().strip() == b"Error: interrupted"
+    assert process.returncode == 130
+    assert not list(Path.cwd().glob("*never-made*"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["show"],
+        ["nonsense"],
+        ["log", "--limit", "many"],
+        ["log", "--limit", "9" * 5_000],
+        ["owners", "--at", "yesterday"],
+        ["owners", "--at", "9" * 5_000],
+        ["show", "\udcff"],
+        ["audit", "\udcff"],
+        ["log", "x" * 10_000],
+        ["revert", "session-s@" + "9" * 400],
+        ["rollback", "session-s", "--to", "-1"],
+        ["backup", "/"],
+        ["backup", "/nowhere/at/all"],
+        ["import", "/"],
+        ["import", "/nowhere"],
+        ["import", sys.executable],
+        ["restore", "/nowhere"],
+        ["owners", "--lock-timeout", "nan"],
+        ["tail", "--after", "cursor"],
+        ["tick", "--now", "-1"],
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_wrong_input_is_exit_code_2_and_no_traceback(arguments: list[str], as_json: bool, address: str) -> None:
+    command = [*map(os.fsencode, arguments), *([b"--json"] if as_json else [])]
+    done = muniment(*command, env={**os.environ, "MUNIMENT_JOURNAL": address})  # type: ignore[arg-type]
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == b""
+    assert b"Traceback" not in done.stderr
+    if as_json:
+        assert set(json.loads(done.stderr)["error"]) == {"code", "message", "facts"}
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "sqlite:///", "sqlite:////", "sqlite:///\n", "postgresql://", "memory://", "\udcff"]
+)
+def test_wrong_addresses_are_exit_code_2_and_no_traceback(url: str) -> None:
+    done = muniment("owners", os.fsencode("--journal=" + url))  # type: ignore[arg-type]
+    assert done.returncode in ((0, 2) if url == "memory://" else (2,)), done.stderr
+    assert b"Traceback" not in done.stderr
