@@ -70,6 +70,7 @@ class Journal(Upkeep):
         store = self._scratch or storage.tables
         projector = Projector(store, all_projections(), self, locks=storage.locks)
         super().__init__(self, storage, store, projector)
+        projector.notice_lost_events()
         place = str(storage.address)
         self.planner = Planner(application, place, clock, self._context, IdempotencyView(store, projector))
         self._executor = Executor(self.planner, application, storage.locks)

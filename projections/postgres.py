@@ -129,11 +129,11 @@ class _Rebuild(Rebuild):
         for table in store.tables:
             writer.create(table, table.physical_name + self._suffix)
 
-    def finish(self, positions: Mapping[str, int], *, compare: bool) -> Differences | None:
+    def finish(self, positions: Mapping[str, int], *, compare: bool, is_end: bool) -> Differences | None:
         # Giving the lock back, for the live tables to be caught up, takes a savepoint from before it was taken.
         self._writer.run("SAVEPOINT before_lock")
         self._writer.lock(self._datastore)
-        differences = self._swap(self._writer, positions, compare=compare)
+        differences = self._swap(self._writer, positions, compare=compare, is_end=is_end)
         if differences is None:
             self._writer.run("ROLLBACK TO SAVEPOINT before_lock")
         return differences

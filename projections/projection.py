@@ -110,6 +110,11 @@ class Projector:
         self._stopped: dict[str, ProjectionStopped] = {}
         self._may_rebuild = True
         store.create_missing({each.tracking_name: each.tables for each in self._projections})
+        self._has_to_rebuild = False
+
+    def notice_lost_events(self) -> None:
+        """See whether the tables are of events that are gone; do so before anything is appended, which would hide it."""
+        self._has_to_rebuild = self._is_ahead()
 
     def catch_up(self, projection: str, through: int | None = None) -> int:
         """Bring the tables up to the journal's end, or at least to a position, for one projection to be read.
@@ -140,8 +145,9 @@ class Projector:
             UnknownEventType, DamagedRecord: a record before the position cannot be read.
         """
         with Held(self._lock), collector_paused():
-            if self._reached < goal and self._is_far_behind(goal):
+            if self._reached < goal and (self._has_to_rebuild or self._is_far_behind(goal)):
                 # If a record cannot be digested, what comes before it is still to be had, batch by batch.
+                self._has_to_rebuild = False
                 try:
                     self._reached, _ = self._rebuild(progress, compare=False)
                 except (JournalError, IntegrityError, DataError):
@@ -173,6 +179,12 @@ class Projector:
             self._may_rebuild = True
         return RebuildReport(rebuilt, time.monotonic() - started, differences)
 
+    def _is_ahead(self) -> bool:
+        """Whether the tables are of more events than there are, as somebody has deleted the last."""
+        positions = self._store.positions()
+        # Asked afterwards: what is appended meanwhile only moves it on.
+        return max(positions.get(each.tracking_name, 0) for each in self._projections) > self._source.head()
+
     def _is_far_behind(self, goal: int) -> bool:
         if self._stopped or not self._may_rebuild or goal < FAR_BEHIND:
             return False
@@ -193,9 +205,11 @@ class Projector:
                 if compare:
                     # What is compared has to have come as far.
                     self._catch_all_up(rebuilt)
-                # Another process may have moved the live tables on since the head was read.
+                # Another process may have moved the live tables on since the head was read; or they are of more events
+                # than there are, as somebody has deleted the last.
                 positions = {each.tracking_name: rebuilt for each in self._projections}
-                differences = rebuild.finish(positions, compare=compare)
+                is_end = self._is_ahead() and self._source.head() == rebuilt
+                differences = rebuild.finish(positions, compare=compare, is_end=is_end)
                 if differences is not None:
                     return rebuilt, differences
 
@@ -228,7 +242,8 @@ class Projector:
         positions = self._store.positions()
         start = min(positions.get(each.tracking_name, 0) for each in active)
         records, failure = _collect(self._source.read(start, self._batch_size))
-        reached = records[-1].position if records else start
+        # Where nothing follows, there is nothing to wait for, whatever the goal was taken from.
+        reached = records[-1].position if records else (goal if failure is None else start)
         if records:
             try:
                 self._feed(active, records, stopped)

@@ -129,9 +129,9 @@ class _Rebuild(Rebuild):
             for table in store.tables:
                 writer.create(table, table.physical_name + self._suffix)
 
-    def finish(self, positions: Mapping[str, int], *, compare: bool) -> Differences | None:
+    def finish(self, positions: Mapping[str, int], *, compare: bool, is_end: bool) -> Differences | None:
         with self._store.write() as writer:
-            differences = self._swap(writer, positions, compare=compare)
+            differences = self._swap(writer, positions, compare=compare, is_end=is_end)
         self.is_finished = differences is not None
         return differences
 

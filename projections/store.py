@@ -159,12 +159,13 @@ class Rebuild(ABC):
                 self._flush(writer, opened=is_full)
 
     @abstractmethod
-    def finish(self, positions: Mapping[str, int], *, compare: bool) -> Differences | None:
+    def finish(self, positions: Mapping[str, int], *, compare: bool, is_end: bool) -> Differences | None:
         """Put the rebuilt tables in the place of the live ones.
 
         Args:
             positions: how far each projection was rebuilt.
             compare: whether to look for differences first; the live tables have to have come as far for that.
+            is_end: whether no event is behind these positions, so that live tables that claim more are wrong.
 
         Returns:
             The rows that differ; None if the live tables have come further meanwhile, and nothing was done.
@@ -178,9 +179,11 @@ class Rebuild(ABC):
         for table, folding in self._foldings.items():
             writer.write(folding, table.physical_name + self._suffix, opened=opened)
 
-    def _swap(self, writer: TableWriter, positions: Mapping[str, int], *, compare: bool) -> Differences | None:
+    def _swap(
+        self, writer: TableWriter, positions: Mapping[str, int], *, compare: bool, is_end: bool
+    ) -> Differences | None:
         current = writer.positions()
-        if any(current.get(name, 0) > position for name, position in positions.items()):
+        if not is_end and any(current.get(name, 0) > position for name, position in positions.items()):
             return None
         self._flush(writer, opened=True)
         differences: Differences = {}
