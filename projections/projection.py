@@ -113,7 +113,7 @@ class Projector:
         self._has_to_rebuild = False
 
     def notice_lost_events(self) -> None:
-        """See whether the tables are of events that are gone; do so before anything is appended, which would hide it."""
+        """See whether the tables are of events that are gone, before anything is appended, which would hide it."""
         self._has_to_rebuild = self._is_ahead()
 
     def catch_up(self, projection: str, through: int | None = None) -> int:
