@@ -6,7 +6,13 @@ from typing import Any
 
 from ..artifacts import Footprint
 from ..bounds import MAX_RECORDED_REFUSALS
-from ..errors import CommandRefused, DuplicateBundle, IncompatibleInterfaces, OverlappingSessions
+from ..errors import (
+    CommandRefused,
+    DuplicateBundle,
+    IncompatibleInterfaces,
+    InvalidArgument,
+    OverlappingSessions,
+)
 from ..event import Accepted, Decision, Placed, Refused, accept
 from ..identifiers import names
 from ..stream_names import bundle_stream
@@ -57,12 +63,15 @@ def links_as_before(event: BundleLinked, left: BundleState, right: BundleState) 
 
     Raises:
         BundleNotFound, IncompatibleInterfaces, OverlappingSessions: they cannot be linked any more.
-        InvalidArgument: together they have more names of a kind than one bundle may.
     """
     first, second = left.known(), right.known()
     if refusal := _problem_with(first, second):
         raise refusal
-    return _composed(event.bundle.bundle_id, first, second) == event.bundle
+    try:
+        return _composed(event.bundle.bundle_id, first, second) == event.bundle
+    except InvalidArgument:
+        # Together they have more names of a kind than one bundle may.
+        return False
 
 
 def _composed(bundle_id: str, left: ComposedBundle, right: ComposedBundle) -> ComposedBundle:
