@@ -213,7 +213,10 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     conversation.FreezeRoundOpened: _of_conversation(conversations.withdraw_round, Part.ROUND),
     conversation.FreezeRoundWithdrawn: _of_conversation(conversations.collect_again, Part.ROUND),
     conversation.CandidateBuffered: _stays(_CANDIDATE, Part.ROUND),
-    conversation.FreezeRoundFinalized: _stays(_GROUP, Part.ROUND, Part.PHASE),
+    # Whose turn it was is judged by the list of stewards.
+    conversation.FreezeRoundFinalized: _final(
+        _GROUP, Part.ROUND, Part.PHASE, needs=frozenset({Part.CONVERSATION, Part.STEWARDS})
+    ),
     conversation.CommitApplied: _stays(_GROUP, Part.APPROVED, Part.PHASE, Part.RETRIES, Part.STEWARDS, Part.ROUND),
     conversation.OperationFailed: _record_only(_DIAGNOSTIC),
     conversation.ProposalOpened: _of_conversation(conversations.withdraw_proposal),

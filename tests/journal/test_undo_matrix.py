@@ -113,7 +113,7 @@ NEEDS_AND_CHANGES: Final[dict[str, tuple[str, str]]] = {
     "conversation.freeze_round_opened": ("open", "round"),
     "conversation.freeze_round_withdrawn": ("open", "round"),
     "conversation.candidate_buffered": ("open", "round"),
-    "conversation.freeze_round_finalized": ("open", "round phase"),
+    "conversation.freeze_round_finalized": ("open stewards", "round phase"),
     "conversation.commit_applied": ("open", "approved phase retries stewards round"),
     # A proposal is voted on while it is open, and so long something is due of it; each is named by the event.
     **dict.fromkeys(
