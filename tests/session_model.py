@@ -409,7 +409,8 @@ class SessionModel:
         count = 0
         try:
             for target in sorted(targets, key=lambda each: -each.version):
-                count += self.undo(target, {*behind, *targets})
+                # What comes to nothing together is in nobody's way, and what undoes it no more.
+                count += self.undo(target, {*behind, *targets, *self.entries[len(was.entries) :]})
         except Refused:
             self.__dict__ = was.__dict__
             raise
