@@ -19,6 +19,7 @@ from .proposal_commands import ProposalCommands
 from .restoring import import_journal, restore
 from .sagas import Saga, Sagas
 from .sessions import Sessions
+from .sqlite_log import LogHealth
 from .storage import without_password
 from .tables import Projections
 from .times import system_clock
@@ -41,6 +42,7 @@ __all__ = [
     "FormatSince",
     "Identity",
     "Journal",
+    "LogHealth",
     "MAX_LINE_BYTES",
     "Projecting",
     "ProjectionHealth",

@@ -448,7 +448,7 @@ class Journal(Upkeep):
             it too.
         """
         self.head()  # so that a closed journal says so here, and not in the thread
-        projecting = Projecting(self._projector, self.head, self.application.recorder.changes)
+        projecting = Projecting(self._projector, self.head, self.application.recorder.changes, self._storage.log_health)
         self._keep(projecting)
         return projecting
 

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from ..domain import JournalClosed, ProjectionStopped
 from ..projections import Projector
 from .changes import JOIN_S, Bell, Changes, Running
+from .sqlite_log import LogHealth
 
 GATHER_S: Final = 0.01
 """How long commits are gathered before the tables are caught up: a reader finds little to do, and writers wait less."""
@@ -45,9 +46,17 @@ class Projecting(Running):
         projector: catches the tables up.
         head: the journal's last position.
         changes: says when something was committed.
+        log: says how SQLite's log fares.
     """
 
-    def __init__(self, projector: Projector, head: Callable[[], int], changes: Changes) -> None:
+    def __init__(
+        self,
+        projector: Projector,
+        head: Callable[[], int],
+        changes: Changes,
+        log: Callable[[], LogHealth | None] = lambda: None,
+    ) -> None:
+        self._log = log
         self._projector = projector
         self._head = head
         self._changes = changes
@@ -67,6 +76,11 @@ class Projecting(Running):
     def lag(self) -> int:
         """How many events of the journal the slowest projection has not seen."""
         return max(each.lag for each in self.health().values())
+
+    @property
+    def log(self) -> LogHealth | None:
+        """How long SQLite's log is, and which long reads keep it from being taken over; None on another engine."""
+        return self._log()
 
     def health(self) -> dict[str, ProjectionHealth]:
         """How each projection fares, by name.

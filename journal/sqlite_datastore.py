@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
@@ -14,6 +15,7 @@ from eventsourcing import persistence, sqlite as library
 
 from ..domain import JournalLocked
 from ..projections import Grip, Locks
+from . import sqlite_log
 from .forks import Inherited, Inside, InsideBlock, who_is_inside
 from .turns import Turns
 
@@ -248,6 +250,11 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
         else:
             self._idle_readers.append(reader)
 
+    def after_long_read(self, reader: sqlite3.Connection) -> None:
+        """Take over what had to stay in the log meanwhile."""
+        if not self._is_read_only and not self._closed:
+            sqlite_log.take_over(reader, Path(self.db_name))
+
     def _require_in_place(self) -> None:
         """Make sure that what is written goes into the file that others find under its name."""
         if self._path is None:
@@ -292,6 +299,14 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
             finally:
                 self.give_back(reader)
 
+    def log_health(self) -> sqlite_log.LogHealth | None:
+        """How the log fares; None for a database in memory."""
+        if self._in_memory:
+            return None
+        names = {thread.ident: thread.name for thread in threading.enumerate()}
+        reads = [(names.get(reading.thread, "?"), reading.since) for reading in self._readings()]
+        return sqlite_log.health(Path(self.db_name), reads)
+
     def data_version(self) -> int:
         """A number that changes whenever another connection commits."""
         grip, inside = Grip(), InsideBlock()
@@ -317,6 +332,7 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
         self._writer = self._connect()
         if not self._in_memory:
             self._switch_to_wal(self._writer)
+            sqlite_log.bound(self._writer)
             # The database knows its file, whether it was named by a path or by a URI.
             (path,) = {row[2] for row in self._writer.execute("PRAGMA database_list") if row[1] == "main"}
             self._turns = Turns(Path(f"{path}-turns"), Path(path))
@@ -467,12 +483,14 @@ class _Reading(Inside):
 
     Attributes:
         datastore: where.
+        since: when it began, as ``time.monotonic`` tells.
     """
 
-    __slots__ = ("__weakref__", "_cursor", "_entry", "datastore", "thread")
+    __slots__ = ("__weakref__", "_cursor", "_entry", "datastore", "since", "thread")
 
     def __init__(self, datastore: SQLiteDatastore) -> None:
         self.datastore = datastore
+        self.since = time.monotonic()
         self._cursor: sqlite3.Cursor | None = None
 
     def __enter__(self) -> library.SQLiteCursor:
@@ -520,4 +538,6 @@ class _Reading(Inside):
             # Closed under the reader's feet; what it was doing says so itself.
             reader.close()
         else:
+            if sqlite_log.is_long(self.since):
+                self.datastore.after_long_read(reader)
             self.datastore.give_back(reader)

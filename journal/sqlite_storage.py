@@ -25,6 +25,7 @@ from .sqlite import Altered, SQLiteApplicationRecorder, SQLiteFactory
 from .sqlite_datastore import MAX_VALUE_BYTES, SQLiteDatastore, library_error
 from .sqlite_file import advice_on_log, beside, foreign_log, is_there, require_fitting_log, whole_file
 from .sqlite_identity import SQLiteIdentityTable, mark_copy
+from .sqlite_log import LogHealth
 from .storage import Address, JournalApplication, Storage
 
 APPLICATION_ID: Final = 0x4D756E69
@@ -98,6 +99,9 @@ class SQLiteStorage(Storage):
     def backup(self, path: Path) -> int:
         with whole_file(path) as made:
             return self._copy(made)
+
+    def log_health(self) -> LogHealth | None:
+        return self._datastore.log_health()
 
     def problems(self) -> Iterator[str]:
         with self._datastore.transaction(commit=False) as cursor:

@@ -27,6 +27,7 @@ from .identity_table import IdentityTable
 from .mapper import EventMapper
 from .recording import MAX_PAGE_BYTES, PAGE_SIZE, PositionedRecorder
 from .sqlite_file import file_path
+from .sqlite_log import LogHealth
 
 SYNCHRONOUS: Final = ("FULL", "NORMAL")
 
@@ -229,6 +230,10 @@ class Storage(ABC):
         Raises:
             JournalNotEmpty, JournalUnavailable
         """
+
+    def log_health(self) -> LogHealth | None:
+        """How SQLite's log fares, and who keeps it from being taken over; None where there is none."""
+        return None
 
     @abstractmethod
     def problems(self) -> Iterator[str]:
