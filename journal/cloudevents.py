@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 from eventsourcing.persistence import StoredEvent
 
-from ..domain import DamagedRecord, InvalidArgument, InvalidExport, JournalError
+from ..domain import MAX_EVENT_BYTES, DamagedRecord, InvalidArgument, InvalidExport, JournalError
 from ..projections import Progress
 from .export_mark import MARK, mark_data, origin_in
 from .identity import Identity
@@ -180,6 +180,8 @@ def _stored(number: int, event: Mapping[str, Any]) -> tuple[StoredEvent, int]:
                 value = event[attribute]
                 metadata[name] = orjson.loads(value) if name in _ENCODED else value
         state = orjson.dumps({"data": event["data"], "metadata": metadata})
+        if len(state) > MAX_EVENT_BYTES:
+            raise InvalidExport(number, f"the event takes {len(state)} bytes; at most {MAX_EVENT_BYTES} are stored")
         if len(state) > MAX_STATE_BYTES:
             raise InvalidExport(number, f"an event of {len(state)} bytes; at most {MAX_STATE_BYTES} are read again")
         record = decode((number, stream, version, event["type"], state))

@@ -6,11 +6,21 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
-from muniment.domain import InvalidArgument, JournalClosed, JournalNotFound, JournalReadOnly
+from muniment.domain import (
+    FULL_SESSION,
+    CommandRefused,
+    ComposedBundle,
+    InvalidArgument,
+    JournalClosed,
+    JournalNotFound,
+    JournalReadOnly,
+    OwnershipReceipt,
+)
 from muniment.journal import Journal
 from muniment.journal.scratch import ScratchTables
 
@@ -60,6 +70,40 @@ def test_it_changes_nothing(shared_url: str) -> None:
         assert reader._storage.tables.positions() == {}
     with Journal.open(shared_url) as journal:
         assert journal.head() == 6
+
+
+def test_what_is_refused_is_answered_and_not_recorded(shared_url: str) -> None:
+    with Journal.open(shared_url) as journal:
+        journal.sessions.open("s-1")
+        stale = journal.sessions.claim("s-1", "alice")
+        live = journal.sessions.transfer(stale, "bob")
+        journal.sessions.open("s-2")
+        journal.sessions.host("s-2", "east")
+        for name in ("left", "right"):
+            journal.bundles.register(ComposedBundle(name, imports=frozenset({"missing"})))
+        journal.conversations.create("c-1", "alice")
+        head = journal.head()
+    with Journal.open(shared_url, read_only=True) as reader:
+        reader.sessions.check(live)
+        refusals: dict[str, Callable[[], object]] = {
+            "stale_capability": lambda: reader.sessions.check(stale),
+            "transfer_not_pending": lambda: reader.sessions.rollback_transfer(
+                OwnershipReceipt("s-1", 1, "alice", 1, "bob", 2, FULL_SESSION)
+            ),
+            "not_active_holder": lambda: reader.sessions.delegate("s-2", "west", "north"),
+            "incompatible_interfaces": lambda: reader.bundles.link("left", "right", "both"),
+            "proposal_not_found": lambda: reader.conversations.vote("c-1", 7, True),
+            "later_event_depends": lambda: reader.revert(2),
+        }
+        for code, call in refusals.items():
+            with pytest.raises(CommandRefused) as caught:
+                call()
+            assert caught.value.code == code
+        with pytest.raises(JournalReadOnly):
+            reader.sessions.release(live)
+        with pytest.raises(JournalReadOnly):
+            reader.revert(3)
+        assert reader.head() == head
 
 
 def test_a_missing_journal_is_not_made(tmp_path: Path) -> None:
