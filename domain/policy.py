@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from .errors import InvalidArgument
 from .identifiers import text
+from .shown import shown
 from .value import VALUE, value_type
 
 
@@ -48,5 +49,7 @@ class Policy:
         permitted = () if name is None else tuple(text("policy", name).split("+"))
         known = {field.name for field in fields(cls)}
         if len(set(permitted)) != len(permitted) or not known.issuperset(permitted):
-            raise InvalidArgument("policy", f"permits something unknown: {name!r}; known: {', '.join(sorted(known))}")
+            raise InvalidArgument(
+                "policy", f"permits something unknown: {shown(name)}; known: {', '.join(sorted(known))}"
+            )
         return cls(**dict.fromkeys(permitted, True))

@@ -10,6 +10,9 @@ import orjson
 from eventsourcing.persistence import StoredEvent
 
 from ..domain import MAX_EVENT_BYTES, DamagedRecord, InvalidArgument, InvalidExport, JournalError
+from ..domain.identifiers import plain_text
+from ..domain.shown import kind_of, shown
+from ..domain.value import exact
 from ..projections import Progress
 from .export_mark import MARK, mark_data, origin_in
 from .identity import Identity
@@ -114,12 +117,15 @@ class ExportReader:
     """
 
     def __init__(self, lines: Iterable[bytes | str], *, unmarked: bool) -> None:
-        if isinstance(lines, str | bytes | bytearray | memoryview) or not isinstance(lines, Iterable):
-            raise InvalidArgument("lines", f"must be an iterable of lines, not {type(lines).__name__}")
-        if not isinstance(unmarked, bool):
-            raise InvalidArgument("unmarked", f"must be true or false, not {type(unmarked).__name__}")
+        exact("unmarked", unmarked, bool)
+        is_one = issubclass(type(lines), str | bytes | bytearray | memoryview)
+        try:
+            self._lines: Iterator[bytes | str] = iter(() if is_one else lines)
+        except Exception as error:
+            raise InvalidArgument("lines", f"must be an iterable of lines, not {shown(lines)}") from error
+        if is_one:
+            raise InvalidArgument("lines", f"must be an iterable of lines, not {kind_of(lines)}")
         self.origin = Identity()
-        self._lines = lines
         self._may_lack_mark = unmarked
 
     def __iter__(self) -> Iterator[StoredEvent]:
@@ -154,9 +160,11 @@ class ExportReader:
             raise InvalidExport(number + 1, _UNMARKED)
 
 
-def _parsed(number: int, line: object) -> Mapping[str, Any]:
-    if not isinstance(line, str | bytes | bytearray | memoryview):
-        raise InvalidExport(number, f"must be text, not {type(line).__name__}")
+def _parsed(number: int, line: Any) -> Mapping[str, Any]:
+    if type(line) not in (str, bytes, bytearray, memoryview):
+        if not issubclass(type(line), str):
+            raise InvalidExport(number, f"must be text, not {kind_of(line)}")
+        line = plain_text(line)
     if len(line) > MAX_LINE_BYTES:
         raise InvalidExport(number, f"has more than {MAX_LINE_BYTES} bytes")
     try:
