@@ -102,7 +102,7 @@ def test_a_backup_that_cannot_be_made_names_the_target(shared_url: str, tmp_path
     (tmp_path / "file").write_text("")
     with Journal.open(shared_url) as journal:
         fill(journal, "s-1")
-        for target in (tmp_path / "no" / "copy.db", tmp_path / "file" / "copy.db", tmp_path / f"{'x' * 300}.db"):
+        for target in (tmp_path / "no" / "copy.db", tmp_path / "file" / "copy.db"):
             with pytest.raises(JournalUnavailable) as caught:
                 journal.backup(target)
             assert caught.value.path == str(target)

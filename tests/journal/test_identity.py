@@ -21,7 +21,7 @@ from muniment.domain import (
     OtherPast,
     UnknownPosition,
 )
-from muniment.journal import AsyncJournal, Journal
+from muniment.journal import AsyncJournal, Journal, restore
 
 from .processes import finish, start_at_once
 
@@ -40,7 +40,7 @@ def followed(journal: Journal, after: int | str) -> list[str]:
         return [next(following).stream for _ in range(journal.head() - journal.position_of(after))]
 
 
-@pytest.fixture(params=["backup", "import"])
+@pytest.fixture(params=["backup", "import", "restore"])
 def put(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Put]:
     opened: list[Journal] = []
 
@@ -48,6 +48,9 @@ def put(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Put]:
         path = tmp_path / f"copy-{len(opened)}.db"
         if request.param == "backup":
             journal.backup(path)
+        if request.param == "restore":
+            journal.backup(tmp_path / f"kept-{len(opened)}.db")
+            restore(tmp_path / f"kept-{len(opened)}.db", f"sqlite:///{path}")
         copy = Journal.open(f"sqlite:///{path}")
         opened.append(copy)
         if request.param == "import":
