@@ -55,6 +55,9 @@ MAX_WHOLE_REFUSAL_BYTES: Final = 4_096
 MAX_STRANGERS: Final = 256
 """How much is taken from those who are not known to be members: proposals in an epoch, candidates in a round."""
 
+MAX_VOTES_OF_STRANGERS: Final = 10_000
+"""How many votes are taken in an epoch from those who are not known to be members: a joiner may not know who is one."""
+
 MAX_REPORTS: Final = 256
 """How many failures a host reports of a conversation in one epoch."""
 

@@ -47,7 +47,7 @@ from muniment.scripts.cli_base import (
     tables_at,
 )
 from muniment.scripts.demo import run_demo
-from muniment.scripts.describe import describe, what_happened
+from muniment.scripts.describe import describe_presented, what_happened
 from muniment.scripts.output import (
     envelope,
     flattened,
@@ -224,7 +224,14 @@ def audit(session: str | None, at: str | None, url: str, lock_timeout: float, as
         envelope("audit", [to_plain(record) for record in records], journal=journal.url, position=as_of.position)
         return
     rows = [
-        (each.position, each.session_id, each.event, short_kind(each.kind), describe(each.artifact), each.reason)
+        (
+            each.position,
+            each.session_id,
+            each.event,
+            short_kind(each.kind),
+            describe_presented(each.artifact, each.omitted),
+            each.reason,
+        )
         for each in records
     ]
     title = f"{journal.url} as of position {as_of.position}"

@@ -11,6 +11,7 @@ from muniment.domain import (
     ComposedBundle,
     DelegationReceipt,
     FootprintClass,
+    Omitted,
     OwnershipCapability,
     OwnershipReceipt,
     ReadinessWitness,
@@ -74,11 +75,18 @@ def _delegation(value: DelegationReceipt) -> str:
 def _upgrade(value: RuntimeUpgradeArtifact) -> str:
     members = f"{describe(value.previous_members)} to {describe(value.next_members)}"
     reason = f": {value.reason}" if value.reason else ""
+    if value.omitted is not None:
+        members = describe(value.omitted)
     return f"upgrade {value.upgrade_id} {value.phase}, {members}{reason}"
 
 
 def _footprint(entries: tuple[tuple[str, FootprintClass | None], ...]) -> str:
     return ", ".join(f"{authority} {held or 'no longer'}" for authority, held in entries)
+
+
+def describe_presented(artifact: Any, omitted: Omitted | None) -> str:
+    """An artifact, and how much of it is left out where it was recorded in brief."""
+    return _joined(artifact, omitted)
 
 
 def _joined(*parts: object) -> str:
@@ -94,6 +102,7 @@ def _members(event: bundle.MembersRestored) -> str:
 
 
 _DESCRIPTIONS: Final[dict[type[Any], Callable[[Any], str]]] = {
+    Omitted: lambda value: f"in brief, {value.size} bytes left out",
     OwnershipCapability: _capability,
     OwnershipReceipt: lambda value: f"transfer {value.claim_id}: {value.from_owner} to {value.to_owner}, {value.scope}",
     ReadinessWitness: lambda value: f"witness {value.witness_id}: {value.predicate}",

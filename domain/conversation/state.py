@@ -108,6 +108,7 @@ class ConversationState:
         members: who is in the group.
         scores: what members are thought of, where that is not what it was at first.
         strangers: how many proposals came from those who are not known to be members, in this epoch.
+        votes_of_strangers: how many votes did, in this epoch.
         reports: how many failures the host reported in this epoch.
         reported: digests of those that it reported since anything else happened.
     """
@@ -133,7 +134,7 @@ class ConversationState:
         self.steward_list: StewardList | None = None
         self.members: frozenset[str] = frozenset({self_id} - {""})
         self.scores: dict[str, int] = {}
-        self.strangers = 0
+        self.strangers = self.votes_of_strangers = 0
         self.reports = 0
         self.reported: set[bytes] = set()
 
@@ -271,7 +272,7 @@ class ConversationState:
     def _on_commit(self, event: events.CommitApplied) -> None:
         self.committed = (*self.committed, event.commit_hash)[-COMMITTED_CAPACITY:]
         self.members = event.members
-        self.strangers = self.reports = 0
+        self.strangers = self.votes_of_strangers = self.reports = 0
         for each in event.batch:
             self.approved.pop(each.proposal_id, None)
         if event.is_urgent:
@@ -304,6 +305,7 @@ class ConversationState:
 
     def _on_vote(self, event: voting.VoteCast) -> None:
         self.votes.setdefault(event.proposal_id, {})[event.voter] = event.vote
+        self.votes_of_strangers += event.voter not in self.members
 
     def _on_resolved(self, event: voting.ConsensusResolved) -> None:
         proposal_id = event.proposal.proposal_id

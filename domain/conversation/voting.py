@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..bounds import MAX_STRANGERS
+from ..bounds import MAX_STRANGERS, MAX_VOTES_OF_STRANGERS
 from ..errors import (
     AlreadyVoted,
     CommandRefused,
@@ -159,6 +159,7 @@ def receive_vote(
 
     Raises:
         ConversationNotFound, ConversationEnded
+        LimitReached: too many came from those who are not known to be members.
         ProposalNotFound, ProposalNotActive, ProposalExpired, AlreadyVoted
     """
     if state.opened().phase is Phase.PENDING_JOIN:
@@ -167,6 +168,9 @@ def receive_vote(
     if _require_votable(state, proposal_id, voter, draft.at):
         end_deadlines(draft, proposal_id)
     else:
+        if voter not in state.members:
+            votes = state.votes_of_strangers
+            require_fewer(named(state), "votes of strangers in this epoch", votes, MAX_VOTES_OF_STRANGERS)
         cast_vote(draft, proposal_id, voter, choice, VoteSource.PEER)
     return draft.decided()
 

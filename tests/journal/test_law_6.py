@@ -10,6 +10,7 @@ import pytest
 from muniment.domain import (
     FULL_SESSION,
     MAX_TEXT_LENGTH,
+    Accepted,
     ComposedBundle,
     ConversationConfig,
     CreatorVote,
@@ -34,8 +35,10 @@ from muniment.domain.bounds import (
     MAX_RECORDED_REFUSALS,
     MAX_REPORTS,
     MAX_STRANGERS,
+    MAX_VOTES_OF_STRANGERS,
     MAX_WHOLE_REFUSAL_BYTES,
 )
+from muniment.domain.conversation import VoteCast, VoteSource
 from muniment.domain.session import CapabilityRejected, ReceiptRejected, WitnessRejected
 from muniment.domain.session.guards import NOT_LIVE
 from muniment.journal import Journal
@@ -216,6 +219,26 @@ def test_strangers_propose_so_often_and_members_all_the_same(journal: Journal) -
     talks.open_proposal("c", 10_000, ProposalRequest.add_member("bob"), voters=1)
     talks.commit_applied("c", "h-1", "alice", members=["alice", "bob"])
     talks.receive_proposal("c", 10_001, ProposalRequest.add_member("m"), creator="mallory", voters=3)
+
+
+def test_strangers_vote_so_often_and_members_all_the_same(journal: Journal) -> None:
+    talks = conversation(journal)
+    talks.commit_applied("c", "h-1", "alice", members=["alice", "bob"])
+    for number in range(2):
+        talks.open_proposal(
+            "c", number, ProposalRequest.add_member("m"), voters=10_000, creator_vote=CreatorVote.DEFERRED
+        )
+
+    # The first votes are on record already, as far as this is about.
+    def voted(state: Any) -> Any:
+        votes = [VoteCast("c", 1_000, 0, f"v-{n}", True, VoteSource.PEER) for n in range(MAX_VOTES_OF_STRANGERS - 1)]
+        return Accepted(None, tuple(votes))
+
+    journal.execute("conversation-c", voted)
+    talks.receive_vote("c", 1, "eve", True)
+    with pytest.raises(LimitReached, match="votes of strangers"):
+        talks.receive_vote("c", 1, "mallory", True)
+    talks.receive_vote("c", 1, "bob", True)
 
 
 def test_strangers_fill_no_freeze_round(journal: Journal) -> None:

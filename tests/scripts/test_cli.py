@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from muniment.domain import Fragments, StaleCapability
+from muniment.domain import Fragments, OwnershipCapability, StaleCapability
 from muniment.journal import MAX_LINE_BYTES, Journal
 from muniment.scripts.cli import cli
 
@@ -175,6 +175,21 @@ def test_audit(muniment: Run) -> None:
     ]
     assert len(data(muniment("audit", "s-42", "--at", 2, "--json"))) == 1
     assert "capability is not live" in muniment("audit").stdout
+
+
+def test_a_refusal_that_is_recorded_in_brief_says_so(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/journal.db"
+    wide = Fragments(f"{number:03}{'x' * 190}" for number in range(900))
+    with Journal.open(url) as journal:
+        journal.sessions.open("s-1")
+        journal.sessions.claim("s-1", "alice")
+        with pytest.raises(StaleCapability):
+            journal.sessions.check(OwnershipCapability("s-1", "mallory", 9, wide))
+    for command in ("audit", "log"):
+        told = " ".join(CliRunner().invoke(cli, [command, "--journal", url]).stdout.split())
+        assert "mallory" in told
+        assert "in brief" in told
+        assert len(told) < 2_000
 
 
 def test_replay_of_an_honest_journal(muniment: Run) -> None:
