@@ -22,6 +22,8 @@ LAWS: Final = {
     "law 4": "witnesses end with the ownership they were issued under: the reference keeps them outstanding",
     "law 6": "every refusal of a stale, forged or spent artifact is recorded, and repeats of it once: the reference "
     "records eight kinds, and every repeat",
+    "telltale 2.10": "every receipt ends on the audit trail: when the owner dies, the reference drops the staged one in "
+    "silence",
     "aura 2.9": "under Policy.reference() a claim by the live owner's label is answered with the live capability: "
     "telltale refuses it",
 }
@@ -316,4 +318,6 @@ def _law_of_extra(record: Json) -> str | None:
         return "law 6"
     if record["event"] == "invalidated" and record["artifact"]["kind"] == "readiness_witness":
         return "law 4"
+    if record["event"] == "rolled_back" and record["reason"] == "owner died":
+        return "telltale 2.10"
     return None

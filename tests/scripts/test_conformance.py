@@ -34,7 +34,8 @@ def test_the_recorded_trace_differs_by_law_only() -> None:
     commands = report["compared"]["commands"]
     assert commands["matched"] + commands["by_law"] == 6_578
     assert report["otherwise"] == []
-    assert report["by_law"] == {"law 1": 0, "law 2": 9, "law 4": 334, "law 6": 909, "aura 2.9": 214}
+    by_law = {"law 1": 0, "law 2": 9, "law 4": 334, "law 6": 909, "telltale 2.10": 14, "aura 2.9": 214}
+    assert report["by_law"] == by_law
 
 
 def test_the_recorded_delegations_differ_by_law_only() -> None:
@@ -107,7 +108,7 @@ def test_drawn_traces_differ_by_law_only() -> None:
     for seed in range(400):
         CaseRun(draw_case(seed, Random(seed)), tally).run()
     assert tally.otherwise == []
-    assert all(tally.by_law[law] for law in ("law 1", "law 2", "law 4", "law 6", "aura 2.9"))
+    assert all(tally.by_law[law] for law in ("law 1", "law 2", "law 4", "law 6", "telltale 2.10", "aura 2.9"))
 
 
 def _spoil_result(case: dict[str, Any]) -> None:
