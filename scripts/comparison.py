@@ -22,8 +22,8 @@ LAWS: Final = {
     "law 4": "witnesses end with the ownership they were issued under: the reference keeps them outstanding",
     "law 6": "every refusal of a stale, forged or spent artifact is recorded, and repeats of it once: the reference "
     "records eight kinds, and every repeat",
-    "telltale 2.10": "every receipt ends on the audit trail: when the owner dies, the reference drops the staged one in "
-    "silence",
+    "telltale 2.10": "every receipt ends on the audit trail: the reference drops a staged one in silence where its "
+    "owner dies",
     "aura 2.9": "under Policy.reference() a claim by the live owner's label is answered with the live capability: "
     "telltale refuses it",
 }
