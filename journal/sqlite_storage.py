@@ -140,7 +140,9 @@ def open_storage(
     address: Address, *, create: bool, lock_timeout_s: float, synchronous: str, read_only: bool
 ) -> SQLiteStorage:
     """Open the database of a journal; make it if it is not there. See ``muniment.journal.storage.open_storage``."""
-    is_ready = address.path is not None and _inspect(address.path, create=create, lock_timeout_s=lock_timeout_s)
+    is_ready = address.path is not None and _inspect(
+        address.path, create=create, lock_timeout_s=lock_timeout_s, read_only=read_only
+    )
     datastore = SQLiteDatastore(
         str(address.path) if address.path else ":memory:",
         lock_timeout=lock_timeout_s,
@@ -161,7 +163,7 @@ def open_storage(
     return storage
 
 
-def _inspect(path: Path, *, create: bool, lock_timeout_s: float) -> bool:
+def _inspect(path: Path, *, create: bool, lock_timeout_s: float, read_only: bool) -> bool:
     """Ask SQLite what the file is; say whether it is a journal already, rather than one to be made."""
     if not is_there(path, create=create):
         return False
@@ -174,10 +176,14 @@ def _inspect(path: Path, *, create: bool, lock_timeout_s: float) -> bool:
         try:
             is_journal = _ask(f"{path.as_uri()}?mode={access}", path, lock_timeout_s)
         except sqlite3.OperationalError as error:
-            if has_log or error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK and not read_only:
+                # Its maker was killed before there was a log of ours: SQLite first has to take back what was begun.
+                is_journal = _ask(f"{path.as_uri()}?mode=rw", path, lock_timeout_s)
+            elif has_log or error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
                 raise
-            # Nothing may be made beside it, and no log is there: the file alone is the database, and nobody writes it.
-            is_journal = _ask(f"{path.as_uri()}?mode=ro&immutable=1", path, lock_timeout_s)
+            else:
+                # Nothing may be made beside it, and no log is there: the file alone is the database, and nobody writes.
+                is_journal = _ask(f"{path.as_uri()}?mode=ro&immutable=1", path, lock_timeout_s)
     except sqlite3.Error as error:
         raise storage_error(error, address, lock_timeout_s) from error
     if not is_journal and not create:
