@@ -50,6 +50,7 @@ class ConversationCommands(ProposalCommands):
 
         Raises:
             ConversationExists: it is open, or not removed yet.
+            LimitReached: it was opened 65 535 times.
         """
         return self._open(conversation_id, Role.CREATOR, self_id, config, now)
 
@@ -139,6 +140,9 @@ class ConversationCommands(ProposalCommands):
             proposals: how many proposals it holds.
             is_local: whether this member offers it.
             now: the time, in ms.
+
+        Raises:
+            LimitReached: 1 000 were offered in this round, or 256 by those who are not known to be stewards.
         """
         candidate = Candidate(
             identifier("commit_hash", commit_hash),
@@ -206,7 +210,13 @@ class ConversationCommands(ProposalCommands):
         return self._run(conversation.no_commit_found, conversation_id, now, _rejected(rejected))
 
     def report_failure(self, conversation_id: str, operation: str, message: str, *, now: int | None = None) -> None:
-        """Put on record that the host could not do something that it should have (de-mls 3.1)."""
+        """Put on record that the host could not do something that it should have (de-mls 3.1).
+
+        The same failure is recorded once until something else happens (law 6).
+
+        Raises:
+            LimitReached: 256 were reported in this epoch.
+        """
         return self._run(
             conversation.report_failure,
             conversation_id,

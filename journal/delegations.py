@@ -134,6 +134,7 @@ class DelegationCommands(SessionCommands):
         Raises:
             ScopeViolation: the capability does not reach over all of them.
             FragmentConflict: another label, or another protocol, has one.
+            LimitReached: 1 000 are held, or they take 256 KiB.
         """
         presented = checked(manifest, CompositionManifest)
         return self._present(session.claim_fragments, checked(capability, OwnershipCapability), presented)

@@ -72,6 +72,7 @@ class ProposalCommands:
             ConversationBlocked: the phase does not permit it (de-mls 1.5).
             PartialFreeze: an emergency is being voted on, and this is none.
             ProposalExists: the number was used.
+            LimitReached: too many are open.
         """
         return self._run(
             conversation.open_proposal,
@@ -112,6 +113,7 @@ class ProposalCommands:
         Raises:
             ProposalExists: the number was used.
             ProposalExpired: it cannot be voted on any more.
+            LimitReached: too many are open, or came in this epoch from those who are not known to be members.
         """
         return self._run(
             conversation.receive_proposal,
@@ -146,6 +148,7 @@ class ProposalCommands:
 
         Raises:
             ProposalNotFound, ProposalNotActive, ProposalExpired, AlreadyVoted
+            LimitReached: 10 000 came in this epoch from those who are not known to be members.
         """
         return self._run(
             conversation.receive_vote,

@@ -47,6 +47,8 @@ class Sessions(DelegationCommands):
 
         Raises:
             SessionAlreadyOpen: it is open.
+            LimitReached: it was opened 65 535 times.
+            BoundExceeded, EventTooLarge: there are too many roles, or they take too much room.
         """
         names = tuple(identifier("role", role) for role in several("roles", roles, MAX_ROLES))
         return self._run(session.open_session, session_id, names)
@@ -164,6 +166,7 @@ class Sessions(DelegationCommands):
 
         Raises:
             ScopeViolation: the capability covers fragments only.
+            LimitReached: 1 000 are outstanding, or they take 256 KiB.
         """
         presented = checked(capability, OwnershipCapability)
         return self._present(session.issue_witness, presented, text("predicate", predicate))
