@@ -51,7 +51,7 @@ class NoAnswer(psycopg.OperationalError):
     """What this module gives up by itself; trying again at once would only wait again."""
 
 
-class Inherited(NoAnswer):
+class InheritedConnection(NoAnswer):
     """A connection belongs to the process that forked this one, and would be lost to it if anything were said here."""
 
     def __init__(self) -> None:
@@ -90,10 +90,10 @@ class Connection(psycopg.Connection[Any]):
 
         Raises:
             NoAnswer: it took too long, or the connections are closed. The connection is closed then.
-            Inherited: the connection belongs to another process.
+            InheritedConnection: the connection belongs to another process.
         """
         if self.is_inherited:
-            raise Inherited
+            raise InheritedConnection
         if self.closing is not None and self.closing.since is not None:
             self.close()
             raise NoAnswer("the connections are closed")
@@ -187,14 +187,22 @@ class Connections:
         self._waiting: set[int] = set()
         self._returned: SimpleQueue[None] = SimpleQueue()
 
+    def require_here(self) -> None:
+        """Refuse what was inherited from the process that forked this one.
+
+        Raises:
+            InheritedConnection
+        """
+        if self._process != os.getpid():
+            raise InheritedConnection
+
     def take(self) -> Connection:
         """A connection that nobody else uses; ``give_back`` must follow.
 
         Raises:
             psycopg.Error: there is none to be had.
         """
-        if self._process != os.getpid():
-            raise Inherited
+        self.require_here()
         connection = self._idle_one() or self._new_one()
         return self._wait() if connection is None else connection
 

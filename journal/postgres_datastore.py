@@ -15,7 +15,8 @@ from psycopg.sql import SQL, Composed, Identifier, Literal
 from psycopg.types.composite import CompositeInfo, register_composite
 
 from .changes import RETRY_INTERVAL_S, Stop, Watch
-from .postgres_connections import Connection, Connections, Inherited, NoAnswer
+from .forks import Inherited, InsideBlock
+from .postgres_connections import Connection, Connections, InheritedConnection, NoAnswer
 
 ANSWER_TIMEOUT_S: Final = 60.0
 """How long a server may say nothing while it is asked something, beside the time that it waits for locks."""
@@ -62,7 +63,7 @@ def library_error(error: persistence.PersistenceError) -> Exception:
     return error
 
 
-class PostgresDatastore(library.PostgresDatastore):
+class PostgresDatastore(library.PostgresDatastore, Inherited):
     """Connections to one PostgreSQL database, set so that a journal's promises hold on any server.
 
     Args:
@@ -117,6 +118,7 @@ class PostgresDatastore(library.PostgresDatastore):
             max_waiting=pool.max_waiting,
             ask_always=self.pre_ping,
         )
+        self.watch_forks()
 
     def _connect(self) -> Connection:
         parameters = dict(self._parameters)
@@ -171,20 +173,15 @@ class PostgresDatastore(library.PostgresDatastore):
     def get_connection(self) -> Iterator[Connection]:
         """A connection, in autocommit mode; in a transaction behind a pool of transactions."""
         try:
-            connection = self.connections.take()
-            try:
-                connection.answer_timeout_s = self._answer_timeout_s
-                for info in self.psycopg_type_adapters.values():
-                    if not connection.adapters.types.get(info.oid):
-                        register_composite(info, connection)
+            # Asked before anything else, so that a child neither waits for nor touches what is its parent's.
+            self.connections.require_here()
+            with InsideBlock(), self._lent() as connection:
                 if self._pooling == "transaction":
                     with _committed(connection):
                         connection.execute(self._set_up)
                         yield connection
                 else:
                     yield connection
-            finally:
-                self.connections.give_back(connection)
         except psycopg.Error as error:
             if is_lost(error):
                 # The other idle connections may be dead too.
@@ -194,6 +191,18 @@ class PostgresDatastore(library.PostgresDatastore):
             # A lone surrogate, which no server holds.
             unstorable = psycopg.DataError(str(error))
             raise self._translated(unstorable) from unstorable
+
+    @contextmanager
+    def _lent(self) -> Iterator[Connection]:
+        connection = self.connections.take()
+        try:
+            connection.answer_timeout_s = self._answer_timeout_s
+            for info in self.psycopg_type_adapters.values():
+                if not connection.adapters.types.get(info.oid):
+                    register_composite(info, connection)
+            yield connection
+        finally:
+            self.connections.give_back(connection)
 
     def _translated(self, error: psycopg.Error) -> Exception:
         counterpart = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))(str(error))
@@ -267,18 +276,22 @@ class PostgresDatastore(library.PostgresDatastore):
         return watch
 
     def _listen(self, channel: str, announce: Callable[[], None], stop: Stop) -> bool:
-        with self._connect() as connection:
-            connection.answer_timeout_s = _WATCH_INTERVAL_S
-            connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
+        with InsideBlock():
+            connection = self._connect()
+        with connection:
+            with InsideBlock():
+                connection.answer_timeout_s = _WATCH_INTERVAL_S
+                connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
             # For what was committed before.
             announce()
             while not stop.wait(_WATCH_INTERVAL_S, connection.fileno()):
-                list(connection.notifies(timeout=0))
+                with InsideBlock():
+                    list(connection.notifies(timeout=0))
                 announce()
         return True
 
     def let_go(self) -> None:
-        """Close the connections that nobody uses, before a fork."""
+        """Close the connections that nobody uses, before a fork; see ``forks.Inherited``."""
         self.connections.let_go()
 
     def abandon(self, keep: Callable[[Any], None]) -> None:
@@ -363,7 +376,11 @@ def _committed(connection: Connection, *, force_rollback: bool = False) -> Itera
                 stack.pop_all()
     # The client library says nothing where the connection was gone before the commit.
     if not force_rollback and transaction.status is not psycopg.Transaction.Status.COMMITTED:
-        raise Inherited if connection.is_inherited else psycopg.OperationalError("the connection was lost too early")
+        raise (
+            InheritedConnection
+            if connection.is_inherited
+            else psycopg.OperationalError("the connection was lost too early")
+        )
 
 
 def _look_often(announce: Callable[[], None], stop: Stop) -> None:

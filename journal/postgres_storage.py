@@ -17,6 +17,7 @@ from psycopg.sql import SQL, Identifier
 from ..domain import (
     InvalidArgument,
     JournalDamaged,
+    JournalForked,
     JournalLocked,
     JournalNotEmpty,
     JournalNotFound,
@@ -32,6 +33,7 @@ from ..projections.postgres import PostgresTemporalStore
 from . import sqlite_storage
 from .identity_table import FORMAT, TABLE
 from .postgres import NOT_STORED, TRIGGERS, PostgresApplicationRecorder, PostgresFactory
+from .postgres_connections import InheritedConnection
 from .postgres_datastore import Pooling, PostgresDatastore, Unsuitable
 from .postgres_identity import PostgresIdentityTable
 from .postgres_schema import A_TABLE, EVENTS, FACTS, KINDS, VERSION_TABLE, differences, expected_facts
@@ -242,6 +244,8 @@ def open_storage(
 def storage_error(error: persistence.PersistenceError, address: Address, lock_timeout_s: float) -> Exception:
     """What a failure of the server means to the journal's user; a version conflict stays the library's error."""
     cause = error.__cause__
+    if isinstance(cause, InheritedConnection):
+        return JournalForked(str(address))
     if isinstance(cause, Unsuitable):
         return UnsuitableServer(str(address), _first_line(error))
     if getattr(cause, "sqlstate", None) == NOT_STORED:

@@ -295,7 +295,7 @@ CHILD_ENDS = {
 
 FORKING = """
 import contextlib, gc, os, sys, threading
-from muniment.domain import MunimentError
+from muniment.domain import JournalForked
 from muniment.journal import Journal
 
 journal = Journal.open(sys.argv[1])
@@ -307,7 +307,7 @@ def ask(*calls):
     for call in calls or (journal.head, lambda: journal.sessions.claim("s", "child"), lambda: list(journal.read())):
         try:
             call()
-        except MunimentError:
+        except JournalForked:
             continue
         sys.exit(3)
 
