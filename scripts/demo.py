@@ -20,6 +20,7 @@ from muniment.domain import (
 from muniment.journal import Journal
 from muniment.projections import OwnersView
 from muniment.scripts.demo_conversation import CONVERSATION, hold_conversation
+from muniment.scripts.demo_copies import restored
 from muniment.scripts.demo_hand_over import fail_hand_over
 from muniment.scripts.describe import describe
 from muniment.scripts.output import envelope, progress_bar, record_to_plain, short_kind, show, table, to_plain
@@ -50,6 +51,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
         followed = _followed(journal, session_id)
         failed = fail_hand_over(journal)
         held = hold_conversation(journal)
+        copied = restored(journal)
         head = journal.head()
         then = journal.at(position=head // 2)
         chosen = _changed_sessions(journal.owners, then.owners, session_id)
@@ -68,6 +70,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
                 "followed": record_to_plain(followed),
                 "hand_over": failed.to_json(),
                 "conversation": held.to_json(),
+                "restored": copied.to_json(),
                 "findings": [finding._asdict() for finding in findings],
                 "try": _next_commands(url, session_id, then.position),
             }
@@ -91,6 +94,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
         show(f"Whoever follows the journal is told as it is committed:\n  {what}\n")
         failed.show()
         held.show()
+        copied.show()
         show(f"Verified from the first event to the last, tables included: {len(findings)} findings.\n")
     show("\n  ".join(["Try next:", *_next_commands(url, session_id, then.position)]))
 
