@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from ..projections import (
 )
 from .laws import Laws
 from .mapper import decode
+from .redeciding import Ahead, Redeciding
 from .scratch import ScratchTables
 from .storage import JournalApplication, Storage
 from .streams import belongs
@@ -66,8 +67,8 @@ def verify(storage: Storage, projections: tuple[Projection, ...], progress: Prog
         present = storage.tables.table_names()
         positions = storage.tables.positions() if TRACKING in present else {}
         head = storage.application.recorder.head()
-        past = _Past(storage.application, head, progress)
-        findings += past.check()
+        past = _Past(storage.application, head, storage.identity.read().format_at, progress)
+        findings += sorted(past.check(), key=lambda finding: finding.position or 0)
     except JournalError as error:
         return VerificationReport(0, (Finding("storage", None, str(error)),))
     if past.is_readable:
@@ -81,7 +82,13 @@ def verify(storage: Storage, projections: tuple[Projection, ...], progress: Prog
 class _Past:
     """The events up to a position, read once to check them and once to fold them."""
 
-    def __init__(self, application: JournalApplication, head: int, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        application: JournalApplication,
+        head: int,
+        format_at: Callable[[int], int],
+        progress: Progress | None,
+    ) -> None:
         self._application = application
         self._head = head
         self._progress = progress
@@ -89,6 +96,10 @@ class _Past:
         self.count = 0
         self.is_readable = True
         self.notes: list[Finding] = []
+        self._format_at = format_at
+        self._unreadable: list[Finding] = []
+        # Streams of which a record cannot be read, or is missing: what follows there cannot be decided again.
+        self._damaged: set[str] = set()
         self._versions: dict[str, tuple[int, int]] = {}
         self._latest_stamp = -1
         self._lowest_stamp: int | None = None
@@ -104,24 +115,44 @@ class _Past:
         self._advance(len(rows))
 
     def check(self) -> Iterator[Finding]:
-        """Read every row; say what is wrong with it."""
+        """Read every row; say what is wrong with it, and decide every event again."""
+        ahead = Ahead(self._records())
+        redeciding = Redeciding(self._application, self._format_at, ahead)
+        for record in ahead:
+            self._notice_stamp(record.metadata.recorded_at)
+            order = list(self._check_order(record))
+            yield from order
+            broken = list(self._laws.broken_by(record))
+            yield from (Finding("law", record.position, problem) for problem in broken)
+            if order:
+                self._damaged.add(record.stream)
+            verdict = redeciding.verdict(record)
+            if verdict is None:
+                continue
+            # What breaks a law is no decision either, and need not be told twice; nor what follows from damage.
+            if verdict.problem and not broken and record.stream not in self._damaged:
+                yield Finding("decision", record.position, f"{record.id} {verdict.problem}")
+            if verdict.note:
+                self.notes.append(Finding("decision", record.position, f"{record.id} {verdict.note}"))
+        yield from self._unreadable
+
+    def _records(self) -> Iterator[RecordedEvent]:
+        """Every record that can be decoded; what cannot, and what is missing, is put aside."""
         last = 0
         for rows in self._application.recorder.pages(through=self._head):
             for row in rows:
                 position = row[0]
                 if position != last + 1:
-                    yield Finding("record", position, f"positions {last + 1} to {position - 1} are missing")
+                    missing = f"positions {last + 1} to {position - 1} are missing"
+                    self._unreadable.append(Finding("record", position, missing))
                 last = position
                 self.count += 1
                 try:
-                    record = decode(row)
+                    yield decode(row)
                 except JournalError as error:
                     self.is_readable = False
-                    yield Finding("record", position, str(error))
-                else:
-                    self._notice_stamp(record.metadata.recorded_at)
-                    yield from self._check_order(record)
-                    yield from (Finding("law", position, problem) for problem in self._laws.broken_by(record))
+                    self._damaged.add(str(row[1]))
+                    self._unreadable.append(Finding("record", position, str(error)))
             self._advance(len(rows))
 
     def stamps_set_aside(self) -> Iterator[Finding]:

@@ -89,7 +89,7 @@ def delegate(
     boundary = _boundary(state, bundle, request)
     if (last := _repeated(state, request, boundary)) is not None:
         return Accepted(last)
-    if refused := _refuse_unless_holder(state, request):
+    if refused := refuse_unless_holder(state, request):
         return refused
     require_no_owner(state)
     receipt = _receipt(state, request)
@@ -123,7 +123,7 @@ def hand_over(
     """
     require_active(state)
     boundary = _boundary(state, bundle, request)
-    if refused := _refuse_unless_holder(state, request) or refuse_unless_live(state, capability):
+    if refused := refuse_unless_holder(state, request) or refuse_unless_live(state, capability):
         return refused
     require_nothing_staged(state)
     scope = capability.scope
@@ -139,8 +139,8 @@ def hand_over(
         decision = decide_upgrade(bundle, upgrade)
         placed = tuple(Placed(bundle_stream(bundle.bundle_id), event) for event in decision.events)
         if isinstance(decision, Refused):
-            rejected = _rejected(state, request, f"upgrade rejected: {decision.error.code}", decision.error)
-            return Refused(decision.error, rejected.events, placed)
+            refusal = reject(state, request, f"upgrade rejected: {decision.error.code}", decision.error)
+            return Refused(decision.error, refusal.events, placed)
         upgraded = decision.result
     handed = state.next_capability(to_owner, scope)
     moved = fragments_to_move(state, capability.owner, handed)
@@ -187,17 +187,26 @@ def _repeated(
     return last if asked == was else None
 
 
-def _refuse_unless_holder(state: SessionState, request: DelegationRequest) -> Refused | None:
+def refuse_unless_holder(state: SessionState, request: DelegationRequest) -> Refused | None:
+    """The authority that is to delegate holds the session.
+
+    Raises:
+        NotActiveHolder: none does.
+
+    Returns:
+        None if it does; otherwise the refusal, with ``NotActiveHolder``.
+    """
     if state.holder == request.from_authority:
         return None
     error = NotActiveHolder(state.session_id, request.from_authority, state.holder)
     if state.holder is None:
         # Nobody can have been mistaken for the holder; the record would say nothing.
         raise error
-    return _rejected(state, request, NOT_HOLDER, error)
+    return reject(state, request, NOT_HOLDER, error)
 
 
-def _rejected(state: SessionState, request: DelegationRequest, reason: str, error: MunimentError) -> Refused:
+def reject(state: SessionState, request: DelegationRequest, reason: str, error: MunimentError) -> Refused:
+    """Refuse a delegation, on the record, within bounds (law 6)."""
     parties = (request.from_authority, request.to_authority, request.bundle_id)
     return refuse_once(state, error, lambda last: DelegationRejected(state.session_id, *parties, reason, last))
 

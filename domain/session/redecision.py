@@ -1,0 +1,170 @@
+"""The decisions on sessions, made again: which command leads to an event, with the arguments that the event tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from ..artifacts import OwnershipCapability
+from ..bundle.events import UpgradeCommitted, UpgradeFailed
+from ..bundle.values import CompositionManifest, LinkSpec
+from ..circumstances import Circumstances, Redecision
+from ..errors import CommandRefused, FragmentNotHeld, Unclaimed, UpgradeNotPending
+from ..event import Accepted, Decision, Event, Refused
+from ..fragment import SessionFragment
+from ..stream_names import bundle_stream
+from . import delegation_events, events
+from .delegation import NOT_HOLDER, DelegationRequest, delegate, hand_over, host, refuse_unless_holder, reject
+from .fragments import claim_fragments, move_fragments, release_fragments
+from .guards import refuse_unless_live, require_active
+from .lifecycle import close, open_session, owner_died
+from .ownership import attenuate, claim, release
+from .state import SessionState
+from .transfer import (
+    abandon_transfer,
+    begin_transfer,
+    commit_transfer,
+    fail_transfer_commit,
+    rollback_transfer,
+    transfer,
+)
+from .witness import consume_witness, issue_witness
+
+
+def _live(state: SessionState) -> OwnershipCapability:
+    """The capability that must have been shown where an event does not hold it whole."""
+    if state.live is None:
+        raise Unclaimed(state.session_id)
+    return state.live
+
+
+def _begun(state: SessionState, event: events.TransferBegun, about: Circumstances) -> Decision[Any]:
+    require_active(state)
+    return begin_transfer(state, _live(state), event.receipt.to_owner, event.receipt.scope, policy=about.policy)
+
+
+def _transferred(state: SessionState, event: events.OwnershipTransferred, about: Circumstances) -> Decision[Any]:
+    given = event.capability
+    return transfer(state, event.previous, given.owner, given.scope, policy=about.policy)
+
+
+def _attenuated(state: SessionState, event: events.ScopeAttenuated, about: Circumstances) -> Decision[Any]:
+    return attenuate(state, event.previous, event.capability.scope, policy=about.policy)
+
+
+def _issued(state: SessionState, event: events.ReadinessWitnessIssued, about: Circumstances) -> Decision[Any]:
+    require_active(state)
+    return issue_witness(state, _live(state), event.witness.predicate)
+
+
+def _consumed(state: SessionState, event: Any, about: Circumstances) -> Decision[Any]:
+    require_active(state)
+    return consume_witness(state, _live(state), event.witness)
+
+
+def _receipt_rejected(state: SessionState, event: events.ReceiptRejected, about: Circumstances) -> Decision[Any]:
+    decision = commit_transfer(state, event.receipt)
+    # Without an owner, a commit and a roll-back are refused for other reasons.
+    return decision if decision.events == (event,) else rollback_transfer(state, event.receipt)
+
+
+def _capability_rejected(state: SessionState, event: events.CapabilityRejected, about: Circumstances) -> Decision[Any]:
+    return refuse_unless_live(state, event.capability) or Accepted(None)
+
+
+def _request(receipt: Any, boundary: Any) -> DelegationRequest:
+    return DelegationRequest(
+        receipt.from_authority, receipt.to_authority, receipt.bundle_id, boundary, receipt.context_id
+    )
+
+
+def _bundle(bundle_id: str | None, about: Circumstances) -> Any:
+    return None if bundle_id is None else about.state_of(bundle_stream(bundle_id))
+
+
+def _delegated(state: SessionState, event: delegation_events.SessionDelegated, about: Circumstances) -> Decision[Any]:
+    request = _request(event.receipt, event.witness.boundary)
+    return delegate(state, _bundle(event.receipt.bundle_id, about), request)
+
+
+def _handed_over(
+    state: SessionState, event: delegation_events.SessionHandedOver, about: Circumstances
+) -> Decision[Any]:
+    """A hand-over; the upgrade that is committed with it stands right before it, and was decided on there."""
+    receipt, upgrade = event.receipt, event.upgrade
+    request, bundle = _request(receipt, event.witness.boundary), _bundle(receipt.bundle_id, about)
+    decision = hand_over(state, bundle, event.previous, event.capability.owner, request, None, policy=about.policy)
+    if upgrade is None or isinstance(decision, Refused):
+        return decision
+    before = about.previous
+    if not isinstance(before, UpgradeCommitted) or before.artifact != upgrade or receipt.bundle_id != upgrade.bundle_id:
+        raise UpgradeNotPending(upgrade.bundle_id, upgrade.upgrade_id, None, "committed right before this")
+    (made,) = decision.events
+    return Accepted(None, (replace(made, witness=replace(made.witness, upgrade=upgrade)),))  # type: ignore[type-var, attr-defined]
+
+
+def _delegation_rejected(
+    state: SessionState, event: delegation_events.DelegationRejected, about: Circumstances
+) -> Decision[Any]:
+    require_active(state)
+    request = DelegationRequest(event.from_authority, event.to_authority, event.bundle_id)
+    if event.reason == NOT_HOLDER:
+        return refuse_unless_holder(state, request) or Accepted(None)
+    failed = about.previous
+    if not isinstance(failed, UpgradeFailed) or failed.artifact.bundle_id != event.bundle_id:
+        raise UpgradeNotPending(event.bundle_id or "", "", None, "failed right before this")
+    return reject(state, request, "upgrade rejected: upgrade_rejected", CommandRefused())
+
+
+def _claimed(state: SessionState, event: delegation_events.FragmentsClaimed, about: Circumstances) -> Decision[Any]:
+    """What was claimed and held before is not in the event, and changes nothing."""
+    protocol_id = _first(state, event.fragments).protocol_id
+    specs = tuple(LinkSpec(each.bundle_id) for each in event.fragments if each.bundle_id is not None)
+    return claim_fragments(state, event.capability, CompositionManifest(protocol_id, specs))
+
+
+def _moved(state: SessionState, event: delegation_events.FragmentsMoved, about: Circumstances) -> Decision[Any]:
+    to_owner = _first(state, event.fragments).owner
+    return move_fragments(state, event.capability, frozenset(each.key for each in event.fragments), to_owner)
+
+
+def _first(state: SessionState, fragments: tuple[SessionFragment, ...]) -> SessionFragment:
+    if not fragments:
+        raise FragmentNotHeld(state.session_id, "")
+    return fragments[0]
+
+
+AGAIN: Final[Mapping[type[Event[Any]], Redecision]] = {
+    events.SessionOpened: lambda state, event, about: open_session(state, event.roles),
+    events.OwnershipClaimed: lambda state, event, about: claim(
+        state, event.capability.owner, event.capability.scope, policy=about.policy
+    ),
+    events.OwnershipReleased: lambda state, event, about: release(state, event.capability),
+    events.OwnershipTransferred: _transferred,
+    events.ScopeAttenuated: _attenuated,
+    events.TransferBegun: _begun,
+    events.TransferCommitted: lambda state, event, about: commit_transfer(state, event.receipt),
+    events.TransferRolledBack: lambda state, event, about: rollback_transfer(state, event.receipt),
+    events.TransferAbandoned: lambda state, event, about: abandon_transfer(state, event.receipt),
+    events.TransferCommitFailed: lambda state, event, about: fail_transfer_commit(
+        state, event.receipt, event.reason.reason or ""
+    ),
+    events.ReadinessWitnessIssued: _issued,
+    events.ReadinessWitnessConsumed: _consumed,
+    events.OwnerDied: lambda state, event, about: owner_died(state, event.capability.owner),
+    events.SessionClosed: lambda state, event, about: close(state, event.capability),
+    events.CapabilityRejected: _capability_rejected,
+    events.ReceiptRejected: _receipt_rejected,
+    events.WitnessRejected: _consumed,
+    delegation_events.SessionHosted: lambda state, event, about: host(state, event.authority),
+    delegation_events.SessionDelegated: _delegated,
+    delegation_events.SessionHandedOver: _handed_over,
+    delegation_events.DelegationRejected: _delegation_rejected,
+    delegation_events.FragmentsClaimed: _claimed,
+    delegation_events.FragmentsMoved: _moved,
+    delegation_events.FragmentsReleased: lambda state, event, about: release_fragments(
+        state, event.capability, frozenset(each.key for each in event.fragments)
+    ),
+}
+"""For every event type of a session that a command leads to: that command, decided again."""
