@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from ..domain import (
     Event,
     InvalidArgument,
+    LimitReached,
     MunimentError,
     Policy,
     RecordedEvent,
@@ -30,6 +31,9 @@ CAPACITY: Final = 100_000
 
 _FIRST_FORMAT: Final = 1
 
+_BOUNDS: Final = (LimitReached, InvalidArgument)
+"""What refuses that something is too much or too large, which the first format mostly allowed."""
+
 
 class Verdict(NamedTuple):
     """What became of deciding again.
@@ -38,11 +42,13 @@ class Verdict(NamedTuple):
         events: how many events, from the one that was asked about, belong to one decision.
         problem: why they are not what the domain appends; empty if they are.
         note: what is unusual about them; empty if nothing is.
+        is_bound: whether they would only be too many, too large, or not worth a record.
     """
 
     events: int
     problem: str = ""
     note: str = ""
+    is_bound: bool = False
 
 
 class Ahead:
@@ -156,7 +162,7 @@ class Redeciding:
         permitted = self._decided_again(record, Policy.reference())
         if not permitted.problem:
             return Verdict(permitted.events, note=f"only the references' policy permits this: {verdict.problem}")
-        if RULES[type(record.event)].is_mere_record:
+        if verdict.is_bound or RULES[type(record.event)].is_mere_record:
             return Verdict(1, note=f"would not be recorded any more: {verdict.problem}")
         return verdict
 
@@ -184,9 +190,11 @@ class Redeciding:
         try:
             decision = decide(state, record.event, about)
         except MunimentError as error:
-            return Verdict(1, f"is not permitted: {error}")
+            return Verdict(1, f"is not permitted: {error}", is_bound=isinstance(error, _BOUNDS))
         made = (*(each.event for each in decision.placed), *decision.events)
-        return Verdict(1, "" if record.event in made else _difference(record.event, made))
+        if record.event in made:
+            return Verdict(1)
+        return Verdict(1, _difference(record.event, made), is_bound=not made)
 
     def _in_conversation(self, record: RecordedEvent) -> Verdict:
         """The longest run of events that one command leads to."""
@@ -199,20 +207,21 @@ class Redeciding:
                 return None
             return found.event
 
-        longest, problem = 0, f"{record.type} is nothing that a command begins with"
+        longest, is_bound, problem = 0, False, f"{record.type} is nothing that a command begins with"
         for command in conversations.commands(record.event, follows):
             try:
                 made = command(state).events
             except MunimentError as error:
-                problem = f"is not permitted: {error}"
+                problem, is_bound = f"is not permitted: {error}", isinstance(error, _BOUNDS)
                 continue
             if all(event == follows(index) for index, event in enumerate(made)):
                 longest = max(longest, len(made))
             if not longest:
                 same = [event for index, event in enumerate(made) if event == follows(index)]
                 ahead = follows(len(same)) if same else record.event
+                is_bound = not made
                 problem = _difference(ahead, made[len(same) : len(same) + 1])
-        return Verdict(longest) if longest else Verdict(1, problem)
+        return Verdict(longest) if longest else Verdict(1, problem, is_bound=is_bound)
 
 
 def _difference(event: Event[Any] | None, made: tuple[Event[Any], ...]) -> str:

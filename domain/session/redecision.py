@@ -17,9 +17,10 @@ from ..stream_names import bundle_stream
 from . import delegation_events, events
 from .delegation import NOT_HOLDER, DelegationRequest, delegate, hand_over, host, refuse_unless_holder, reject
 from .fragments import claim_fragments, move_fragments, release_fragments
-from .guards import refuse_unless_live, require_active
+from .guards import NO_OWNER, NOT_LIVE, NOT_PENDING, RECEIPT_MISMATCH, refuse_unless_live, require_active
 from .lifecycle import close, open_session, owner_died
 from .ownership import attenuate, claim, release
+from .refusals import refuse_once
 from .state import SessionState
 from .transfer import (
     abandon_transfer,
@@ -29,7 +30,14 @@ from .transfer import (
     rollback_transfer,
     transfer,
 )
-from .witness import consume_witness, issue_witness
+from .witness import (
+    ALREADY_CONSUMED,
+    NEVER_ISSUED,
+    NO_LONGER_MATCHES,
+    WITNESS_MISMATCH,
+    consume_witness,
+    issue_witness,
+)
 
 
 def _live(state: SessionState) -> OwnershipCapability:
@@ -64,13 +72,36 @@ def _consumed(state: SessionState, event: Any, about: Circumstances) -> Decision
 
 
 def _receipt_rejected(state: SessionState, event: events.ReceiptRejected, about: Circumstances) -> Decision[Any]:
+    if event.omitted is not None:
+        is_none = state.live is None or state.pending is None
+        return _in_brief(state, event, NOT_PENDING if is_none else RECEIPT_MISMATCH)
     decision = commit_transfer(state, event.receipt)
     # Without an owner, a commit and a roll-back are refused for other reasons.
     return decision if decision.events == (event,) else rollback_transfer(state, event.receipt)
 
 
 def _capability_rejected(state: SessionState, event: events.CapabilityRejected, about: Circumstances) -> Decision[Any]:
+    if event.omitted is not None:
+        return _in_brief(state, event, NO_OWNER if state.live is None else NOT_LIVE)
     return refuse_unless_live(state, event.capability) or Accepted(None)
+
+
+def _witness_rejected(state: SessionState, event: events.WitnessRejected, about: Circumstances) -> Decision[Any]:
+    if event.omitted is None:
+        return _consumed(state, event, about)
+    witness_id = event.witness.witness_id
+    if witness_id in state.consumed:
+        return _in_brief(state, event, ALREADY_CONSUMED)
+    if witness_id not in state.issued:
+        return _in_brief(state, event, NEVER_ISSUED)
+    # Whether it was altered, what is left out would tell.
+    return _in_brief(state, event, event.reason if event.reason == WITNESS_MISMATCH else NO_LONGER_MATCHES)
+
+
+def _in_brief(state: SessionState, event: Any, reason: str) -> Decision[Any]:
+    """A refusal that is recorded in brief, in the only way in which it can be recorded now."""
+    require_active(state)
+    return refuse_once(state, CommandRefused(), lambda last: replace(event, reason=reason, last=last))
 
 
 def _request(receipt: Any, boundary: Any) -> DelegationRequest:
@@ -156,7 +187,7 @@ AGAIN: Final[Mapping[type[Event[Any]], Redecision]] = {
     events.SessionClosed: lambda state, event, about: close(state, event.capability),
     events.CapabilityRejected: _capability_rejected,
     events.ReceiptRejected: _receipt_rejected,
-    events.WitnessRejected: _consumed,
+    events.WitnessRejected: _witness_rejected,
     delegation_events.SessionHosted: lambda state, event, about: host(state, event.authority),
     delegation_events.SessionDelegated: _delegated,
     delegation_events.SessionHandedOver: _handed_over,
