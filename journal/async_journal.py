@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, suppress
 from contextvars import copy_context
 from functools import partial
 from os import PathLike
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
 from ..domain import Decision, JournalClosed, Policy, RecordedEvent, Surfaces
 from ..domain.value import exact, function as require_function
@@ -27,6 +27,9 @@ from .streams import Stream, StreamCache, in_lock_order
 
 ResultT = TypeVar("ResultT")
 P = ParamSpec("P")
+
+CLOSE_TIMEOUT_S: Final = 3.0
+"""How long closing waits for the commands that are under way."""
 
 
 class AsyncJournal:
@@ -72,8 +75,16 @@ class AsyncJournal:
         return cls(journal, policy or Policy(), surfaces or Surfaces())
 
     async def close(self) -> None:
-        """Finish the commands that are under way, and close the journal; later ones raise ``JournalClosed``."""
+        """Finish the commands that are under way, and close the journal; later ones raise ``JournalClosed``.
+
+        So do those that are not finished within some seconds, such as one that waits for a lock.
+        """
         self._is_closed = True
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), CLOSE_TIMEOUT_S)
+        if not self._idle.is_set():
+            # What waits for the storage ends with it.
+            await asyncio.to_thread(self._journal.close)
         await self._idle.wait()
         await self._writer.close()
         await asyncio.to_thread(self._journal.close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from muniment.domain import (
     NotStored,
     UnsuitableServer,
 )
-from muniment.journal import Journal
+from muniment.journal import AsyncJournal, Journal
 from psycopg.sql import SQL, Identifier
 
 from ..postgres_server import Server
@@ -210,6 +211,23 @@ def test_closing_ends_what_waits_for_a_lock(postgres_url: str, postgres: Server)
         assert {name: type(error) for name, error in ends.items()} == dict.fromkeys("abc", JournalClosed)
         # The server does not go on with it either.
         assert busy(postgres, postgres_url) == 0
+    with Journal.open(postgres_url) as again:
+        assert again.head() == 0
+
+
+def test_closing_an_async_journal_ends_what_waits_for_a_lock(postgres_url: str, postgres: Server) -> None:
+    async def close_in_the_middle() -> list[object]:
+        journal = await AsyncJournal.open(postgres_url, lock_timeout_s=120)
+        statement, key = await journal.run(lambda one: one.application.recorder.append_lock())  # type: ignore[attr-defined]
+        with postgres.connect() as connection, connection.transaction():
+            connection.execute(statement, [key])
+            tasks = [asyncio.create_task(journal.sessions.open(name)) for name in ("a", "b", "c")]
+            await asyncio.sleep(0.3)
+            await asyncio.wait_for(journal.close(), 30)
+            return list(await asyncio.gather(*tasks, return_exceptions=True))
+
+    ends = asyncio.run(close_in_the_middle())
+    assert [type(end) for end in ends] == [JournalClosed] * 3
     with Journal.open(postgres_url) as again:
         assert again.head() == 0
 
