@@ -26,6 +26,7 @@ from .sqlite_datastore import MAX_VALUE_BYTES, SQLiteDatastore, library_error
 from .sqlite_file import advice_on_log, beside, foreign_log, is_there, require_fitting_log, whole_file
 from .sqlite_identity import SQLiteIdentityTable, mark_copy
 from .sqlite_log import LogHealth
+from .sqlite_problems import problems
 from .storage import Address, JournalApplication, Storage
 
 APPLICATION_ID: Final = 0x4D756E69
@@ -105,13 +106,8 @@ class SQLiteStorage(Storage):
 
     def problems(self) -> Iterator[str]:
         with self._datastore.transaction(commit=False) as cursor:
-            cursor.execute("PRAGMA integrity_check")
-            found = [row[0] for row in cursor.fetchall()]
-            cursor.execute("SELECT name FROM sqlite_master WHERE type='trigger'")
-            triggers = {row[0] for row in cursor.fetchall()}
-        yield from (problem for problem in found if problem != "ok")
-        for name in sorted(set(self._recorder.trigger_names) - triggers):
-            yield f"the trigger {name}, which refuses changes, is missing"
+            found = list(problems(cursor, self._recorder.create_table_statements, self.address.path))
+        yield from found
 
     def _fail_with(self, error: Exception) -> None:
         self._datastore.translate_error = lambda _: error
