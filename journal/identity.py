@@ -190,6 +190,9 @@ class _Reading:
             self._problems.append("the table journal has no id")
         if not self._formats:
             self._problems.append("the table journal has no format")
+        elif self._formats[0].after:
+            # Otherwise later rules could be kept from what they were in force for.
+            self._problems.append(f"the table journal says no format up to position {self._formats[0].after}")
         formats = tuple(self._formats) or Identity().formats
         return Identity(self._id, formats, tuple(self._restores), self._is_copy, tuple(self._problems))
 

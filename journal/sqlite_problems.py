@@ -1,108 +1,104 @@
-"""What is wrong with an SQLite file as a journal's storage: pages, schema, triggers, counters."""
+"""What is wrong with an SQLite file below the events: its pages, its schema, and what lies behind the last page."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from ..projections import PREFIX, TRACKING
-from .identity_table import FORMAT, TABLE
-from .sqlite_identity import STATEMENTS
+from .identity import FIRST_FORMAT
+from .identity_table import TABLE
 
 _EVENTS: Final = "stored_events"
-_SHOWN: Final = 80
+_MAX_ERRORS: Final = 100
+_SCHEMA: Final = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+_FOREIGN_KEYS: Final = (
+    'SELECT master.name, keys."table" FROM sqlite_master AS master, pragma_foreign_key_list(master.name) AS keys '
+    "WHERE master.type='table'"
+)
 
-Schema = dict[tuple[str, str], tuple[str, str | None]]
-"""What a database holds: its tables, indexes, triggers and views by kind and name, with their table and their SQL."""
+
+class _Item(NamedTuple):
+    """A table, index or trigger as it is declared."""
+
+    kind: str
+    table: str
+    sql: str
 
 
-def problems(cursor: Any, statements: Iterable[str], path: Path | None) -> Iterator[str]:
-    """Say what is wrong with a file.
-
-    Tables of a host beside a journal's are no problem. What a host puts on the journal's is one.
+def problems(cursor: sqlite3.Cursor, expected: dict[str, _Item], path: Path | None) -> Iterator[str]:
+    """Say what is wrong.
 
     Args:
-        cursor: reads the file, in one transaction.
-        statements: what makes the table of events.
-        path: the file; None for one in memory.
+        cursor: of a transaction.
+        expected: what a journal's database holds; see ``schema``.
+        path: the file; None for a database in memory.
     """
     cursor.row_factory = None
-    yield from (row[0] for row in cursor.execute("PRAGMA integrity_check").fetchall() if row[0] != "ok")
-    schema = _read(cursor)
-    ((version,),) = cursor.execute("PRAGMA user_version").fetchall()
-    # Before the table journal there may be one of the host's of that name. That it is missing is told elsewhere.
-    expected = _expected(statements, has_identity=version >= FORMAT and ("table", TABLE) in schema)
-    ours = {name for kind, name in {*schema, *expected} if kind in ("table", "view") and _is_ours(name, version)}
-    yield from _schema_problems(schema, expected, ours)
-    yield from _foreign_keys(cursor, schema, ours)
-    yield from _counter_problems(cursor)
+    yield from _pages(cursor, path)
+    if _value(cursor, "PRAGMA user_version") <= FIRST_FORMAT:
+        # A table of that name is somebody else's by then.
+        expected = {name: item for name, item in expected.items() if item.table != TABLE}
+    yield from _differences(expected, schema(cursor))
+    ours = {item.table for item in expected.values()}
+    for host, table in cursor.execute(_FOREIGN_KEYS).fetchall():
+        if str(table).lower() in ours and host not in ours:
+            yield f"the table {host!r:.100} has a foreign key on {table}, which is none of Muniment's"
+    yield from _sequence(cursor)
+
+
+def schema(cursor: sqlite3.Cursor) -> dict[str, _Item]:
+    """Every table, index and trigger of a database by name, but for those that SQLite makes by itself."""
+    cursor.row_factory = None
+    return {
+        str(name): _Item(str(kind), str(table).lower(), _plain(str(sql)))
+        for kind, name, table, sql in cursor.execute(_SCHEMA).fetchall()
+    }
+
+
+def _pages(cursor: sqlite3.Cursor, path: Path | None) -> Iterator[str]:
+    found = [row[0] for row in cursor.execute(f"PRAGMA integrity_check({_MAX_ERRORS})").fetchall()]
+    yield from (str(problem) for problem in found if problem != "ok")
     if path is not None:
-        yield from _size_problems(cursor, path)
+        held = _value(cursor, "PRAGMA page_count") * _value(cursor, "PRAGMA page_size")
+        size = path.stat().st_size
+        if size > held:
+            yield f"the file has {size - held} bytes behind its last page"
 
 
-def _read(cursor: Any) -> Schema:
-    rows = cursor.execute("SELECT type, lower(name), lower(tbl_name), sql FROM sqlite_master").fetchall()
-    return {(kind, name): (table, sql) for kind, name, table, sql in rows}
+def _differences(expected: dict[str, _Item], found: dict[str, _Item]) -> Iterator[str]:
+    for name, item in sorted(expected.items()):
+        there = found.get(name)
+        if there is None:
+            if _has_to_be(item, found):
+                yield f"the {item.kind} {name} is missing"
+        elif there != item:
+            yield f"the {item.kind} {name} does not read as Muniment made it: {there.sql:.300}"
+    ours = {item.table for item in expected.values()}
+    for name, item in sorted(found.items()):
+        if name not in expected and item.table in ours:
+            yield f"the {item.kind} {name:.100} on {item.table} is none of Muniment's"
 
 
-def _expected(statements: Iterable[str], *, has_identity: bool) -> Schema:
-    """What a new journal holds, as SQLite itself writes it down."""
-    connection = sqlite3.connect(":memory:")
-    try:
-        for statement in (*statements, *(STATEMENTS if has_identity else ())):
-            connection.execute(statement)
-        return _read(connection.cursor())
-    finally:
-        connection.close()
+def _has_to_be(item: _Item, found: dict[str, _Item]) -> bool:
+    """Whether an item has to be there; of other tables than the events' it is told elsewhere that they are missing."""
+    return item.table == _EVENTS or (item.kind != "table" and item.table in found)
 
 
-def _is_ours(table: str, version: int) -> bool:
-    if table == TABLE:
-        return version >= FORMAT
-    return table in (_EVENTS, TRACKING) or table.startswith(PREFIX)
+def _sequence(cursor: sqlite3.Cursor) -> Iterator[str]:
+    """Positions are given by a sequence that only goes on, so that a deleted end shows."""
+    last = _value(cursor, f"SELECT COALESCE(MAX(position), 0) FROM {_EVENTS}")
+    rows = cursor.execute("SELECT seq FROM sqlite_sequence WHERE name=?", [_EVENTS]).fetchall()
+    given = rows[0][0] if len(rows) == 1 else 0
+    if not isinstance(given, int) or len(rows) > 1 or given != last:
+        yield f"the counter of positions is at {given!r:.100}, and the last event is at {last}"
 
 
-def _schema_problems(schema: Schema, expected: Schema, ours: set[str]) -> Iterator[str]:
-    for (kind, name), (table, sql) in sorted(expected.items()):
-        if name.startswith("sqlite_") and kind == "table":
-            continue
-        if (kind, name) not in schema:
-            what = ", which refuses changes," if kind == "trigger" else ""
-            yield f"the {kind} {name}{what} is missing"
-        elif schema[kind, name] != (table, sql):
-            yield f"the {kind} {name} does not read as Muniment made it: {str(schema[kind, name][1])[:_SHOWN]}"
-    own = {table for table, _ in expected.values()}
-    for (kind, name), (table, _) in sorted(schema.items()):
-        is_strange = kind == "trigger" and table in ours and (kind, name) not in expected
-        is_index = kind == "index" and table in own and (kind, name) not in expected
-        if is_strange or is_index:
-            yield f"the {kind} {name[:_SHOWN]} on {table} is none of Muniment's"
+def _value(cursor: sqlite3.Cursor, statement: str) -> Any:
+    return cursor.execute(statement).fetchone()[0]
 
 
-def _foreign_keys(cursor: Any, schema: Schema, ours: set[str]) -> Iterator[str]:
-    for kind, name in sorted(schema):
-        if kind != "table" or name.startswith("sqlite_"):
-            continue
-        rows = cursor.execute('SELECT lower("table") FROM pragma_foreign_key_list(?)', (name,)).fetchall()
-        for target in sorted({target for (target,) in rows if target in ours}):
-            yield f"the table {name[:_SHOWN]} has a foreign key on {target}, which is none of Muniment's"
-
-
-def _counter_problems(cursor: Any) -> Iterator[str]:
-    """The counter of positions stands where the last event does, or events were deleted from the end."""
-    ((head,),) = cursor.execute(f"SELECT COALESCE(MAX(position), 0) FROM {_EVENTS}").fetchall()
-    rows = cursor.execute("SELECT seq FROM sqlite_sequence WHERE name=? LIMIT 2", (_EVENTS,)).fetchall()
-    found = [seq for (seq,) in rows] or [0]
-    if found != [head]:
-        yield f"the counter of positions is at {str(found[0])[:_SHOWN]}, and the last event is at {head}"
-
-
-def _size_problems(cursor: Any, path: Path) -> Iterator[str]:
-    """Nothing stands behind the last page. Pages that are in the log alone may be missing from the file."""
-    ((pages,),) = cursor.execute("PRAGMA page_count").fetchall()
-    ((size,),) = cursor.execute("PRAGMA page_size").fetchall()
-    length = path.stat().st_size
-    if length > pages * size:
-        yield f"the file has {length - pages * size} bytes behind its last page"
+def _plain(sql: str) -> str:
+    """A declaration as it reads before and after its table was renamed, which puts the name in quotes."""
+    return sql.replace('"', "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -26,8 +27,9 @@ from .sqlite_datastore import MAX_VALUE_BYTES, SQLiteDatastore, library_error
 from .sqlite_file import advice_on_log, beside, foreign_log, is_there, require_fitting_log, whole_file
 from .sqlite_identity import SQLiteIdentityTable, mark_copy
 from .sqlite_log import LogHealth
-from .sqlite_problems import problems
+from .sqlite_problems import problems, schema
 from .storage import Address, JournalApplication, Storage
+from .upkeep import all_projections
 
 APPLICATION_ID: Final = 0x4D756E69
 """What marks an SQLite file as a journal, kept in SQLite's ``application_id``: the letters ``Muni``."""
@@ -106,7 +108,8 @@ class SQLiteStorage(Storage):
 
     def problems(self) -> Iterator[str]:
         with self._datastore.transaction(commit=False) as cursor:
-            found = list(problems(cursor, self._recorder.create_table_statements, self.address.path))
+            # Only now: whoever asks may take his time.
+            found = list(problems(cursor, _expected_schema(), self.address.path))
         yield from found
 
     def _fail_with(self, error: Exception) -> None:
@@ -201,6 +204,18 @@ def _ask(uri: str, path: Path, lock_timeout_s: float) -> bool:
         return is_journal
     finally:
         connection.close()
+
+
+@cache
+def _expected_schema() -> dict[str, Any]:
+    """What the database of a journal holds: that of one that is made for the purpose."""
+    storage = open_storage(Address("memory://"), create=True, lock_timeout_s=0, synchronous="FULL", read_only=False)
+    try:
+        storage.tables.create_missing({each.tracking_name: each.tables for each in all_projections()})
+        with storage._datastore.transaction(commit=False) as cursor:
+            return schema(cursor)  # type: ignore[arg-type]
+    finally:
+        storage.close()
 
 
 def _is_journal(connection: sqlite3.Connection | sqlite3.Cursor, path: str) -> bool:

@@ -342,8 +342,9 @@ def test_damage_behind_a_position_does_not_matter_as_of_it(path: Path) -> None:
 
 def test_a_table_that_cannot_be_compared_is_a_finding(path: Path) -> None:
     findings = edited(path, "ALTER TABLE projection_owners_v1 RENAME COLUMN status TO state")
-    assert places(findings) == [("table", None)]
-    assert "owners cannot be compared" in findings[0].problem
+    assert places(findings) == [("storage", None), ("table", None)]
+    assert "projection_owners_v1 does not read as Muniment made it" in findings[0].problem
+    assert "owners cannot be compared" in findings[1].problem
 
 
 def test_a_backup_leaves_one_file(shared_url: str, tmp_path: Path) -> None:
