@@ -109,7 +109,8 @@ class SQLiteStorage(Storage):
     def problems(self) -> Iterator[str]:
         with self._datastore.transaction(commit=False) as cursor:
             # Only now: whoever asks may take his time.
-            found = list(problems(cursor, _expected_schema(), self.address.path))
+            plain = cast(sqlite3.Cursor, cursor)
+            found = list(problems(plain, _expected_schema(), self.address.path))
         yield from found
 
     def _fail_with(self, error: Exception) -> None:
@@ -213,7 +214,7 @@ def _expected_schema() -> dict[str, Any]:
     try:
         storage.tables.create_missing({each.tracking_name: each.tables for each in all_projections()})
         with storage._datastore.transaction(commit=False) as cursor:
-            return schema(cursor)  # type: ignore[arg-type]
+            return schema(cast(sqlite3.Cursor, cursor))
     finally:
         storage.close()
 
