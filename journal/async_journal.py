@@ -12,7 +12,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
-from ..domain import Decision, JournalClosed, Policy, RecordedEvent, Surfaces
+from ..domain import Decision, JournalClosed, OtherEventLoop, Policy, RecordedEvent, Surfaces
 from ..domain.value import exact, function as require_function
 from .async_bundles import AsyncBundles
 from .async_conversations import AsyncConversations
@@ -77,9 +77,15 @@ class AsyncJournal:
     async def close(self) -> None:
         """Finish the commands that are under way, and close the journal; later ones raise ``JournalClosed``.
 
-        So do those that are not finished within some seconds, such as one that waits for a lock.
+        So do those that are not finished within some seconds, such as one that waits for a lock. It can be closed in
+        another event loop than its own, too.
         """
         self._is_closed = True
+        if asyncio.get_running_loop() is not self._loop:
+            # What is under way in the journal's own loop, which may be gone, ends with the storage.
+            await asyncio.to_thread(self._journal.close)
+            self._writer.end()
+            return
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), CLOSE_TIMEOUT_S)
         if not self._idle.is_set():
@@ -146,14 +152,17 @@ class AsyncJournal:
             kwargs: what else it takes.
         """
         require_function("function", function)
+        self._require_own_loop()
         return await asyncio.to_thread(function, self._journal, *args, **kwargs)
 
     async def cursor(self, position: int | None = None) -> str:
         """What a consumer keeps to go on behind a position; see ``Journal.cursor``."""
+        self._require_own_loop()
         return await asyncio.to_thread(self._journal.cursor, position)
 
     async def follow(self, after: int | str = 0, types: Collection[str] = ()) -> AsyncIterator[RecordedEvent]:
         """Yield records as they are committed, by this process or another; see ``Journal.follow``."""
+        self._require_own_loop()
         following = await asyncio.to_thread(self._journal.follow, after, types)
         # A thread of its own: one that waits for the next record must not keep others from being read.
         thread = ThreadPoolExecutor(1, thread_name_prefix="muniment-follow")
@@ -197,8 +206,13 @@ class AsyncJournal:
         future.add_done_callback(self._finish)
         return await asyncio.shield(future)
 
+    def _require_own_loop(self) -> None:
+        if asyncio.get_running_loop() is not self._loop:
+            raise OtherEventLoop(self._journal.url)
+
     def _begin(self) -> None:
         """Keep the journal from being closed."""
+        self._require_own_loop()
         if self._is_closed:
             raise JournalClosed(self._journal.url)
         self._commands += 1
@@ -272,6 +286,10 @@ class _Writer:
             # Tasks that are ready now get to queue theirs before the first is written.
             loop.call_soon(self._write_next, loop)
         return future
+
+    def end(self) -> None:
+        """End the thread once it has written what it is at."""
+        self._thread.shutdown(wait=False)
 
     async def close(self) -> None:
         """Wait for what is queued, and end the thread."""

@@ -76,6 +76,7 @@
         ├── JournalUnavailable
         ├── UnsuitableServer
         ├── NotStored
+        ├── OtherEventLoop
         ├── JournalDamaged
         ├── JournalClosed
         ├── JournalForked
@@ -176,6 +177,7 @@ from .storage import (
     NewerSchema,
     NotAJournal,
     NotStored,
+    OtherEventLoop,
     ProjectionStopped,
     UnknownEventType,
     UnsuitableServer,
@@ -243,6 +245,7 @@ __all__ = [
     "NotAnElection",
     "NotCompensable",
     "NotStored",
+    "OtherEventLoop",
     "OtherPast",
     "OverlappingSessions",
     "PartialFreeze",

@@ -131,6 +131,16 @@ class UnsuitableServer(JournalError):
 
 
 @dataclass(eq=False)
+class OtherEventLoop(JournalError):
+    """An ``AsyncJournal`` belongs to the event loop that it was opened in, and this is another one."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.path} was opened in another event loop; here it can only be closed; open it in the loop that uses it"
+
+
+@dataclass(eq=False)
 class JournalReplaced(JournalError):
     """The journal's file was removed, or another was put in its place, while the journal was open."""
 

@@ -16,6 +16,7 @@ from muniment.domain import (
     InvalidIdentifier,
     JournalClosed,
     NotAJournal,
+    OtherEventLoop,
     StaleCapability,
 )
 from muniment.journal import (
@@ -295,3 +296,28 @@ def test_what_is_no_journal_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello")
     with pytest.raises(NotAJournal):
         asyncio.run(AsyncJournal.open(f"sqlite:///{tmp_path}/text"))
+
+
+def test_another_event_loop_is_a_typed_error_and_can_close_the_journal(shared_url: str) -> None:
+    async def open_session() -> AsyncJournal:
+        journal = await AsyncJournal.open(shared_url)
+        await journal.sessions.open("s")
+        return journal
+
+    async def use(journal: AsyncJournal) -> None:
+        with pytest.raises(OtherEventLoop):
+            await journal.sessions.open("t")
+        with pytest.raises(OtherEventLoop):
+            await journal.revert(1)
+        with pytest.raises(OtherEventLoop):
+            await journal.conversations.tick()
+        with pytest.raises(OtherEventLoop):
+            await journal.run(Journal.head)
+        with pytest.raises(OtherEventLoop):
+            await anext(journal.follow())
+        await asyncio.wait_for(journal.close(), 30)
+
+    journal = asyncio.run(open_session())
+    asyncio.run(use(journal))
+    with Journal.open(shared_url) as again:
+        assert again.head() == 1
