@@ -137,7 +137,7 @@ class OtherEventLoop(JournalError):
     path: str
 
     def __str__(self) -> str:
-        return f"{self.path} was opened in another event loop; here it can only be closed; open it in the loop that uses it"
+        return f"{self.path} was opened in another event loop, and can only be closed here; open it in this one"
 
 
 @dataclass(eq=False)
