@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Literal
 
 from eventsourcing import persistence, sqlite as library
@@ -16,7 +15,8 @@ from eventsourcing import persistence, sqlite as library
 from ..domain import JournalLocked
 from ..projections import Grip, Locks
 from . import sqlite_log
-from .forks import Inherited, Inside, InsideBlock, who_is_inside
+from .forks import Inherited, InsideBlock, who_is_inside
+from .sqlite_transactions import Reading, Writing
 from .turns import Turns
 
 DEFAULT_LOCK_TIMEOUT_S = 5.0
@@ -101,8 +101,8 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
             raise self.translate_error(refusal)
         if commit or self._in_memory:
             is_lax = not durable and self._synchronous != "OFF"
-            return _Writing(self, commit=commit, synchronous="NORMAL" if is_lax else self._synchronous)
-        return _Reading(self)
+            return Writing(self, commit=commit, synchronous="NORMAL" if is_lax else self._synchronous)
+        return Reading(self)
 
     @property
     def is_inherited(self) -> bool:
@@ -131,8 +131,8 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
             grip.over.put(None)
         super().close()
 
-    def _readings(self) -> list[_Reading]:
-        return [each for each in who_is_inside() if isinstance(each, _Reading) and each.datastore is self]
+    def _readings(self) -> list[Reading]:
+        return [each for each in who_is_inside() if isinstance(each, Reading) and each.datastore is self]
 
     def __del__(self) -> None:
         """Close what is left, and wait for nobody: nobody else can be there."""
@@ -153,7 +153,7 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
         for thing in (self._writer, self._watching, *self._idle_readers):
             keep(thing)
         for inside in who_is_inside():
-            if isinstance(inside, _Writing | _Reading) and inside.datastore is self:
+            if isinstance(inside, Writing | Reading) and inside.datastore is self:
                 keep(inside)
         if self._turns is not None:
             # A copy of the descriptor would keep the turn when its writer is gone. Closing one copy gives nothing up.
@@ -177,7 +177,7 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
             if turns is not None:
                 turns.close()
 
-    def begin_writing(self, writing: _Writing, begin: str, synchronous: str) -> sqlite3.Cursor:
+    def begin_writing(self, writing: Writing, begin: str, synchronous: str) -> sqlite3.Cursor:
         """Wait for the turn to write, and begin; ``end_writing`` must follow."""
         try:
             self._lock.take(writing)
@@ -197,7 +197,7 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
         cursor.execute(begin)
         return cursor
 
-    def end_writing(self, writing: _Writing) -> None:
+    def end_writing(self, writing: Writing) -> None:
         """Roll back what is not committed, and let the next one write."""
         # Interrupts arrive between calls, and each step has to be made all the same.
         try:
@@ -226,7 +226,7 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
         finally:
             grip.over.put(None)
 
-    def is_writing(self, writing: _Writing) -> bool:
+    def is_writing(self, writing: Writing) -> bool:
         """Whether it is this transaction's turn to write."""
         return self._lock.is_with(writing)
 
@@ -402,142 +402,3 @@ def _busy() -> sqlite3.OperationalError:
     error = sqlite3.OperationalError("database is locked")
     error.sqlite_errorcode = sqlite3.SQLITE_BUSY
     return error
-
-
-class _Writing(Grip, Inside):
-    """A transaction on the connection that writes.
-
-    Attributes:
-        datastore: where.
-        is_committed: whether it is certain that it was committed.
-    """
-
-    __slots__ = ("_begin", "_commit", "_cursor", "_entry", "_is_ended", "_synchronous", "datastore", "is_committed")
-
-    def __init__(self, datastore: SQLiteDatastore, *, commit: bool, synchronous: str) -> None:
-        self._is_ended = True
-        super().__init__()
-        self.datastore = datastore
-        self._commit = commit
-        self._begin = "BEGIN IMMEDIATE" if commit else "BEGIN"
-        self._synchronous = synchronous
-        self.is_committed = False
-
-    def __enter__(self) -> library.SQLiteCursor:
-        try:
-            self.enter()
-            self._is_ended = False
-            self._cursor = self.datastore.begin_writing(self, self._begin, self._synchronous)
-            # The library's cursor class only forwards to this one.
-            return self._cursor  # type: ignore[return-value]
-        except BaseException as error:
-            self._end()
-            if isinstance(error, sqlite3.Error):
-                raise self.datastore.translate_error(error) from error
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            if self._commit and error is None:
-                self._commit_it()
-        except sqlite3.Error as failure:
-            raise self.datastore.translate_error(failure) from failure
-        finally:
-            self._end()
-        if isinstance(error, sqlite3.Error):
-            raise self.datastore.translate_error(error) from error
-
-    def _commit_it(self) -> None:
-        self.datastore.require_writable()
-        connection = self._cursor.connection
-        try:
-            self._cursor.execute("COMMIT")
-        except sqlite3.Error:
-            raise
-        except BaseException:
-            # An interrupt arrives when the call is over.
-            self.is_committed = not connection.in_transaction
-            raise
-        self.is_committed = True
-
-    def _end(self) -> None:
-        if self.datastore.is_inherited:
-            return
-        try:
-            if self.datastore.is_writing(self):
-                self.datastore.end_writing(self)
-        finally:
-            self.over.put(None)
-            self._is_ended = True
-            self.leave()
-
-    def __del__(self) -> None:
-        if not self._is_ended:
-            self.datastore.mend()
-
-
-class _Reading(Inside):
-    """A transaction that reads, on a connection of its own.
-
-    Attributes:
-        datastore: where.
-        since: when it began, as ``time.monotonic`` tells.
-    """
-
-    __slots__ = ("__weakref__", "_cursor", "_entry", "datastore", "since", "thread")
-
-    def __init__(self, datastore: SQLiteDatastore) -> None:
-        self.datastore = datastore
-        self.since = time.monotonic()
-        self._cursor: sqlite3.Cursor | None = None
-
-    def __enter__(self) -> library.SQLiteCursor:
-        try:
-            self.enter()
-            reader = self.datastore.take_reader()
-            try:
-                self._cursor = reader.execute("BEGIN")
-            except BaseException:
-                reader.close()
-                raise
-            return self._cursor  # type: ignore[return-value]
-        except BaseException as error:
-            self.leave()
-            if isinstance(error, sqlite3.Error):
-                raise self.datastore.translate_error(error) from error
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self.datastore.is_inherited:
-            return
-        try:
-            self._give_back()
-        finally:
-            self.leave()
-        if isinstance(error, sqlite3.Error):
-            raise self.datastore.translate_error(error) from error
-
-    def interrupt(self) -> None:
-        """Have what is being read fail; from any thread."""
-        if (cursor := self._cursor) is not None:
-            with suppress(sqlite3.Error):
-                cursor.connection.interrupt()
-
-    def _give_back(self) -> None:
-        if (cursor := self._cursor) is None:
-            return
-        reader = cursor.connection
-        cursor.close()
-        try:
-            reader.rollback()
-        except sqlite3.Error:
-            # Closed under the reader's feet; what it was doing says so itself.
-            reader.close()
-        else:
-            if sqlite_log.is_long(self.since):
-                self.datastore.after_long_read(reader)
-            self.datastore.give_back(reader)
