@@ -143,7 +143,6 @@ from .errors import (
     UpgradePending,
     UpgradeRejected,
     WitnessConsumed,
-    WrongEventLoop,
 )
 from .event import (
     CATALOGUE,
@@ -339,7 +338,6 @@ __all__ = [
     "VALUE",
     "Violation",
     "WitnessConsumed",
-    "WrongEventLoop",
     "accept",
     "bounds",
     "bundle",

@@ -274,6 +274,7 @@ class ChangesSubscription(Subscription[PositionedRecorder]):
         Raises:
             StopIteration: the subscription was stopped.
         """
+        self._recorder.changes.require_here()
         while not self._has_been_stopped:
             try:
                 return self._events.popleft()
@@ -300,7 +301,6 @@ class ChangesSubscription(Subscription[PositionedRecorder]):
                 raise
 
     def _read(self) -> None:
-        self._recorder.changes.require_here()
         if not self._is_behind:
             # Whatever is committed is announced; an interrupted thread may not have come to that.
             self._bell.wait(_LOOK_AGAIN_S)

@@ -81,7 +81,6 @@
         ├── JournalClosed
         ├── JournalForked
         ├── NestedCommand
-        ├── WrongEventLoop
         ├── UnknownEventType
         ├── DamagedRecord
         └── ProjectionStopped
@@ -181,7 +180,6 @@ from .storage import (
     ProjectionStopped,
     UnknownEventType,
     UnsuitableServer,
-    WrongEventLoop,
 )
 from .undo import (
     AlreadyCompensated,
@@ -277,5 +275,4 @@ __all__ = [
     "UpgradePending",
     "UpgradeRejected",
     "WitnessConsumed",
-    "WrongEventLoop",
 ]

@@ -236,19 +236,6 @@ class NestedCommand(JournalError):
 
 
 @dataclass(eq=False)
-class WrongEventLoop(JournalError):
-    """An ``AsyncJournal`` is used in another event loop than the one that it was opened in."""
-
-    path: str
-
-    def __str__(self) -> str:
-        return (
-            f"the journal {self.path} was opened in another event loop; open one in this loop, or use Journal, "
-            "which any thread may"
-        )
-
-
-@dataclass(eq=False)
 class UnknownEventType(JournalError):
     """A record's type is not in the catalogue: a newer Muniment wrote it, or somebody edited the row.
 
