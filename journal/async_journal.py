@@ -81,6 +81,8 @@ class AsyncJournal:
         another event loop than its own, too.
         """
         self._is_closed = True
+        if self._journal.is_inherited:
+            return
         if asyncio.get_running_loop() is not self._loop:
             # What is under way in the journal's own loop, which may be gone, ends with the storage.
             await asyncio.to_thread(self._journal.close)
@@ -207,6 +209,7 @@ class AsyncJournal:
         return await asyncio.shield(future)
 
     def _require_own_loop(self) -> None:
+        self._journal.require_here()
         if asyncio.get_running_loop() is not self._loop:
             raise OtherEventLoop(self._journal.url)
 

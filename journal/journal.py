@@ -143,6 +143,19 @@ class Journal(Upkeep):
                 storage.close()
                 raise
 
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this process was forked from the one that opened it; it can then do nothing here."""
+        return self._storage.locks.is_inherited
+
+    def require_here(self) -> None:
+        """Refuse a journal that was inherited by ``fork``.
+
+        Raises:
+            JournalForked
+        """
+        self._storage.locks.require_here()
+
     def close(self) -> None:
         """Close the journal, and what follows or projects it. Whatever is asked of it then raises ``JournalClosed``.
 
@@ -150,7 +163,7 @@ class Journal(Upkeep):
         process that was forked from the one that opened it, nothing is done.
         """
         self._is_closed = True
-        if self._storage.locks.is_inherited:
+        if self.is_inherited:
             return
         running = list(self._running)
         for each in running:
