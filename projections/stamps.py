@@ -23,7 +23,10 @@ class Stamp(NamedTuple):
 
 
 class Stamps:
-    """Stamps in the order of their positions, of which the fewest are set aside; of as few, those that came earlier.
+    """Stamps in the order of their positions, of which the fewest are set aside.
+
+    Of two choices that set aside as many, the one is taken whose greatest stamp is lower, and then the one that keeps
+    the older stamps. A step back of at most an hour from the greatest that is kept changes nothing about those before.
 
     What is kept is a longest subsequence in which no stamp is more than an hour below the greatest before it. It is
     found as a longest rising subsequence is, by the greatest stamps that subsequences of each length end with: here, a

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from ..domain import InvalidArgument, RecordedEvent
 from ..domain.identifiers import integer
@@ -82,7 +83,8 @@ class TimelineView(TableReader):
         super().__init__(store, projector, position)
         self._events = events
         self._doubts = _Doubts(events, 0)
-        self._lock = threading.Lock()
+        # A signal handler may come here while its thread is here.
+        self._lock = threading.RLock()
 
     def position_at(self, time_ms: int) -> int:
         """The position as of a time.
@@ -100,8 +102,7 @@ class TimelineView(TableReader):
         time_ms = _integer("time_ms", time_ms)
         head = self._catch_up()
         position = self._position_by_all(time_ms, head)
-        with self._lock:
-            doubts = self._in_doubt(head)
+        with self._in_doubt(head) as doubts:
             if doubts is None or position < doubts.after:
                 return position
             return doubts.position_at(time_ms, head)
@@ -117,8 +118,7 @@ class TimelineView(TableReader):
         position = _integer("position", position)
         head = self._catch_up()
         position = max(0, min(position, FOREVER - 1))
-        with self._lock:
-            doubts = self._in_doubt(head)
+        with self._in_doubt(head) as doubts:
             row = self._store.get(TIMELINE, position if doubts is None else min(position, doubts.after), _KEY)
             latest = None if row is None else int(row[1])
             if doubts is None or position <= doubts.after:
@@ -128,8 +128,7 @@ class TimelineView(TableReader):
     def set_aside(self) -> tuple[Stamp, ...]:
         """The stamps that are set aside, by position; those that repeat one of them count with it."""
         head = self._catch_up()
-        with self._lock:
-            doubts = self._in_doubt(head)
+        with self._in_doubt(head) as doubts:
             return () if doubts is None else doubts.stamps.set_aside()
 
     def _position_by_all(self, time_ms: int, head: int) -> int:
@@ -139,17 +138,23 @@ class TimelineView(TableReader):
             return 0
         return head if until == FOREVER else min(until - 1, head)
 
-    def _in_doubt(self, head: int) -> _Doubts | None:
-        """The stamps that are in doubt; None if none is."""
+    @contextmanager
+    def _in_doubt(self, head: int) -> Iterator[_Doubts | None]:
+        """The stamps that are in doubt, for a block that looks at them; None if none is."""
         row = self._store.get(CLOCK_STEPS, head, _KEY)
         if row is None:
-            return None
+            yield None
+            return
         # What is no more than an hour above the lowest contradicts nothing that came later.
         after = self._position_by_all(int(row[1]) + STEP_MS, head)
-        if self._doubts.after != after or self._doubts.through > head:
-            self._doubts = _Doubts(self._events, after)
-        self._doubts.read(head)
-        return self._doubts
+        with self._lock:
+            # Put back only when all went well: what an error or an interrupt left half read is read anew.
+            doubts, self._doubts = self._doubts, _Doubts(self._events, 0)
+            if doubts.after != after or doubts.through > head:
+                doubts = _Doubts(self._events, after)
+            doubts.read(head)
+            yield doubts
+            self._doubts = doubts
 
 
 class _Doubts:

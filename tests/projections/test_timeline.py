@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import combinations
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -23,13 +26,17 @@ def is_possible(stamps: list[int]) -> bool:
     return all(time >= max(stamps[:index], default=time) - STEP_MS for index, time in enumerate(stamps))
 
 
-def fewest(stamps: list[int]) -> int:
-    """How many have to be set aside, found by trying."""
+def fewest(stamps: list[int]) -> list[tuple[int, ...]]:
+    """Which may be set aside, as few as possible, found by trying; by their positions."""
+    positions = range(1, len(stamps) + 1)
     for count in range(len(stamps)):
-        for gone in combinations(range(len(stamps)), count):
-            if is_possible([time for index, time in enumerate(stamps) if index not in gone]):
-                return count
+        if found := [gone for gone in combinations(positions, count) if is_possible(without(stamps, gone))]:
+            return found
     raise AssertionError("one stamp alone is always possible")
+
+
+def without(stamps: list[int], gone: tuple[int, ...]) -> list[int]:
+    return [time for position, time in enumerate(stamps, 1) if position not in gone]
 
 
 def taken(stamps: list[int]) -> Stamps:
@@ -41,9 +48,18 @@ def taken(stamps: list[int]) -> Stamps:
 
 @given(times)
 def test_the_fewest_stamps_are_set_aside(stamps: list[int]) -> None:
-    aside = {stamp.position for stamp in taken(stamps).set_aside()}
-    assert is_possible([time for position, time in enumerate(stamps, 1) if position not in aside])
-    assert len(aside) == fewest(stamps)
+    newest_first = range(len(stamps), 0, -1)
+    # Of as few, what leaves the latest time lowest, and then what leaves the older stamps.
+    wanted = min(fewest(stamps), key=lambda gone: (max(without(stamps, gone)), [at not in gone for at in newest_first]))
+    assert tuple(stamp.position for stamp in taken(stamps).set_aside()) == wanted
+
+
+@given(times)
+def test_a_small_step_back_changes_nothing_about_which_are_set_aside(stamps: list[int]) -> None:
+    before = taken(stamps).set_aside()
+    latest = max(without(stamps, tuple(stamp.position for stamp in before)))
+    for step in (1, STEP_MS // 2, STEP_MS):
+        assert taken([*stamps, latest - step]).set_aside() == before
 
 
 @given(times, st.integers(-1, 9).map(lambda halves: NOW + halves * HOUR // 2), st.booleans())
@@ -133,3 +149,35 @@ def test_a_stamp_that_repeats_its_stream_s_last_counts_with_that_one(clock: Cloc
         journal.sessions.open("right")
         assert journal.timeline.set_aside() == (Stamp(1, NOW + YEAR),)
         assert journal.timeline.position_at(NOW) == 7
+
+
+def test_an_interrupt_while_stamps_are_read_changes_no_answer(clock: Clock) -> None:
+    clock.now = NOW + YEAR
+    with Journal.open("memory://", clock=clock) as journal:
+        for number in range(4):
+            journal.sessions.open(f"s-{number}")
+            clock.now = NOW + number * 1_000
+        wanted, lines = journal.timeline.set_aside(), 0
+        for line in range(1, 100):
+            lines = 0
+
+            def interrupt(frame: FrameType, event: str, _: object, wanted: int = line) -> Any:
+                nonlocal lines
+                if frame.f_code.co_name in ("read", "take", "newest_kept") and event == "line":
+                    lines += 1
+                    if lines == wanted:
+                        raise KeyboardInterrupt
+                return interrupt
+
+            timeline, traced = journal.at(position=journal.head()).timeline, sys.gettrace()
+            sys.settrace(interrupt)
+            try:
+                timeline.set_aside()
+            except KeyboardInterrupt:
+                pass
+            finally:
+                sys.settrace(traced)
+            assert timeline.set_aside() == wanted
+            if lines < line:
+                break
+        assert line > 20
