@@ -205,25 +205,26 @@ class Planner:
         if not decision.events and not decision.placed:
             return self.key_records(context, digest, decision.result) if isinstance(decision, Accepted) else []
         now = self.now()
-        for stream in streams:
-            now = max(now, stream.recorded_at)
-        about = context.metadata(now)
+        recorded_at = {stream.name: max(now, stream.recorded_at) for stream in streams}
         own, records = streams[0], []
         if decision.placed:
             versions = {stream.name: stream.version for stream in streams}
             for each in decision.placed:
                 versions[each.stream] += 1
+                about = context.metadata(recorded_at[each.stream])
                 records.append(RecordedEvent(UNRECORDED, each.stream, versions[each.stream], each.event, about))
             version = versions[own.name]
         else:
             version = own.version
+        about = context.metadata(recorded_at[own.name])
         records += [
             RecordedEvent(UNRECORDED, own.name, version + offset, event, about)
             for offset, event in enumerate(decision.events, 1)
         ]
         if digest is not None and isinstance(decision, Accepted):
             # The key goes with the event that says what the command answered. A refused command does not use it up.
-            records[-1] = records[-1]._replace(metadata=context.metadata(now, digest))
+            last = records[-1]
+            records[-1] = last._replace(metadata=context.metadata(last.metadata.recorded_at, digest))
         return records
 
     def key_records(self, context: Context, digest: str | None, answer: object) -> list[RecordedEvent]:

@@ -78,7 +78,7 @@ class Journal(Upkeep):
         self.sessions = Sessions(self, policy, surfaces)
         self._bundle_commands = Bundles(self, surfaces, store, projector)
         self._conversation_commands = Conversations(
-            self, application, SteadyClock(self.planner.now), self.unattended, store, projector
+            self, application, SteadyClock(self.planner.now, storage.locks), self.unattended, store, projector
         )
         self._saga_commands = self.new_sagas(self._undo)
 

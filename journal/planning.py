@@ -177,13 +177,13 @@ class Planning:
 
     def records(self, context: Context, digest: str | None, now: int) -> list[RecordedEvent]:
         """The compensating events as they are to be stored."""
-        now = max(now, *(self._history(each.stream).recorded_at for each in self.placed))
         versions = {each.stream: self._history(each.stream).version for each in self.placed}
         records: list[RecordedEvent] = []
         for each in self.placed:
             versions[each.stream] += 1
             compensates = None if each.compensates is None else (each.compensates,)
-            metadata = context.metadata(now, digest, compensates)
+            recorded_at = max(now, self._history(each.stream).recorded_at)
+            metadata = context.metadata(recorded_at, digest, compensates)
             records.append(RecordedEvent(UNRECORDED, each.stream, versions[each.stream], each.event, metadata))
         return records
 

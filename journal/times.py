@@ -11,6 +11,7 @@ from typing import Final, cast
 from ..domain import InvalidArgument
 from ..domain.identifiers import integer
 from ..domain.shown import kind_of, shown
+from ..projections import Birth
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -29,10 +30,12 @@ class SteadyClock:
 
     Args:
         clock: tells the time, UTC, in ms since 1970.
+        birth: the process that may read it.
     """
 
-    def __init__(self, clock: Callable[[], int]) -> None:
+    def __init__(self, clock: Callable[[], int], birth: Birth) -> None:
         self._clock = clock
+        self._birth = birth
         # Read inside, lest threads that wait for each other take their own order for a step back.
         self._lock = threading.RLock()
         self._told = 0
@@ -43,7 +46,13 @@ class SteadyClock:
         return self.at_least(0)
 
     def at_least(self, time: int) -> int:
-        """The time in ms, counted on from this one if the clock was further when others read it."""
+        """The time in ms, counted on from this one if the clock was further when others read it.
+
+        Raises:
+            JournalForked: this process is a fork of the one that may read it.
+        """
+        # Before the lock, which a thread that this process does not have may hold for ever.
+        self._birth.require_here()
         with self._lock:
             told = self._clock()
             self._ahead += max(0, self._told - told)

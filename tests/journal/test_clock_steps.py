@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
+from contextlib import suppress
 
 import pytest
-from muniment.domain import ConversationConfig, InvalidArgument, ProposalRequest
+from muniment.domain import ConversationConfig, InvalidArgument, JournalForked, ProposalRequest
 from muniment.journal import AsyncJournal, Journal
 
 from ..conftest import Clock
@@ -109,6 +112,56 @@ def test_threads_that_read_the_clock_at_once_do_not_move_it_on() -> None:
         for thread in threads:
             thread.join()
         assert team.time(None) == next(times) - 1
+
+
+def test_a_stamp_stays_in_its_stream(clock: Clock) -> None:
+    clock.now = NOW + 24 * HOUR
+    with Journal.open("memory://", clock=clock) as journal:
+        journal.sessions.open("ahead")
+        with suppress(LookupError), journal.saga("together") as saga:
+            clock.now = NOW
+            journal.sessions.open("right")
+            journal.sessions.claim("right", "alice")
+            journal.sessions.claim("ahead", "alice")
+            # It is undone in all of these streams, in one append.
+            raise LookupError
+        assert journal.sagas[saga.id].is_finished
+        told: dict[str, set[int]] = {}
+        for record in journal.read():
+            told.setdefault(record.stream, set()).add(record.metadata.recorded_at - NOW)
+        assert told == {"session-ahead": {24 * HOUR}, f"saga-{saga.id}": {24 * HOUR}, "session-right": {0}}
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_child_forked_while_the_clock_is_read_does_not_wait_for_it(file_url: str) -> None:
+    is_slow, is_read, may_go_on = list[bool](), threading.Event(), threading.Event()
+
+    def slow() -> int:
+        if is_slow:
+            is_read.set()
+            may_go_on.wait(30)
+        return NOW
+
+    with Journal.open(file_url, clock=slow) as journal:
+        is_slow.append(True)
+        thread = threading.Thread(target=journal.conversations.tick)
+        thread.start()
+        assert is_read.wait(30)
+        child = os.fork()
+        if not child:
+            is_slow.clear()
+            signal.alarm(30)
+            try:
+                journal.conversations.tick()
+            except JournalForked:
+                os._exit(0)
+            finally:
+                os._exit(1)
+        is_slow.clear()
+        may_go_on.set()
+        assert os.waitpid(child, 0) == (child, 0)
+        thread.join()
 
 
 @pytest.mark.parametrize("told", [None, -1, 2**80, 1.5, "now", True])
