@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
@@ -17,11 +18,14 @@ WRONG: Final = 2
 def main() -> None:
     """Run the command line, if what it needs is installed, and whatever goes wrong is one line."""
     try:
+        _open_what_is_closed()
         from .cli import cli
     except ModuleNotFoundError as error:
         if error.name not in ("click", "rich"):
             raise
-        sys.exit(f"the command line needs {error.name}: pip install 'muniment[cli]'")
+        _end(f"the command line needs {error.name}: pip install 'muniment[cli]'")
+    except KeyboardInterrupt:
+        _end("interrupted", INTERRUPTED)
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding lacks is shown as an escape.
         if hasattr(stream, "reconfigure"):
@@ -31,34 +35,53 @@ def main() -> None:
     _run(cli)
 
 
+def _open_what_is_closed() -> None:
+    """Put nothing where stdin or stderr is closed; a file of the journal's would be opened in its place otherwise."""
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY))
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+
+
 def _run(cli: Any) -> NoReturn:
     import click
 
-    from .output import error_envelope_of
-
-    stdout, code = sys.stdout, None
     try:
-        try:
-            code = cli.main(prog_name="muniment", standalone_mode=False)
-        except SystemExit as end:
-            code = end.code
-        if sys.stdout is not stdout:
-            # Whoever read the output has had enough, and click has put something in its place.
-            os._exit(WRONG)
-        # Only now is it known whether what was printed could be written.
-        stdout.flush()
-    except click.ClickException as error:
-        if "--json" in sys.argv:
-            error_envelope_of("wrong_usage", error.format_message(), {})
-        else:
-            error.show()
-        sys.exit(WRONG)
+        code = _outcome(cli)
     except (KeyboardInterrupt, click.Abort):
         _end("interrupted", INTERRUPTED)
     except OSError as error:
         # The journal's own are typed; this one is from printing.
         _end(f"the output cannot be written: {error.strerror or error}")
-    sys.exit(code if isinstance(code, int) else 0)
+    except Exception:
+        # A fault of the program, which has not found what it looks for.
+        traceback.print_exc()
+        code = WRONG
+    sys.exit(code)
+
+
+def _outcome(cli: Any) -> int:
+    import click
+
+    from .output import error_envelope_of
+
+    stdout = sys.stdout
+    try:
+        code = cli.main(prog_name="muniment", standalone_mode=False)
+    except SystemExit as end:
+        code = end.code
+    except click.ClickException as error:
+        if "--json" in sys.argv:
+            error_envelope_of("wrong_usage", error.format_message(), {})
+        else:
+            error.show()
+        code = WRONG
+    if sys.stdout is not stdout:
+        # Whoever read the output has had enough, and click has put something in its place.
+        os._exit(WRONG)
+    # Only now is it known whether what was printed could be written.
+    stdout.flush()
+    return code if isinstance(code, int) else 0
 
 
 def _end(message: str, code: int = WRONG) -> NoReturn:

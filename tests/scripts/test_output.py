@@ -87,6 +87,30 @@ def test_a_closed_output_is_one_line(address: str) -> None:
     assert (done.returncode, done.stderr) == (2, b"Error: the output cannot be written: stdout is closed\n")
 
 
+@pytest.mark.parametrize("command", ["replay", "import -", "owners nonsense"])
+@pytest.mark.parametrize("closed", ["2>&-", "<&- 2>&-"])
+def test_what_else_is_closed_changes_no_exit_code(command: str, closed: str, address: str) -> None:
+    done = subprocess.run(
+        f'"{sys.executable}" -m muniment.scripts.main {command} --journal "{address}" {closed}',
+        shell=True,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == (2 if "import" in command or "nonsense" in command else 0), done.stderr
+    assert done.stderr.count(b"\n") <= (4 if "nonsense" in command else 1)
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("command", ["nonsense", "show 99999 --json", "owners"])
+def test_a_message_that_cannot_be_written_is_exit_code_2(command: str, address: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = muniment(*command.split(), stderr=full, env={**os.environ, "MUNIMENT_JOURNAL": address})
+    assert done.returncode == (0 if command == "owners" else 2)
+
+
 def test_an_interrupt_is_one_line(address: str) -> None:
     command = [sys.executable, "-m", "muniment.scripts.main", "import", "-", "--journal", "sqlite:///never-made.db"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
