@@ -18,6 +18,7 @@ from .async_bundles import AsyncBundles
 from .async_conversations import AsyncConversations
 from .async_saga import AsyncSaga, AsyncSagas
 from .async_sessions import AsyncSessions
+from .changes import closing_after
 from .execution import Append, Read, Steps
 from .group_commit import MAX_EVENTS, Request, write_together
 from .journal import Journal
@@ -103,7 +104,8 @@ class AsyncJournal:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.close()
+        with closing_after(error):
+            await self.close()
 
     def context(self, **metadata: Any) -> AbstractContextManager[None]:
         """Give everything that is appended in a ``with`` block this metadata, in this task; see ``Journal.context``."""

@@ -6,13 +6,14 @@ import os
 import select
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeAlias
 from weakref import ReferenceType, ref
 
+from ..domain.shown import kind_of
 from ..projections import Birth
 
 POLL_INTERVAL_S: Final = 0.01
@@ -89,6 +90,17 @@ class Stop:
         os.close(self._teller)
 
 
+@contextmanager
+def closing_after(error: BaseException | None) -> Iterator[None]:
+    """Close what a block used. What the block raised comes out of it, also where closing fails; that is then a note."""
+    try:
+        yield
+    except Exception as failure:
+        if error is None:
+            raise
+        error.add_note(f"closing failed as well: {kind_of(failure)}: {failure}")
+
+
 class Running(ABC):
     """Something that goes on until it is stopped; a ``with`` block stops it at its end."""
 
@@ -106,7 +118,8 @@ class Running(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.stop()
+        with closing_after(error):
+            self.stop()
 
 
 Watch: TypeAlias = Callable[[Callable[[], None], Stop], None]

@@ -11,7 +11,7 @@ import hashlib
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -132,7 +132,9 @@ class ContextHolder:
         try:
             yield
         finally:
-            self._current.reset(token)
+            # In another context than it began in, as a generator may be closed, there is nothing to go back to.
+            with suppress(ValueError):
+                self._current.reset(token)
 
     def carried(self, function: Callable[[], ResultT]) -> Callable[[], ResultT]:
         """The function, to be called in a thread on behalf of the task or thread that asks."""

@@ -27,7 +27,7 @@ from ..domain.shown import shown
 from ..domain.value import exact, function
 from ..projections import IdempotencyView, Projector
 from .bundles import Bundles
-from .changes import Running
+from .changes import Running, closing_after
 from .context import ContextHolder
 from .conversations import Conversations
 from .execution import Clock, Executor, Planner
@@ -181,7 +181,8 @@ class Journal(Upkeep):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
+        with closing_after(error):
+            self.close()
 
     def context(
         self,
