@@ -57,7 +57,9 @@ class Inside:
 
     def leave(self) -> None:
         """Say that it is over."""
-        _inside.discard(self._entry)
+        # An interrupt may have come before there was one.
+        if (entry := getattr(self, "_entry", None)) is not None:
+            _inside.discard(entry)
 
     def _wait(self) -> None:
         # Who is inside already has to go on, or the fork would wait for those who wait for it.
