@@ -12,6 +12,8 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
+from eventsourcing.persistence import OperationalError
+
 from ..domain import Decision, JournalClosed, OtherEventLoop, Policy, RecordedEvent, Surfaces
 from ..domain.value import exact, function as require_function
 from .async_bundles import AsyncBundles
@@ -31,6 +33,10 @@ P = ParamSpec("P")
 
 CLOSE_TIMEOUT_S: Final = 3.0
 """How long closing waits for the commands that are under way."""
+
+
+_LOOK_AGAIN_S: Final = 5.0
+"""How often a task that follows looks all the same."""
 
 
 class AsyncJournal:
@@ -94,8 +100,11 @@ class AsyncJournal:
         if not self._idle.is_set():
             # What waits for the storage ends with it.
             await asyncio.to_thread(self._journal.close)
-        await self._idle.wait()
-        await self._writer.close()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), CLOSE_TIMEOUT_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._writer.close(), CLOSE_TIMEOUT_S)
+        self._writer.end()
         await asyncio.to_thread(self._journal.close)
 
     async def __aenter__(self) -> Self:
@@ -119,14 +128,14 @@ class AsyncJournal:
         self._begin()
         try:
             planner = self._journal.planner
-            known = [self._streams.get(name) for name in planner.names(stream)]
-            if len(known) == 1:
-                async with known[0].lock:
-                    return await self._drive(known, planner.steps(known, command, arguments))
-            async with AsyncExitStack() as stack:
-                for each in in_lock_order(known):
-                    await stack.enter_async_context(each.lock)
-                return await self._drive(known, planner.steps(known, command, arguments))
+            while True:
+                known = [self._streams.get(name) for name in planner.names(stream)]
+                async with AsyncExitStack() as stack:
+                    for each in in_lock_order(known):
+                        await stack.enter_async_context(each.lock)
+                    # One that was dropped meanwhile may still be moved by a read that nobody waits for any more.
+                    if all(map(self._streams.has, known)):
+                        return await self._drive(known, planner.steps(known, command, arguments))
         finally:
             self._finish()
 
@@ -168,15 +177,22 @@ class AsyncJournal:
         """Yield records as they are committed, by this process or another; see ``Journal.follow``."""
         self._require_own_loop()
         following = await asyncio.to_thread(self._journal.follow, after, types)
-        # A thread of its own: one that waits for the next record must not keep others from being read.
-        thread = ThreadPoolExecutor(1, thread_name_prefix="muniment-follow")
-        loop = asyncio.get_running_loop()
+        # No thread waits for the next record: it would keep the process from ending, or others from being read.
+        committed = _LoopBell()
+        following.ring(committed)
         try:
-            while (record := await loop.run_in_executor(thread, next, following, None)) is not None:
-                yield record
+            while True:
+                committed.mute()
+                if (found := await asyncio.to_thread(following.ready)) is None:
+                    return
+                is_anything = False
+                for record in found:
+                    is_anything = True
+                    yield record
+                if not is_anything:
+                    await committed.wait()
         finally:
             following.stop()
-            thread.shutdown(wait=False)
 
     async def _undo(self, undoing: Undoing, *, dry_run: bool) -> UndoPlan:
         planner = self._journal.undo_planner
@@ -269,6 +285,28 @@ class AsyncJournal:
             await held.enter_async_context(stream.lock)
 
 
+class _LoopBell:
+    """Wakes a task of an event loop, from any thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Have the task look."""
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._rung.set)
+
+    def mute(self) -> None:
+        """Wait for the next time only."""
+        self._rung.clear()
+
+    async def wait(self) -> None:
+        """Wait until it is rung, or for some seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._rung.wait(), _LOOK_AGAIN_S)
+
+
 class _Writer:
     """Appends in one thread what tasks want appended, together."""
 
@@ -323,7 +361,7 @@ class _Writer:
         batch: list[tuple[Request, asyncio.Future[Sequence[int] | None]]],
         done: asyncio.Future[None],
     ) -> None:
-        failure = done.exception()
+        failure = OperationalError("the event loop is ending") if done.cancelled() else done.exception()
         for request, future in batch:
             if future.cancelled():
                 continue

@@ -9,7 +9,7 @@ from ..domain.bounds import MAX_PARTS
 from ..domain.identifiers import plain_text
 from ..domain.shown import shown
 from ..domain.value import several
-from .changes import Running
+from .changes import Listener, Running
 from .mapper import EventMapper
 from .recording import PositionedRecorder
 
@@ -33,6 +33,15 @@ class Following(Running, Iterator[RecordedEvent]):
 
     def __next__(self) -> RecordedEvent:
         return self._mapper.to_domain_event(next(self._subscription))
+
+    def ready(self) -> Iterator[RecordedEvent] | None:
+        """What can be had without waiting, decoded one by one; None if the iteration has ended."""
+        found = self._subscription.ready()
+        return None if found is None else map(self._mapper.to_domain_event, found)
+
+    def ring(self, listener: Listener) -> None:
+        """Have a listener told of what is committed, and of the end, instead of waiting for it."""
+        self._subscription.ring(listener)
 
     def tell(self) -> None:
         """Have the iteration end, also where another thread waits in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from typing import Any, Final, Generic, NotRequired, TypeAlias, TypeVar, cast, get_type_hints
 
@@ -67,8 +68,12 @@ class EventMapper(Mapper[str]):
         record = domain_event
         # Defaults are left out: rows stay small, and absent metadata is not written.
         try:
-            data = _serializer(record.type).to_json(record.event, exclude_defaults=True, warnings="error")
+            data = _event_to_json(record)
         except PydanticSerializationError as error:
+            with suppress(PydanticSerializationError):
+                _event_to_json(record)
+                # What arrived while it called a function of ours is an error of its own only in name.
+                raise KeyboardInterrupt(str(error)) from None
             raise InvalidArgument("event", f"{record.type} was built past its checks: {error}") from None
         metadata = orjson.dumps(record.metadata.present())
         state = b'{"data":%b,"metadata":%b}' % (data, metadata)
@@ -86,6 +91,10 @@ class EventMapper(Mapper[str]):
         position = stored_event.id if isinstance(stored_event, Notification) else UNRECORDED
         stream, version = str(stored_event.originator_id), stored_event.originator_version
         return decode((position, stream, version, stored_event.topic, stored_event.state))
+
+
+def _event_to_json(record: RecordedEvent) -> bytes:
+    return _serializer(record.type).to_json(record.event, exclude_defaults=True, warnings="error")
 
 
 def decode(row: Row) -> RecordedEvent:

@@ -16,7 +16,7 @@ from eventsourcing.persistence import (
     Subscription,
 )
 
-from .changes import Bell, Changes
+from .changes import Bell, Changes, Listener
 
 _LIMIT: Final = 500
 """How many events a subscription reads at once."""
@@ -263,6 +263,7 @@ class ChangesSubscription(Subscription[PositionedRecorder]):
     def __init__(self, recorder: PositionedRecorder, gt: int | None, topics: Sequence[str]) -> None:
         super().__init__(recorder, gt, topics)
         self._bell = Bell()
+        self._told: Listener = self._bell
         self._events: deque[Notification] = deque()
         # Whether all was read that had been committed when somebody last looked.
         self._is_behind = True
@@ -282,15 +283,31 @@ class ChangesSubscription(Subscription[PositionedRecorder]):
                 self._read_or_end()
         raise StopIteration
 
+    def ready(self) -> list[Notification] | None:
+        """What can be had without waiting; None if the subscription was stopped."""
+        self._recorder.changes.require_here()
+        self._is_behind = True
+        if not self._events:
+            self._read_or_end()
+        found, self._events = list(self._events), deque()
+        return None if self._has_been_stopped else found
+
+    def ring(self, listener: Listener) -> None:
+        """Have another listener told of what is committed, and of the end, than whoever waits in ``next``."""
+        changes = self._recorder.changes
+        changes.listen(listener)
+        changes.unlisten(self._bell)
+        self._told = listener
+
     def stop(self) -> None:
         """End the subscription, also where another thread waits in it."""
         self.tell()
-        self._recorder.changes.unlisten(self._bell)
+        self._recorder.changes.unlisten(self._told)
 
     def tell(self) -> None:
         """End it, and wait for nothing."""
         super().stop()
-        self._bell.ring()
+        self._told.ring()
 
     def _read_or_end(self) -> None:
         try:

@@ -120,6 +120,10 @@ class StreamCache(Generic[LockT]):
         stream.is_recent = True
         return stream
 
+    def has(self, stream: Stream[LockT]) -> bool:
+        """Whether a stream is still the one of its name."""
+        return self._streams.get(stream.name) is stream
+
     def drop(self, stream: Stream[LockT]) -> None:
         """Forget a stream; it begins empty the next time."""
         with self._lock:
