@@ -158,7 +158,8 @@ def restore_auto_vote(
     """
     proposal_id, at = event.proposal_id, now.situation.at
     standing, present = before.auto_votes.get(proposal_id), now.auto_votes.get(proposal_id)
-    is_over = proposal_id not in now.proposals or now.self_id in now.votes[proposal_id]
+    # A vote by hand ends what would be cast by itself. Where something would be still, it was there beside the vote.
+    is_over = proposal_id not in now.proposals or (present is None and now.self_id in now.votes[proposal_id])
     if standing is None or is_over:
         if present is None:
             return None

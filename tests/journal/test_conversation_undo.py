@@ -17,6 +17,7 @@ from muniment.domain import (
     LaterEventDepends,
     NotCompensable,
     Phase,
+    ProposalRequest,
     compensation,
 )
 from muniment.domain.conversation import ConversationState
@@ -462,3 +463,14 @@ def test_a_deadline_that_took_the_place_of_one_that_cannot_come_back_goes(journa
     journal.revert(journal.head())
     assert [each for each in journal.deadlines if each.deadline.proposal_id is not None] == []
     check_sound(journal)
+
+
+def test_a_vote_that_was_due_beside_a_cast_one_is_given_back(journal: Journal) -> None:
+    team = journal.conversations
+    team.create("c", "me", now=0)
+    team.open_proposal("c", 1, ProposalRequest.add_member("x"), voters=3, now=0)
+    team.schedule_auto_vote("c", 1, True, delay_ms=5, now=10)
+    before = team["c"].deadlines
+    team.schedule_auto_vote("c", 1, False, delay_ms=9, now=10)
+    journal.revert(journal.head())
+    assert team["c"].deadlines == before
