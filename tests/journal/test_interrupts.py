@@ -133,8 +133,8 @@ def interrupted(command: Callable[[], object], at: int) -> int:
     sys.setprofile(look)
     try:
         command()
-    except SoftTimeLimitError:
-        pass
+    except (SoftTimeLimitError, KeyboardInterrupt):
+        pass  # pydantic swallows which one it was while it encodes; the mapper then says KeyboardInterrupt
     finally:
         sys.setprofile(None)
     return moments
