@@ -154,13 +154,13 @@ def restore_auto_vote(
 ) -> Event[Any] | None:
     """Give back the vote that would have been cast by itself, due when it was; or that there was none.
 
-    Where nothing is left to vote on, or this member has voted, none is given back.
+    Where none would be any more, as this member has voted or nothing is left to vote on, none is given back.
     """
     proposal_id, at = event.proposal_id, now.situation.at
     standing, present = before.auto_votes.get(proposal_id), now.auto_votes.get(proposal_id)
-    # A vote by hand ends what would be cast by itself. Where something would be still, it was there beside the vote.
-    is_over = proposal_id not in now.proposals or (present is None and now.self_id in now.votes[proposal_id])
-    if standing is None or is_over:
+    # A vote by hand and an outcome end what would be cast by itself. What is there still came after them, and so did
+    # what it replaced.
+    if standing is None or is_vote_over(event, now):
         if present is None:
             return None
         return voting.AutoVoteCancelled(now.conversation_id, at, proposal_id, CancelReason.REVERTED)
@@ -177,11 +177,11 @@ def restore_timeout(
 ) -> Event[Any] | None:
     """Give back until when votes were waited for; or that they were waited for without an end.
 
-    For what is not voted on any more, there is no waiting.
+    Where votes are not waited for any more, and nothing is voted on, they are not waited for again.
     """
     proposal_id, at = event.proposal_id, now.situation.at
     standing, present = before.timeouts.get(proposal_id), now.timeouts.get(proposal_id)
-    if standing is None or proposal_id not in now.proposals:
+    if standing is None or is_waiting_over(event, now):
         if present is None:
             return None
         return voting.ConsensusTimeoutCancelled(now.conversation_id, at, proposal_id, CancelReason.REVERTED)

@@ -456,12 +456,13 @@ def test_undoing_leaves_no_deadline_of_what_is_over_and_breaks_no_law(
     check_sound(journal)
 
 
-def test_a_deadline_that_took_the_place_of_one_that_cannot_come_back_goes(journal: Journal) -> None:
+@pytest.mark.parametrize("kind", ["vote", "timeout"])
+def test_a_deadline_of_what_is_over_gives_way_to_the_one_that_it_replaced(journal: Journal, kind: str) -> None:
     member(journal)
     approved(journal)
-    come_twice(journal, "vote")
+    come_twice(journal, kind)
     journal.revert(journal.head())
-    assert [each for each in journal.deadlines if each.deadline.proposal_id is not None] == []
+    assert [each.deadline.due_at for each in journal.deadlines if each.deadline.proposal_id is not None] == [6]
     check_sound(journal)
 
 
