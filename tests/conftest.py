@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -15,6 +16,10 @@ from .postgres_server import Server
 
 settings.register_profile("muniment", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("muniment")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what it leaves running behind its back so, and the programs that tests interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TRACES = Path(__file__).parent / "traces"
 
