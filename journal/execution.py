@@ -204,19 +204,17 @@ class Planner:
     ) -> list[RecordedEvent]:
         if not decision.events and not decision.placed:
             return self.key_records(context, digest, decision.result) if isinstance(decision, Accepted) else []
-        now = self.now()
-        recorded_at = {stream.name: max(now, stream.recorded_at) for stream in streams}
-        own, records = streams[0], []
+        now, own, records = self.now(), streams[0], []
+        version = own.version
         if decision.placed:
+            recorded_at = {stream.name: max(now, stream.recorded_at) for stream in streams}
             versions = {stream.name: stream.version for stream in streams}
             for each in decision.placed:
                 versions[each.stream] += 1
                 about = context.metadata(recorded_at[each.stream])
                 records.append(RecordedEvent(UNRECORDED, each.stream, versions[each.stream], each.event, about))
             version = versions[own.name]
-        else:
-            version = own.version
-        about = context.metadata(recorded_at[own.name])
+        about = context.metadata(max(now, own.recorded_at))
         records += [
             RecordedEvent(UNRECORDED, own.name, version + offset, event, about)
             for offset, event in enumerate(decision.events, 1)
@@ -272,7 +270,9 @@ def checked_streams(streams: str | tuple[str, ...]) -> tuple[str, ...]:
     Raises:
         InvalidArgument: there are none, or one is no text.
     """
-    given = (streams,) if issubclass(type(streams), str) else tuple(several("stream", streams, MAX_PARTS + 1))
+    if issubclass(type(streams), str):
+        return (text("stream", streams),)
+    given = tuple(several("stream", streams, MAX_PARTS + 1))
     if not given:
         raise InvalidArgument("stream", "must name at least one")
     return tuple(text("stream", name) for name in given)
@@ -285,7 +285,8 @@ def _require_decision(decision: object, streams: Sequence[Stream[Any]]) -> None:
     given: Decision[Any] = decision
     if type(given.events) is not tuple or type(given.placed) is not tuple:
         raise InvalidArgument("command", "must decide for tuples of events")
-    for event in (*given.events, *(each.event for each in given.placed)):
+    events = (*given.events, *(each.event for each in given.placed)) if given.placed else given.events
+    for event in events:
         if not issubclass(type(event), Event):
             raise InvalidArgument("command", f"must decide for events, not {shown(event)}")
     if given.placed and not {each.stream for each in given.placed} <= {stream.name for stream in streams}:

@@ -82,7 +82,7 @@ def write_together(recorder: AggregateRecorder, batch: Sequence[Request]) -> Non
             if request.conditions:
                 write_together(recorder, [request])
         return
-    events = [event for request in batch for event in request.events]
+    events = batch[0].events if len(batch) == 1 else [event for request in batch for event in request.events]
     outcome = Outcome()
     start = 0
     for request in batch:
@@ -181,8 +181,9 @@ class GroupCommit:
             raise
         finally:
             grip.over.put(None)
-        with suppress(IndexError):
-            self._queue[0].wake()
+        if self._queue:
+            with suppress(IndexError):
+                self._queue[0].wake()
         return request.result()
 
     def _must_lead(self, request: Request, grip: Grip) -> bool:

@@ -24,7 +24,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import Environment, EnvType
 
 from .changes import Changes, poll
-from .recording import MAX_PAGE_BYTES, MAX_STATE_BYTES, Outcome, PositionedRecorder
+from .recording import MAX_PAGE_BYTES, MAX_STATE_BYTES, Condition, Outcome, PositionedRecorder
 from .sqlite_datastore import SQLiteDatastore
 
 _MAX_ROWS: Final = 64
@@ -86,10 +86,15 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
         """The names of the triggers that refuse changes."""
         return f"{self.events_table_name}_refuse_update", f"{self.events_table_name}_refuse_delete"
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+    def insert_events(
+        self,
+        stored_events: Sequence[StoredEvent],
+        *,
+        conditions: Sequence[Condition] = (),
+        outcome: Outcome | None = None,
+        **kwargs: Any,
+    ) -> Sequence[int] | None:
         """Append events, all of them or none, and wake those who subscribed."""
-        conditions = kwargs.pop("conditions", ())
-        outcome: Outcome = kwargs.pop("outcome", None) or Outcome()
         writing = self.datastore.transaction(commit=True)
         over = getattr(writing, "over", None) or SimpleQueue()
         positions = None
@@ -103,7 +108,8 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
         except BaseException:
             if getattr(writing, "is_committed", False):
                 # Interrupted when it was recorded.
-                outcome.positions = positions
+                if outcome is not None:
+                    outcome.positions = positions
                 self.changes.announce()
             raise
         finally:

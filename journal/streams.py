@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
 from ..domain import InvalidIdentifier, RecordedEvent, split_stream, subject_of, text
@@ -16,6 +17,8 @@ from ..domain.saga import SagaState
 from ..domain.session import SessionState
 
 LockT = TypeVar("LockT")
+
+_BY_NAME = attrgetter("name")
 
 CAPACITY: Final = 10_000
 """How many streams are kept in memory; one that was not used for long makes room."""
@@ -92,7 +95,8 @@ def belongs(record: RecordedEvent) -> bool:
 
 def in_lock_order(streams: Iterable[Stream[LockT]]) -> list[Stream[LockT]]:
     """Each stream once, in the order in which everybody takes their locks."""
-    return sorted(set(streams), key=lambda stream: stream.name)
+    distinct = set(streams)
+    return sorted(distinct, key=_BY_NAME) if len(distinct) > 1 else list(distinct)
 
 
 class StreamCache(Generic[LockT]):

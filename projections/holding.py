@@ -179,7 +179,10 @@ class Lock:
         """Take it if it is free; otherwise return who has it, or is to have it next."""
         self._locks.require_here()
         with _mutex:
-            holder = _living(self._holder) or _living(self._next)
+            entry = self._holder
+            holder = None if entry is None else entry()
+            if holder is None or not holder.over.empty():
+                holder = None if self._next is None else _living(self._next)
             if holder is None or holder is grip:
                 self._holder = ref(grip)
                 self._next = None
