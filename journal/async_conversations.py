@@ -243,15 +243,14 @@ class AsyncConversations(AsyncCommands):
     ) -> dict[str, tuple[Event[Any], ...]]:
         """See ``Conversations.tick``."""
         function_or_none("progress", progress)
-        time = await self._ask(self._blocking.waited_until, now)
-        due = [conversation_id] if conversation_id is not None else await self._ask(self._blocking.due, time)
+        to_do = await self._ask(self._blocking._to_do, now, conversation_id)
         happened: dict[str, tuple[Event[Any], ...]] = {}
-        for done, each in enumerate(due, 1):
+        for done, (each, time) in enumerate(to_do.items(), 1):
             with self._untouched(), self._blocking._unless_withdrawn(conversation_id):
                 if events := await self.give(self._checked._tick_one, each, time):
                     happened[each] = events
             if progress is not None:
-                progress(done, len(due))
+                progress(done, len(to_do))
         return happened
 
     async def next_wakeup(self, now: int | None = None, conversation_id: str | None = None) -> int | None:

@@ -87,29 +87,16 @@ class Conversations(ConversationCommands, ConversationsView):
             ConversationNotFound: the one that is named was never opened.
             JournalError: the storage failed; what was done before that is on record.
         """
-        time, progress = self.waited_until(now), function_or_none("progress", progress)
-        due = [conversation_id] if conversation_id is not None else self.due(time)
+        progress = function_or_none("progress", progress)
+        to_do = self._to_do(now, conversation_id)
         happened: dict[str, tuple[Event[Any], ...]] = {}
-        for done, each in enumerate(due, 1):
+        for done, (each, time) in enumerate(to_do.items(), 1):
             with self._untouched(), self._unless_withdrawn(conversation_id):
                 if events := self._tick_one(each, time):
                     happened[each] = events
             if progress is not None:
-                progress(done, len(due))
+                progress(done, len(to_do))
         return happened
-
-    def waited_until(self, now: int | None) -> int:
-        """The time that is given, or else the clock's, and no earlier than the last event of any open conversation.
-
-        So a step back of the clock delays no deadline, also where this journal was closed then, or was not looking.
-
-        Raises:
-            InvalidArgument: it is no time.
-        """
-        time = self.time(now)
-        if now is None and (ahead := self._ahead_of(time)):
-            time = self._steady.at_least(max(ahead.values()))
-        return time
 
     def due(self, now: int) -> list[str]:
         """The conversations in which something is due at a time in ms, earliest first.
@@ -119,15 +106,40 @@ class Conversations(ConversationCommands, ConversationsView):
         Raises:
             InvalidArgument: it is no time.
         """
-        time = self.time(now)
-        found = dict.fromkeys(each.conversation_id for each in self._deadlines.until(time))
-        return list(found | dict.fromkeys(self._due_by_own_time(time)))
+        return list(self._to_do(self.time(now), None))
 
-    def _due_by_own_time(self, now: int) -> Iterator[str]:
-        """The conversations that are ahead of a time in ms, and in which something was due by their last event."""
-        for conversation_id, at in self._ahead_of(now).items():
-            if any(each.deadline.due_at <= at for each in self._deadlines.of_conversation(conversation_id)):
-                yield conversation_id
+    def _to_do(self, now: int | None, conversation_id: str | None) -> dict[str, int]:
+        """The conversations that a tick looks at, those that are due the longest first, and the time in each, in ms."""
+        time, own = self._times(now)
+        if conversation_id is not None:
+            name = identifier("conversation_id", conversation_id)
+            return {name: own.get(name, time)}
+        found = {each.conversation_id: own.get(each.conversation_id, time) for each in self._deadlines.until(time)}
+        for each, their_time in own.items():
+            if self._next_in(each, their_time) == 0:
+                found[each] = their_time
+        return found
+
+    def _times(self, now: int | None) -> tuple[int, dict[str, int]]:
+        """The time that is given, or else the clock's, and what it is in the conversations that are ahead of it, in ms.
+
+        There it is that of the last event, or counted on from that. So a step back of the clock delays no deadline,
+        also where this journal was closed then, or was not looking.
+
+        Raises:
+            InvalidArgument: it is no time.
+        """
+        time = self.time(now)
+        ahead = self._ahead_of(time)
+        return (time, ahead) if now is not None else self._steady.counted_on(ahead)
+
+    def _next_in(self, conversation_id: str, now: int) -> int | None:
+        """How long nothing is due, in ms, in a conversation that is ahead; None if nothing ever will be."""
+        pending = [each.deadline.due_at for each in self._deadlines.of_conversation(conversation_id)]
+        if not pending:
+            self._steady.forget(conversation_id)
+            return None
+        return max(0, min(pending) - now)
 
     def _unless_withdrawn(self, named: str | None) -> AbstractContextManager[None]:
         """Pass over a conversation that nobody named, and whose opening was undone since it was found to be due."""
@@ -146,12 +158,17 @@ class Conversations(ConversationCommands, ConversationsView):
         Raises:
             ConversationNotFound: the one that is named was never opened.
         """
-        time = self.waited_until(now)
+        time, own = self._times(now)
         if conversation_id is None:
-            wakeup = self._deadlines.next_wakeup(time)
-            return 0 if wakeup and any(self._due_by_own_time(time)) else wakeup
-        stream = conversation_stream(identifier("conversation_id", conversation_id))
-        return self._journal.read_state(stream, lambda state: next_wakeup(state, time))
+            wakeups = [self._deadlines.next_wakeup(time)]
+            for each, their_time in own.items():
+                wakeup = self._next_in(each, their_time)
+                # Where the time is given, it comes to what is due later as the caller's clock does.
+                wakeups.append(wakeup if now is None or wakeup == 0 else None)
+            return min((each for each in wakeups if each is not None), default=None)
+        name = identifier("conversation_id", conversation_id)
+        passed = time if now is not None else own.get(name, time)
+        return self._journal.read_state(conversation_stream(name), lambda state: next_wakeup(state, passed))
 
     def state(self, conversation_id: str) -> ConversationView:
         """Read a conversation as it is now: who is in it, what is approved, offered and voted, whose turn it is.

@@ -22,7 +22,6 @@ from ..domain import (
 from ..domain.bounds import MAX_DURATION_MS, MAX_NAMES, MAX_VOTERS
 from ..domain.value import several
 from .commands import Executes, checked
-from .execution import Clock
 from .times import time_ms
 
 ResultT = TypeVar("ResultT")
@@ -41,10 +40,10 @@ class ProposalCommands:
 
     Args:
         journal: what carries commands out.
-        clock: tells the time.
+        clock: tells the time in a conversation.
     """
 
-    def __init__(self, journal: Executes, clock: Clock) -> None:
+    def __init__(self, journal: Executes, clock: Callable[[str | None], int]) -> None:
         self._journal = journal
         self._clock = clock
 
@@ -228,13 +227,13 @@ class ProposalCommands:
         """Wait for votes without an end; of what there is none, nothing happens (de-mls 2.5)."""
         return self._run(conversation.cancel_timeout, conversation_id, now, natural_number("proposal_id", proposal_id))
 
-    def time(self, now: int | None) -> int:
-        """The time that is given, or else what the clock tells.
+    def time(self, now: int | None, conversation_id: str | None = None) -> int:
+        """The time that is given, or else what the clock tells, in general or for a conversation.
 
         Raises:
             InvalidArgument: it is no time that a calendar shows.
         """
-        return self._clock() if now is None else time_ms("now", now)
+        return self._clock(conversation_id) if now is None else time_ms("now", now)
 
     def _resolve(self, conversation_id: str, proposal_id: int, outcome: Outcome, now: int | None) -> Phase | None:
         number = natural_number("proposal_id", proposal_id)
@@ -243,9 +242,10 @@ class ProposalCommands:
     def _run(
         self, command: Callable[..., Decision[ResultT]], conversation_id: str, now: int | None, *arguments: object
     ) -> ResultT:
-        stream = conversation_stream(identifier("conversation_id", conversation_id))
+        name = identifier("conversation_id", conversation_id)
         # The time is no part of what an idempotency key stands for: a command that comes again comes later.
-        return self._journal.execute(stream, partial(command, now=self.time(now)), *arguments)
+        decide = partial(command, now=self.time(now, name))
+        return self._journal.execute(conversation_stream(name), decide, *arguments)
 
 
 def _request(request: object) -> ProposalRequest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 
@@ -15,6 +15,9 @@ from ..projections import Birth
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
+
+NEAR_MS: Final = 3_600_000
+"""How far ahead of the clock a conversation is at most that takes all others with it."""
 
 _END_OF_TIME_MS: Final = 253_402_300_800_000
 """The end of the year 9999."""
@@ -40,13 +43,11 @@ class SteadyClock:
         self._lock = threading.RLock()
         self._told = 0
         self._ahead = 0
+        # How far ahead of that some conversations are, in ms.
+        self._own: dict[str, int] = {}
 
-    def __call__(self) -> int:
-        """The time in ms, which never runs back."""
-        return self.at_least(0)
-
-    def at_least(self, time: int) -> int:
-        """The time in ms, counted on from this one if the clock was further when others read it.
+    def __call__(self, conversation_id: str | None = None) -> int:
+        """The time in ms, which never runs back; or that in a conversation, which may have a time of its own.
 
         Raises:
             JournalForked: this process is a fork of the one that may read it.
@@ -54,11 +55,42 @@ class SteadyClock:
         # Before the lock, which a thread that this process does not have may hold for ever.
         self._birth.require_here()
         with self._lock:
-            told = self._clock()
-            self._ahead += max(0, self._told - told)
-            self._told = told
-            self._ahead += max(0, time - told - self._ahead)
-            return min(told + self._ahead, _END_OF_TIME_MS - 1)
+            return min(self._time() + self._own.get(conversation_id or "", 0), _END_OF_TIME_MS - 1)
+
+    def counted_on(self, last: Mapping[str, int]) -> tuple[int, dict[str, int]]:
+        """The time in ms, and what it is in conversations that have a time of their own.
+
+        Where the clock was further when others read it, the time goes on from there: for all, unless that is more than
+        an hour; then for that conversation alone, as one wild time must not make due what waits in the others.
+
+        Args:
+            last: when the last event was of each conversation that may be ahead, in ms.
+
+        Raises:
+            JournalForked: see above.
+        """
+        self._birth.require_here()
+        with self._lock:
+            time = self._time()
+            near = max((at - time for at in last.values() if at - time <= NEAR_MS), default=0)
+            if near > 0:
+                self._ahead += near
+                time += near
+            for conversation_id, at in last.items():
+                if at - time > self._own.get(conversation_id, 0):
+                    self._own[conversation_id] = at - time
+            return time, {each: min(time + own, _END_OF_TIME_MS - 1) for each, own in self._own.items()}
+
+    def forget(self, conversation_id: str) -> None:
+        """Give a conversation in which nothing waits no time of its own any more."""
+        with self._lock:
+            self._own.pop(conversation_id, None)
+
+    def _time(self) -> int:
+        told = self._clock()
+        self._ahead += max(0, self._told - told)
+        self._told = told
+        return min(told + self._ahead, _END_OF_TIME_MS - 1)
 
 
 def to_ms(time: int | datetime) -> int:

@@ -172,3 +172,48 @@ def test_a_clock_that_tells_no_time_is_a_typed_error(told: object) -> None:
         with pytest.raises(InvalidArgument, match="clock"):
             journal.conversations.tick()
         assert journal.head() == 0
+
+
+def test_one_conversation_of_another_time_makes_nothing_due_in_the_others(clock: Clock) -> None:
+    clock.now = NOW
+    with Journal.open("memory://", clock=clock) as journal:
+        wait_for_a_vote(journal)
+        team, wild = journal.conversations, NOW + 10 * 365 * 24 * HOUR
+        team.create("wild", "alice", ConversationConfig(voting_delay_ms=2 * DELAY), now=wild)
+        request = ProposalRequest.add_member("dave")
+        team.receive_proposal("wild", 1, request, creator="bob", voters=3, vote=True, now=wild)
+        assert team.tick() == {}
+        assert team.next_wakeup() == team.next_wakeup(conversation_id="team") == DELAY
+        assert team.next_wakeup(conversation_id="wild") == 2 * DELAY
+        clock.now += DELAY
+        assert list(team.tick()) == ["team"]
+        # There too, time goes by: it is counted on from the last event.
+        assert team.next_wakeup(conversation_id="wild") == DELAY
+        team.schedule_auto_vote("wild", 1, True, delay_ms=DELAY + 1)
+        assert [each.due_at for each in team["wild"].deadlines if each.proposal_id] == [wild + 2 * DELAY + 1]
+        clock.now += DELAY
+        assert "wild" not in team.tick()
+        clock.now += 1
+        assert list(team.tick()) == ["wild"]
+        assert team["wild"].at == wild + 2 * DELAY + 1
+
+
+def test_a_conversation_that_is_a_little_ahead_takes_the_others_with_it(clock: Clock) -> None:
+    clock.now = NOW
+    with Journal.open("memory://", clock=clock) as journal:
+        wait_for_a_vote(journal)
+        journal.conversations.create("ahead", "alice", now=NOW + DELAY)
+        assert list(journal.conversations.tick()) == ["team"]
+        assert journal.conversations.time(None) == NOW + DELAY
+
+
+def test_a_conversation_in_which_nothing_waits_needs_no_time_of_its_own(clock: Clock) -> None:
+    clock.now = NOW
+    with Journal.open("memory://", clock=clock) as journal:
+        team, wild = journal.conversations, NOW + 2 * HOUR
+        team.create("wild", "alice", now=wild)
+        assert team.tick() == {}
+        assert team.next_wakeup() is None
+        clock.now += DELAY
+        team.receive_proposal("wild", 1, ProposalRequest.add_member("dave"), creator="bob", voters=3)
+        assert team["wild"].at == wild
