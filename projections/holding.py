@@ -219,6 +219,9 @@ class Lock:
                 self._wait_for_holder()
             return True
         finally:
+            if _living(self._next) is grip:
+                # It has given up, and comes next no more.
+                self._next = None
             with suppress(RuntimeError):  # it was never had
                 line.release()
 

@@ -49,6 +49,21 @@ def test_a_lock_is_waited_for_and_given_up_on() -> None:
     assert errors_of(lambda: lock.take(Grip())) == [None]
 
 
+def test_who_has_given_up_waiting_comes_next_no_more() -> None:
+    lock, theirs, gave_up, mine = Locks("here", 1).new(), list[Grip](), Grip(), Grip()
+
+    def take() -> None:
+        theirs.append(Grip())
+        lock.take(theirs[0])
+
+    assert errors_of(take) == [None]
+    with pytest.raises(JournalLocked):
+        lock.take(gave_up, 0.2)
+    theirs[0].over.put(None)
+    lock.take(mine)
+    assert lock.is_with(mine)
+
+
 def test_a_lock_of_a_block_that_is_gone_is_free() -> None:
     lock = Locks("here", 1).new()
     lock.take(Grip())
