@@ -57,6 +57,7 @@ from .conversation import (
     StewardListReason,
     Violation,
 )
+from .decision import decision
 from .delegation import DelegationOutcome, DelegationWitness
 from .errors import (
     AlreadyClaimed,
@@ -156,7 +157,6 @@ from .event import (
     Refused,
     accept,
     event_type,
-    uses_key,
 )
 from .fragment import SessionFragment
 from .idempotency import KeyUsed
@@ -339,6 +339,7 @@ __all__ = [
     "Violation",
     "WitnessConsumed",
     "accept",
+    "decision",
     "bounds",
     "bundle",
     "bundle_stream",
@@ -365,5 +366,4 @@ __all__ = [
     "split_stream",
     "subject_of",
     "text",
-    "uses_key",
 ]

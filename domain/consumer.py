@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from .artifacts import Counter
+from .decision import decision
 from .event import Accepted, Decision, Event, Fact, accept, event_type
 from .identifiers import Identifier
 
@@ -99,6 +100,7 @@ _HANDLERS: Final[dict[type[Event[Any]], Callable[[ConsumerState, Any], None]]] =
 }
 
 
+@decision("consumer.acknowledge")
 def acknowledge(state: ConsumerState, position: int, part: int, conversation_id: str | None) -> Decision[None]:
     """Move a consumer's cursor forward; it never moves back."""
     cursors = state.cursors

@@ -100,22 +100,6 @@ def accept(event: Event[OutcomeT]) -> Accepted[OutcomeT]:
     return Accepted(event.outcome, (event,))
 
 
-_UNKEYED: Final[set[Callable[..., Any]]] = set()
-
-CommandT = TypeVar("CommandT", bound=Callable[..., Any])
-
-
-def unkeyed(command: CommandT) -> CommandT:
-    """Mark a command that uses no idempotency key up: a question, or a record beside the command the key is for."""
-    _UNKEYED.add(command)
-    return command
-
-
-def uses_key(command: Callable[..., Any]) -> bool:
-    """Whether a command, once accepted, uses up the idempotency key that it is given under."""
-    return command not in _UNKEYED
-
-
 class CatalogueError(Exception):
     """The catalogue of event types contradicts itself: a mistake in the program, found when it is imported."""
 

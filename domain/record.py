@@ -43,7 +43,7 @@ class Metadata:
         correlation_id: the conversation or request that it belongs to.
         causation_id: what caused it: another event's id, or a message's.
         idempotency_key: the key that the command came under.
-        command: with an idempotency key, the command's name and a digest of its arguments.
+        command: with an idempotency key, the command's name and short digests of its streams and arguments.
         tick: the embedding runtime's own logical clock.
         compensates: ids of the events that this one compensates.
         saga: the saga that it was appended in.

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from .decision import decision
 from .errors import SagaEnded, SagaNotFound
-from .event import Accepted, Decision, Event, Fact, accept, event_type, unkeyed
+from .event import Accepted, Decision, Event, Fact, accept, event_type
 from .identifiers import Identifier, Text
 
 
@@ -237,7 +238,7 @@ _HANDLERS: dict[type[Event[Any]], Callable[[SagaState, Any], None]] = {
 }
 
 
-@unkeyed
+@decision("saga.begin", uses_key=False)
 def begin(state: SagaState, name: str) -> Decision[None]:
     """Begin a saga under a new id.
 
@@ -249,7 +250,7 @@ def begin(state: SagaState, name: str) -> Decision[None]:
     return accept(SagaBegun(state.saga_id, name))
 
 
-@unkeyed
+@decision("saga.register_undo", uses_key=False)
 def register_undo(state: SagaState, step: str, details: str) -> Decision[None]:
     """Record that a step outside the journal has to be undone if the saga fails.
 
@@ -260,7 +261,7 @@ def register_undo(state: SagaState, step: str, details: str) -> Decision[None]:
     return accept(SagaUndoRegistered(state.saga_id, step, details))
 
 
-@unkeyed
+@decision("saga.complete", uses_key=False)
 def complete(state: SagaState) -> Decision[None]:
     """End a saga in good order.
 
@@ -271,7 +272,7 @@ def complete(state: SagaState) -> Decision[None]:
     return accept(SagaCompleted(state.saga_id, state.name))
 
 
-@unkeyed
+@decision("saga.begin_compensation", uses_key=False)
 def begin_compensation(state: SagaState) -> Decision[None]:
     """Let nothing more be appended in a saga, so that all of it can be undone; tried again, it stays so.
 
@@ -282,7 +283,7 @@ def begin_compensation(state: SagaState) -> Decision[None]:
     return accept(SagaCompensationBegun(state.saga_id, state.name)) if state.is_open else Accepted(None)
 
 
-@unkeyed
+@decision("saga.undo_step", uses_key=False)
 def undo_step(state: SagaState, step: str) -> Decision[None]:
     """Record that a step was undone outside the journal.
 
@@ -293,7 +294,7 @@ def undo_step(state: SagaState, step: str) -> Decision[None]:
     return accept(SagaStepUndone(state.saga_id, step))
 
 
-@unkeyed
+@decision("saga.fail_compensation", uses_key=False)
 def fail_compensation(state: SagaState, reason: str) -> Decision[None]:
     """Record that a saga could not be undone; the same reason again is recorded once.
 
@@ -306,6 +307,7 @@ def fail_compensation(state: SagaState, reason: str) -> Decision[None]:
     return accept(SagaCompensationFailed(state.saga_id, state.name, reason))
 
 
+@decision("saga.resolve")
 def resolve(state: SagaState, reason: str) -> Decision[None]:
     """Record that somebody put a saga right by hand.
 

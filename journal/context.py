@@ -7,7 +7,6 @@ Actor, correlation, causation and tick go where Python's own context goes: into 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -17,9 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
-from pydantic_core import to_json
-
-from ..domain import Fragments, FullSession, Metadata, Policy, identifier, natural_number, scope_to_json
+from ..domain import Metadata, Policy, identifier, natural_number
 
 ResultT = TypeVar("ResultT")
 
@@ -76,7 +73,7 @@ class Context:
 
         Args:
             recorded_at: the time, in ms.
-            command: the digest of the command to file the idempotency key under; without one the key is left out.
+            command: the command that the idempotency key is filed under; without one the key is left out.
             compensates: ids of the events that it compensates.
         """
         present: dict[str, Any] = {"recorded_at": recorded_at, **self._circumstances}
@@ -154,17 +151,3 @@ def _worker() -> Worker:
     except RuntimeError:  # no event loop runs in this thread
         task = None
     return task or threading.current_thread()
-
-
-def command_digest(name: str, arguments: tuple[object, ...]) -> str:
-    """What an idempotency key is filed under: a command's name and a digest of its arguments."""
-    # A set has another order in every process, and the digest must be the same in all of them.
-    plain = list(map(_in_order, arguments))
-    digest = hashlib.sha256(to_json(plain)).hexdigest()
-    return f"{name}:{digest[:32]}"
-
-
-def _in_order(argument: object) -> object:
-    if isinstance(argument, FullSession | Fragments):
-        return scope_to_json(argument)
-    return sorted(argument) if isinstance(argument, frozenset) else argument

@@ -33,13 +33,14 @@ from ..domain import (
     saga_stream,
     split_stream,
     text,
-    uses_key,
 )
 from ..domain.bounds import MAX_PARTS
+from ..domain.decision import DECISION_NAMES, uses_idempotency_key
 from ..domain.shown import kind_of, shown
 from ..domain.value import several
 from ..projections import Grip, IdempotencyProjection, IdempotencyView, Lock, Locks
-from .context import Context, ContextHolder, command_digest
+from .context import Context, ContextHolder
+from .fingerprint import Fingerprint
 from .group_commit import GroupCommit
 from .recording import Condition, Unchanged
 from .storage import JournalApplication
@@ -152,15 +153,12 @@ class Planner:
         own = streams[0]
         in_saga = context.saga is not None and own.name != saga_stream(context.saga)
         decided = streams[:-1] if in_saga else streams
-        digest = None
-        function = getattr(command, "func", command)
-        if context.idempotency_key is not None and uses_key(function):
-            name = f"{split_stream(own.name)[0]}.{getattr(function, '__name__', type(function).__name__)}"
-            digest = command_digest(name, (*(stream.name for stream in decided), *arguments))
+        fingerprint = None if context.idempotency_key is None else _fingerprint(decided, command, arguments)
+        filed = None if fingerprint is None else str(fingerprint)
         for _ in range(MAX_ATTEMPTS):
-            if digest is not None:
+            if fingerprint is not None:
                 yield Read(partial(self.refresh, streams))
-                first = yield Read(partial(self.first_use, context, digest))
+                first = yield Read(partial(self.first_use, context, fingerprint))
                 if first is not None:
                     return first.event.outcome  # type: ignore[no-any-return]
             decision = _accepted(decided, command, arguments)
@@ -169,7 +167,7 @@ class Planner:
                 yield Read(partial(self.refresh, streams))
                 decision = command(*[stream.state for stream in decided], *arguments)
             _require_decision(decision, decided)
-            records = self._records(streams, decision, context, digest)
+            records = self._records(streams, decision, context, filed)
             if records:
                 if in_saga and not streams[-1].state.is_open:
                     # Whoever ended the saga elsewhere has undone what was in it; nothing may come after.
@@ -200,10 +198,10 @@ class Planner:
             stream.advance(self._application.records(stream.name, gt=stream.version))
 
     def _records(
-        self, streams: Sequence[Stream[Any]], decision: Decision[Any], context: Context, digest: str | None
+        self, streams: Sequence[Stream[Any]], decision: Decision[Any], context: Context, filed: str | None
     ) -> list[RecordedEvent]:
         if not decision.events and not decision.placed:
-            return self.key_records(context, digest, decision.result) if isinstance(decision, Accepted) else []
+            return self.key_records(context, filed, decision.result) if isinstance(decision, Accepted) else []
         now, own, records = self.now(), streams[0], []
         version = own.version
         if decision.placed:
@@ -219,19 +217,19 @@ class Planner:
             RecordedEvent(UNRECORDED, own.name, version + offset, event, about)
             for offset, event in enumerate(decision.events, 1)
         ]
-        if digest is not None and isinstance(decision, Accepted):
+        if filed is not None and isinstance(decision, Accepted):
             # The key goes with the event that says what the command answered. A refused command does not use it up.
             last = records[-1]
-            records[-1] = last._replace(metadata=context.metadata(last.metadata.recorded_at, digest))
+            records[-1] = last._replace(metadata=context.metadata(last.metadata.recorded_at, filed))
         return records
 
-    def key_records(self, context: Context, digest: str | None, answer: object) -> list[RecordedEvent]:
+    def key_records(self, context: Context, filed: str | None, answer: object) -> list[RecordedEvent]:
         """What uses up the context's idempotency key for an accepted command that appends nothing; nothing without."""
         key = context.idempotency_key
-        if key is None or digest is None:
+        if key is None or filed is None:
             return []
         # No earlier event is there: whoever is faster files the key, and that is found when this is decided again.
-        about = context.metadata(self.now(), digest)
+        about = context.metadata(self.now(), filed)
         return [RecordedEvent(UNRECORDED, key_stream(key), 1, KeyUsed.answering(key, answer), about)]
 
     def now(self) -> int:
@@ -246,7 +244,7 @@ class Planner:
             raise InvalidArgument("clock", f"must tell the time, and raises {kind_of(error)}") from error
         return time_ms("clock", told)
 
-    def first_use(self, context: Context, digest: str) -> RecordedEvent | None:
+    def first_use(self, context: Context, fingerprint: Fingerprint) -> RecordedEvent | None:
         """The event under which the context's idempotency key was used before, for the same command; None if none.
 
         Raises:
@@ -256,8 +254,8 @@ class Planner:
         use = None if key is None else self._idempotency_keys.get(key)
         if key is None or use is None:
             return None
-        if use.command != digest:
-            raise IdempotencyConflict(key, f"{use.stream}@{use.version}")
+        if differences := fingerprint.differences(use.command):
+            raise IdempotencyConflict(key, f"{use.stream}@{use.version}", differences)
         if (record := self._application.record(use.stream, use.version)) is not None:
             return record
         problem = f"the event {use.stream}@{use.version} that it names is not there; verify the journal"
@@ -276,6 +274,18 @@ def checked_streams(streams: str | tuple[str, ...]) -> tuple[str, ...]:
     if not given:
         raise InvalidArgument("stream", "must name at least one")
     return tuple(text("stream", name) for name in given)
+
+
+def _fingerprint(
+    streams: Sequence[Stream[Any]], command: Callable[..., Decision[Any]], arguments: tuple[object, ...]
+) -> Fingerprint | None:
+    """What the context's idempotency key is filed under; None for a command that uses none up."""
+    function = getattr(command, "func", command)
+    if not uses_idempotency_key(function):
+        return None
+    own_name = getattr(function, "__name__", type(function).__name__)
+    name = DECISION_NAMES.get(function) or f"{split_stream(streams[0].name)[0]}.{own_name}"
+    return Fingerprint.of_call(name, function, tuple(stream.name for stream in streams), arguments)
 
 
 def _require_decision(decision: object, streams: Sequence[Stream[Any]]) -> None:

@@ -31,6 +31,7 @@ from ..domain.bundle import (
 from ..domain.compensation import RULES, bundles_needed, operation, why_it_stays
 from ..domain.session import SessionDelegated, SessionHandedOver
 from .context import Context
+from .fingerprint import Fingerprint
 from .history import StreamHistory
 from .recording import Condition, NoneSince, Unchanged
 
@@ -103,20 +104,18 @@ class Undoing:
     """What is to be undone.
 
     Attributes:
-        name: what the command is called.
-        arguments: what it was given.
         find: finds the events to undo.
         is_bulk: whether records that changed nothing, and events that are undone, are passed over in silence.
         ending: makes what is appended last in the same append, the end of a saga; None for nothing.
         ending_stream: the stream that this goes to.
+        fingerprint: what an idempotency key is filed under; None if none can be.
     """
 
-    name: str
-    arguments: tuple[object, ...]
     find: Callable[[Known], list[RecordedEvent]]
     is_bulk: bool = True
     ending: Callable[[StreamHistory], Event[Any]] | None = None
     ending_stream: str = ""
+    fingerprint: Fingerprint | None = None
 
 
 class Planning:
@@ -175,7 +174,7 @@ class Planning:
         appended = {each.stream for each in self.placed}
         return [each for each in self._conditions if not isinstance(each, Unchanged) or each.stream not in appended]
 
-    def records(self, context: Context, digest: str | None, now: int) -> list[RecordedEvent]:
+    def records(self, context: Context, filed: str | None, now: int) -> list[RecordedEvent]:
         """The compensating events as they are to be stored."""
         versions = {each.stream: self._history(each.stream).version for each in self.placed}
         records: list[RecordedEvent] = []
@@ -183,7 +182,7 @@ class Planning:
             versions[each.stream] += 1
             compensates = None if each.compensates is None else (each.compensates,)
             recorded_at = max(now, self._history(each.stream).recorded_at)
-            metadata = context.metadata(recorded_at, digest, compensates)
+            metadata = context.metadata(recorded_at, filed, compensates)
             records.append(RecordedEvent(UNRECORDED, each.stream, versions[each.stream], each.event, metadata))
         return records
 

@@ -174,18 +174,13 @@ class Replanning:
         if isinstance(end, SagaCompensated):
             in_saga = self._in_saga.get(end.saga_id, [])
             found = [each for each in (self.application.record(*name) for name in in_saga) if each is not None]
-            yield Undoing(
-                "compensate",
-                (),
-                lambda _: found,
-                ending=lambda history: _ending(history, end),
-                ending_stream=saga_stream(end.saga_id),
-            )
+            stream = saga_stream(end.saga_id)
+            yield Undoing(lambda _: found, ending=lambda history: _ending(history, end), ending_stream=stream)
             return
-        yield Undoing("revert", (), lambda _: targets, is_bulk=False)
+        yield Undoing(lambda _: targets, is_bulk=False)
         if len({each.stream for each in targets}) == 1:
             bounds = {"gt": targets[-1].version - 1, "through": group[0].position - 1}
-            yield Undoing("rollback", (), lambda _: list(self.application.records(targets[0].stream, **bounds)))
+            yield Undoing(lambda _: list(self.application.records(targets[0].stream, **bounds)))
 
 
 def _same_stream(group: Group) -> int:

@@ -26,8 +26,8 @@ from ..domain import (
 )
 from ..domain.bundle import BundleLinked, BundleRegistered
 from ..domain.session import SessionStatus
-from .context import Context, command_digest
 from .execution import MAX_ATTEMPTS, Append, Hold, Planner, Read, Steps
+from .fingerprint import Fingerprint
 from .history import StreamHistory
 from .planning import Known, Planning, Undoing, UndoPlan, UndoStep, differences
 from .storage import JournalApplication
@@ -67,7 +67,8 @@ class Rollback:
             InvalidArgument: it is neither.
         """
         event = text("event", event) if issubclass(type(event), str) else natural_number("position", event)
-        return Undoing("revert", (event,), partial(self._find_event, event), is_bulk=False)
+        fingerprint = Fingerprint("journal.revert", (), {"event": event})
+        return Undoing(partial(self._find_event, event), is_bulk=False, fingerprint=fingerprint)
 
     def to_version(self, stream: str, version: int) -> Undoing:
         """Undo everything in a stream that came after a version.
@@ -77,22 +78,22 @@ class Rollback:
         """
         stream, version = text("stream", stream), natural_number("to_version", version)
         new_state(stream)
-        return Undoing("rollback", (stream, version), partial(self._find_after, stream, version))
+        fingerprint = Fingerprint("journal.rollback", (stream,), {"to_version": version})
+        return Undoing(partial(self._find_after, stream, version), fingerprint=fingerprint)
 
     def of_events(
         self,
         found: Callable[[], Iterable[tuple[str, int]]],
         ending_stream: str,
         ending: Callable[[StreamHistory], Event[Any]],
-        *arguments: object,
+        **arguments: object,
     ) -> Undoing:
         """Undo events of several streams, and append what says that it is done."""
         return Undoing(
-            "compensate",
-            (ending_stream, *arguments),
             lambda _: [self._record(stream, version) for stream, version in found()],
             ending=ending,
             ending_stream=ending_stream,
+            fingerprint=Fingerprint("journal.compensate", (ending_stream,), arguments),
         )
 
     def plan(self, undoing: Undoing) -> UndoPlan:
@@ -108,22 +109,23 @@ class Rollback:
             ConcurrencyConflict: other writers were faster at every attempt.
         """
         context = self._planner.context
-        digest = _digest(context, undoing)
+        fingerprint = None if context.idempotency_key is None else undoing.fingerprint
+        filed = None if fingerprint is None else str(fingerprint)
         known: Known = {}
         for _ in range(MAX_ATTEMPTS):
             planning: Planning = yield Read(partial(Planning, self, undoing, known, context.saga, self._surfaces))
             plan = planning.plan
-            if digest is not None:
+            if fingerprint is not None:
                 # Asked after planning: if the same was done at the same moment, that is no obstacle, but the answer.
-                first = yield Read(partial(self._planner.first_use, context, digest))
+                first = yield Read(partial(self._planner.first_use, context, fingerprint))
                 if first is not None:
                     return (yield Read(partial(self._recall, first)))  # type: ignore[no-any-return]
             if plan.obstacles:
                 raise plan.obstacles[0]
             if planning.placed:
-                records = planning.records(context, digest, self._planner.now())
+                records = planning.records(context, filed, self._planner.now())
             else:
-                records = self._planner.key_records(context, digest, None)
+                records = self._planner.key_records(context, filed, None)
             if not records:
                 return plan
             stored = [self._application.mapper.to_stored_event(record) for record in records]
@@ -144,9 +146,8 @@ class Rollback:
         Raises:
             IdempotencyConflict: it was used for something else.
         """
-        context = self._planner.context
-        digest = _digest(context, undoing)
-        first = None if digest is None else self._planner.first_use(context, digest)
+        fingerprint = undoing.fingerprint
+        first = None if fingerprint is None else self._planner.first_use(self._planner.context, fingerprint)
         return None if first is None else self._recall(first)
 
     def history(self, stream: str, known: Known) -> StreamHistory:
@@ -240,10 +241,3 @@ class Rollback:
         return UndoPlan(
             tuple(steps), changes, (), tuple(record.position for record in records if record.metadata.compensates)
         )
-
-
-def _digest(context: Context, undoing: Undoing) -> str | None:
-    """What the context's idempotency key is filed under; None without a key."""
-    if context.idempotency_key is None:
-        return None
-    return command_digest(f"journal.{undoing.name}", undoing.arguments)

@@ -186,7 +186,7 @@ class Sagas(SagasView):
         def found() -> Iterable[tuple[str, int]]:
             return [(stream, version) for _, stream, version in self.events(saga_id)]
 
-        return self._rollback.of_events(found, saga_stream(saga_id), ending, reason, left)
+        return self._rollback.of_events(found, saga_stream(saga_id), ending, reason=reason, left=left)
 
 
 class Saga:

@@ -24,7 +24,7 @@ class KeyUse(NamedTuple):
     Attributes:
         stream: the stream of the event that says what was answered.
         version: that event's version.
-        command: the command's name and a digest of its arguments.
+        command: the command's name and short digests of its streams and arguments.
         since: that event's position.
     """
 

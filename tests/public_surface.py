@@ -29,7 +29,7 @@ LEFT_OUT: Final = {
     "Catalogue": "is for who writes event types",
     "CATALOGUE": "is for who writes event types",
     "compensation": "rules, looked up by event type",
-    "uses_key": "asks of a command, for who writes drivers",
+    "decision": "adds to the names of this process",
     "Metadata.of": "is built without checks, once for every event",
     "ConversationView.of": "copies out of a state",
 }

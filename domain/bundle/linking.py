@@ -6,6 +6,7 @@ from typing import Any
 
 from ..artifacts import Footprint
 from ..bounds import MAX_RECORDED_REFUSALS
+from ..decision import decision
 from ..errors import (
     CommandRefused,
     DuplicateBundle,
@@ -21,6 +22,7 @@ from .state import BundleState
 from .values import ComposedBundle
 
 
+@decision("bundle.register")
 def register(state: BundleState, bundle: ComposedBundle) -> Decision[None]:
     """Make a bundle known.
 
@@ -31,6 +33,7 @@ def register(state: BundleState, bundle: ComposedBundle) -> Decision[None]:
     return accept(BundleRegistered(bundle))
 
 
+@decision("bundle.register_all")
 def register_all(*states_and_bundles: Any) -> Decision[None]:
     """Make several bundles known, all or none: their states, and last a tuple of the bundles.
 
@@ -44,6 +47,7 @@ def register_all(*states_and_bundles: Any) -> Decision[None]:
     return Accepted(None, placed=placed)
 
 
+@decision("bundle.link")
 def link(linked: BundleState, left: BundleState, right: BundleState) -> Decision[ComposedBundle]:
     """Put two bundles together into a new one; they stay what they are.
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from ..bounds import MAX_RECORDED_REFUSALS, MAX_REQUEST_BYTES, MAX_WHOLE_REFUSAL_BYTES
+from ..decision import decision
 from ..errors import (
     InvalidArgument,
     MembersNotSeeded,
@@ -31,6 +32,7 @@ _LISTED: Final = 5
 """How many names of members or publications a reason lists."""
 
 
+@decision("bundle.seed_members")
 def seed_members(state: BundleState, members: frozenset[str]) -> Decision[None]:
     """Say who runs a bundle. Unlike the reference's, this forgets no upgrade, and the epoch goes on (aura 6, O-39).
 
@@ -46,6 +48,7 @@ def seed_members(state: BundleState, members: frozenset[str]) -> Decision[None]:
     return accept(MembersSeeded(state.bundle_id, members, state.epoch + 1, state.members))
 
 
+@decision("bundle.stage")
 def stage(state: BundleState, request: RuntimeUpgradeRequest) -> Decision[RuntimeUpgradeArtifact]:
     """Ask for an upgrade.
 
@@ -60,6 +63,7 @@ def stage(state: BundleState, request: RuntimeUpgradeRequest) -> Decision[Runtim
     return accept(UpgradeStaged(staged))
 
 
+@decision("bundle.admit")
 def admit(state: BundleState, upgrade_id: str) -> Decision[RuntimeUpgradeArtifact]:
     """Check a staged upgrade against the rules; one that breaks a rule has failed, on the record.
 
@@ -72,6 +76,7 @@ def admit(state: BundleState, upgrade_id: str) -> Decision[RuntimeUpgradeArtifac
     return accept(UpgradeAdmitted(replace(staged, phase=UpgradePhase.ADMITTED)))
 
 
+@decision("bundle.commit")
 def commit(state: BundleState, upgrade_id: str) -> Decision[RuntimeUpgradeArtifact]:
     """Let an admitted upgrade take effect.
 
@@ -82,6 +87,7 @@ def commit(state: BundleState, upgrade_id: str) -> Decision[RuntimeUpgradeArtifa
     return accept(UpgradeCommitted(replace(admitted, phase=UpgradePhase.COMMITTED_CUTOVER), state.epoch + 1))
 
 
+@decision("bundle.roll_back")
 def roll_back(state: BundleState, upgrade_id: str, reason: str) -> Decision[RuntimeUpgradeArtifact]:
     """Give up an upgrade that has not taken effect.
 
@@ -92,6 +98,7 @@ def roll_back(state: BundleState, upgrade_id: str, reason: str) -> Decision[Runt
     return accept(UpgradeRolledBack(_came_to_nothing(pending, UpgradePhase.ROLLED_BACK, reason)))
 
 
+@decision("bundle.upgrade")
 def upgrade(state: BundleState, request: RuntimeUpgradeRequest) -> Decision[RuntimeUpgradeArtifact]:
     """Stage, admit and commit at once. One that breaks a rule has failed, on the record.
 

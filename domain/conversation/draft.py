@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from ..errors import InvalidArgument
 from ..event import Accepted, Event
@@ -10,6 +11,9 @@ from .events import PhaseChanged
 from .phases import AnchorAction, Cause, transition
 from .situation import Situation
 from .state import ConversationState
+
+EventT = TypeVar("EventT", bound=Event[Any])
+Facts = ParamSpec("Facts")
 
 
 class Draft:
@@ -35,18 +39,24 @@ class Draft:
         """Where the conversation stands after the events so far."""
         return self.state.situation
 
-    def record(self, event_class: type[Event[Any]], **facts: Any) -> Any:
+    def record(
+        self, event_class: Callable[Concatenate[str, int, Facts], EventT], *args: Facts.args, **facts: Facts.kwargs
+    ) -> EventT:
         """Have one more thing happen; return the event.
+
+        Args:
+            event_class: the event's class, whose first two fields are the conversation and the time.
+            args: nothing; facts are told by name.
+            facts: its other fields.
 
         Raises:
             InvalidArgument: a number is more than a journal holds, as what led to it came from elsewhere.
         """
         try:
-            event: Any = event_class(conversation_id=self.state.conversation_id, at=self.at, **facts)  # type: ignore[call-arg]
+            event = event_class(self.state.conversation_id, self.at, *args, **facts)
         except InvalidArgument as error:
-            raise InvalidArgument(
-                error.argument, f"of {event_class.type} would be more than a journal holds"
-            ) from error
+            name = cast(type[Event[Any]], event_class).type
+            raise InvalidArgument(error.argument, f"of {name} would be more than a journal holds") from error
         self.state.apply(event)
         self.events.append(event)
         return event
@@ -60,7 +70,7 @@ class Draft:
         """
         before = self.situation
         row = transition(before.phase, cause)
-        if row is None:
+        if before.phase is None or row is None:
             return
         anchors = {AnchorAction.SET: self.at, AnchorAction.KEEP: before.anchor}
         self.record(

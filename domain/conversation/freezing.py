@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..bounds import MAX_CANDIDATES, MAX_STRANGERS
+from ..decision import decision
 from ..event import Accepted, Decision
 from ..identifiers import names
 from ..limits import require_fewer
@@ -31,6 +32,7 @@ def open_round(draft: Draft) -> None:
         draft.record(FreezeRoundOpened, epoch=epoch)
 
 
+@decision("conversation.buffer_candidate")
 def buffer_candidate(state: ConversationState, candidate: Candidate, now: int) -> Decision[Phase | None]:
     """Take a commit in that somebody offers, or that this member does; it freezes a conversation that works.
 
@@ -71,6 +73,7 @@ def _require_room(state: ConversationState, candidate: Candidate) -> None:
         require_fewer(named(state), "candidates of strangers in this round", strangers, MAX_STRANGERS)
 
 
+@decision("conversation.commit_applied")
 def commit_applied(
     state: ConversationState,
     commit_hash: str,
@@ -93,6 +96,7 @@ def commit_applied(
     return draft.decided()
 
 
+@decision("conversation.removed_by_commit")
 def removed_by_commit(
     state: ConversationState,
     commit_hash: str,
@@ -113,6 +117,7 @@ def removed_by_commit(
     return draft.decided()
 
 
+@decision("conversation.no_commit_found")
 def no_commit_found(
     state: ConversationState, rejected: tuple[RejectedCandidate, ...], now: int
 ) -> Decision[Phase | None]:

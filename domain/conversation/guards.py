@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..decision import decision
 from ..errors import ConversationBlocked, PartialFreeze
-from ..event import Accepted, Decision, unkeyed
+from ..event import Accepted, Decision
 from .phases import PERMITTED, Operation, operation_of
 from .situation import Situation
 from .state import ConversationState
@@ -45,7 +46,7 @@ def require_openable(state: ConversationState, kind: ProposalKind) -> Situation:
     return situation
 
 
-@unkeyed
+@decision("conversation.check", uses_key=False)
 def check(state: ConversationState, operation: Operation) -> Decision[None]:
     """Ask whether an operation is permitted now; append nothing.
 

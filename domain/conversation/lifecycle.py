@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 from ..bounds import MAX_INCARNATIONS, MAX_REPORTS
+from ..decision import decision
 from ..errors import (
     ConversationEnded,
     ConversationExists,
@@ -54,6 +55,7 @@ from .voting import cast_vote, expiry
 from .voting_events import ProposalOpened
 
 
+@decision("conversation.open_conversation")
 def open_conversation(
     state: ConversationState, role: Role, self_id: str, config: ConversationConfig, now: int
 ) -> Decision[None]:
@@ -72,6 +74,7 @@ def open_conversation(
     return draft.decided()
 
 
+@decision("conversation.joined")
 def joined(state: ConversationState, epoch: int, members: frozenset[str], now: int) -> Decision[Phase | None]:
     """Be let in; nothing happens to who is in already (de-mls 1.3, T3).
 
@@ -87,6 +90,7 @@ def joined(state: ConversationState, epoch: int, members: frozenset[str], now: i
     return draft.decided()
 
 
+@decision("conversation.leave")
 def leave(state: ConversationState, now: int) -> Decision[int | None]:
     """Ask the group to let this member go; who is not in it yet goes at once (de-mls 1.3, T5; 4.2).
 
@@ -137,6 +141,7 @@ def begin_leaving(draft: Draft, reason: LeaveReason) -> None:
     draft.record(MemberLeaving, reason=reason, abandoned=tuple(draft.state.proposals.values()))
 
 
+@decision("conversation.remove")
 def remove(state: ConversationState, now: int) -> Decision[None]:
     """Take the conversation from this member's registry, at whatever it is.
 
@@ -152,10 +157,11 @@ def remove(state: ConversationState, now: int) -> Decision[None]:
     draft = Draft(state, now)
     if situation.life is Life.OPEN:
         begin_leaving(draft, LeaveReason.SELF_LEAVE)
-    draft.record(ConversationRemoved, reason=draft.situation.reason)
+    draft.record(ConversationRemoved, reason=draft.situation.reason or LeaveReason.SELF_LEAVE)
     return draft.decided()
 
 
+@decision("conversation.sync_config")
 def sync_config(state: ConversationState, source_epoch: int, changes: ConfigChanges, now: int) -> Decision[None]:
     """Take over the group's configuration; what is as it was is no change (de-mls 2.1, 4.8).
 
@@ -176,6 +182,7 @@ def sync_config(state: ConversationState, source_epoch: int, changes: ConfigChan
     return draft.decided()
 
 
+@decision("conversation.install_stewards")
 def install_stewards(
     state: ConversationState, stewards: tuple[str, ...], reason: StewardListReason, now: int
 ) -> Decision[None]:
@@ -193,6 +200,7 @@ def install_stewards(
     return draft.decided()
 
 
+@decision("conversation.accept_election")
 def accept_election(
     state: ConversationState, proposal_id: int, stewards: tuple[str, ...], now: int
 ) -> Decision[Phase | None]:
@@ -229,6 +237,7 @@ def accept_election(
     return draft.decided()
 
 
+@decision("conversation.report_failure")
 def report_failure(state: ConversationState, operation: str, message: str, now: int) -> Decision[None]:
     """Put on record that the host could not do something that it should have (de-mls 3.1).
 

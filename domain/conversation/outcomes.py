@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..decision import decision
 from ..errors import ProposalNotFound
 from ..event import Decision
 from .draft import Draft
@@ -84,6 +85,7 @@ def resolve_by_host(draft: Draft, proposal: Proposal, outcome: Outcome) -> None:
     apply_outcome(draft, _resolve(draft, proposal, outcome, ResolvedVia.HOST))
 
 
+@decision("conversation.resolve")
 def resolve(state: ConversationState, proposal_id: int, outcome: Outcome, now: int) -> Decision[Phase | None]:
     """Take it from the host what voting came to, which may know it from elsewhere.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..decision import decision
 from ..errors import ConversationNotFound
 from ..event import Accepted, Decision, Event
 from .deadlines import Deadline, DeadlineKind, earliest_wakeup, phase_deadline
@@ -19,6 +20,7 @@ from .voting import refusal_of_auto_vote
 from .voting_events import AutoVoteFailed, AutoVoteFired, ConsensusResolved, ConsensusTimeoutFired, VoteCast
 
 
+@decision("conversation.tick")
 def tick(state: ConversationState, now: int) -> Decision[tuple[Event[Any], ...]]:
     """Do what is due.
 
@@ -109,12 +111,12 @@ def _advance_freeze(draft: Draft) -> None:
 
 def _notice_inactivity(draft: Draft) -> None:
     deadline = _due(draft)
-    if deadline is None:
+    if deadline is None or deadline.window_ms is None:
         return
     if deadline.kind is DeadlineKind.ANCHORING:
         draft.record(
             PhaseTimerAnchored,
-            phase=draft.situation.phase,
+            phase=Phase.WORKING,
             approved=draft.situation.approved,
             window_ms=deadline.window_ms,
         )
@@ -125,9 +127,11 @@ def _notice_inactivity(draft: Draft) -> None:
 
 def _expire_join(draft: Draft) -> None:
     deadline = _due(draft)
-    if deadline is not None and deadline.kind is DeadlineKind.JOIN_EXPIRY:
-        draft.record(PendingJoinExpired, anchored_at=draft.situation.anchor, window_ms=deadline.window_ms)
-        begin_leaving(draft, LeaveReason.EXPIRED)
+    if deadline is None or deadline.kind is not DeadlineKind.JOIN_EXPIRY or deadline.window_ms is None:
+        return
+    anchored_at = deadline.due_at - deadline.window_ms
+    draft.record(PendingJoinExpired, anchored_at=anchored_at, window_ms=deadline.window_ms)
+    begin_leaving(draft, LeaveReason.EXPIRED)
 
 
 def _due(draft: Draft) -> Deadline | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..bounds import MAX_STRANGERS, MAX_VOTES_OF_STRANGERS
+from ..decision import decision
 from ..errors import (
     AlreadyVoted,
     CommandRefused,
@@ -38,6 +39,7 @@ from .voting_events import (
 )
 
 
+@decision("conversation.open_proposal")
 def open_proposal(
     state: ConversationState,
     proposal_id: int,
@@ -74,6 +76,7 @@ def open_proposal(
     return draft.decided()
 
 
+@decision("conversation.receive_proposal")
 def receive_proposal(
     state: ConversationState,
     proposal_id: int,
@@ -125,6 +128,7 @@ def receive_proposal(
     return draft.decided()
 
 
+@decision("conversation.vote")
 def vote(state: ConversationState, proposal_id: int, choice: bool, now: int) -> Decision[Phase | None]:
     """Vote by hand; that takes the place of the vote that would be cast by itself (de-mls 2.4).
 
@@ -152,6 +156,7 @@ def vote(state: ConversationState, proposal_id: int, choice: bool, now: int) -> 
     return draft.decided()
 
 
+@decision("conversation.receive_vote")
 def receive_vote(
     state: ConversationState, proposal_id: int, voter: str, choice: bool, now: int
 ) -> Decision[Phase | None]:
@@ -175,6 +180,7 @@ def receive_vote(
     return draft.decided()
 
 
+@decision("conversation.schedule_auto_vote")
 def schedule_auto_vote(
     state: ConversationState, proposal_id: int, choice: bool, delay_ms: int, now: int
 ) -> Decision[None]:
@@ -189,6 +195,7 @@ def schedule_auto_vote(
     return draft.decided()
 
 
+@decision("conversation.cancel_auto_vote")
 def cancel_auto_vote(state: ConversationState, proposal_id: int, now: int) -> Decision[None]:
     """Have no vote cast by itself; nothing happens if none would be (de-mls 2.4).
 
@@ -201,6 +208,7 @@ def cancel_auto_vote(state: ConversationState, proposal_id: int, now: int) -> De
     return draft.decided()
 
 
+@decision("conversation.schedule_timeout")
 def schedule_timeout(state: ConversationState, proposal_id: int, delay_ms: int, now: int) -> Decision[None]:
     """Wait for votes so long from now on, instead of any time before (de-mls 2.5).
 
@@ -213,6 +221,7 @@ def schedule_timeout(state: ConversationState, proposal_id: int, delay_ms: int, 
     return draft.decided()
 
 
+@decision("conversation.cancel_timeout")
 def cancel_timeout(state: ConversationState, proposal_id: int, now: int) -> Decision[None]:
     """Wait for votes without an end; nothing happens if that is so (de-mls 2.5).
 

@@ -111,13 +111,19 @@ class IdempotencyConflict(MunimentError):
     Attributes:
         idempotency_key: the key.
         event_id: the event that its first use appended.
+        differences: what differs from its first use: ``command``, ``stream``, or arguments by name.
     """
 
     idempotency_key: str
     event_id: str
+    differences: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return (
             f"idempotency key {self.idempotency_key!r} was used for another command or other arguments "
-            f"(event {self.event_id}); use a new key"
+            f"(event {self.event_id}{_differing(self.differences)}); use a new key"
         )
+
+
+def _differing(names: tuple[str, ...]) -> str:
+    return f"; what differs: {', '.join(names)}" if names else ""

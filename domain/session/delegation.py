@@ -8,6 +8,7 @@ from ..artifacts import DelegationReceipt, FootprintClass, OwnershipCapability
 from ..boundary import LinkBoundary
 from ..bundle import BundleState, upgrade as decide_upgrade
 from ..bundle.values import RuntimeUpgradeArtifact, RuntimeUpgradeRequest
+from ..decision import decision
 from ..delegation import DelegationOutcome, DelegationWitness
 from ..errors import (
     AlreadyHosted,
@@ -57,6 +58,7 @@ class DelegationRequest:
     context_id: Identifier | None = None
 
 
+@decision("session.host")
 def host(state: SessionState, authority: str) -> Decision[None]:
     """Have an authority host a session that none holds; asked for again, nothing changes (aura 2.25).
 
@@ -71,6 +73,7 @@ def host(state: SessionState, authority: str) -> Decision[None]:
     return accept(SessionHosted(state.session_id, authority))
 
 
+@decision("session.delegate")
 def delegate(
     state: SessionState, bundle: BundleState | None, request: DelegationRequest
 ) -> Decision[DelegationOutcome]:
@@ -96,6 +99,7 @@ def delegate(
     return accept(SessionDelegated(receipt, DelegationWitness(state.session_id, receipt.delegation_id, boundary)))
 
 
+@decision("session.hand_over")
 def hand_over(
     state: SessionState,
     bundle: BundleState | None,

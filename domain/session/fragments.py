@@ -9,8 +9,9 @@ from __future__ import annotations
 from ..artifacts import OwnershipCapability
 from ..boundary import LinkBoundary, bundle_fragment, protocol_fragment
 from ..bundle.values import CompositionManifest
+from ..decision import decision
 from ..errors import BoundaryRejected, FragmentConflict, FragmentNotHeld
-from ..event import Accepted, Decision, accept, unkeyed
+from ..event import Accepted, Decision, accept
 from ..fragment import SessionFragment
 from ..limits import require_room
 from ..scope import FULL_SESSION, Fragments
@@ -19,6 +20,7 @@ from .guards import refuse_unless_live, require_narrower
 from .state import SessionState
 
 
+@decision("session.claim_fragments")
 def claim_fragments(
     state: SessionState, capability: OwnershipCapability, manifest: CompositionManifest
 ) -> Decision[tuple[SessionFragment, ...]]:
@@ -47,6 +49,7 @@ def claim_fragments(
     return accept(FragmentsClaimed(capability, new))
 
 
+@decision("session.move_fragments")
 def move_fragments(
     state: SessionState, capability: OwnershipCapability, keys: frozenset[str], to_owner: str
 ) -> Decision[tuple[SessionFragment, ...]]:
@@ -70,6 +73,7 @@ def move_fragments(
     return accept(FragmentsMoved(capability, previous, moved))
 
 
+@decision("session.release_fragments")
 def release_fragments(
     state: SessionState, capability: OwnershipCapability, keys: frozenset[str]
 ) -> Decision[tuple[SessionFragment, ...]]:
@@ -87,7 +91,7 @@ def release_fragments(
     return accept(FragmentsReleased(capability, named)) if named else Accepted(named)
 
 
-@unkeyed
+@decision("session.check_boundary", uses_key=False)
 def check_boundary(state: SessionState, capability: OwnershipCapability, boundary: LinkBoundary) -> Decision[None]:
     """Say whether the capability is live and reaches over a boundary (aura 2.16).
 

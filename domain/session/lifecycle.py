@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..artifacts import CancellationWitness, OwnershipCapability, TerminalReason
 from ..bounds import MAX_INCARNATIONS
+from ..decision import decision
 from ..errors import SessionAlreadyOpen, StaleCapability, Unclaimed
 from ..event import Decision, accept
 from ..limits import require_fewer
@@ -13,6 +14,7 @@ from .guards import refuse_unless_live, require_active, require_full_session, re
 from .state import SessionState
 
 
+@decision("session.open_session")
 def open_session(state: SessionState, roles: tuple[str, ...]) -> Decision[None]:
     """Begin a session, or a new incarnation of a finished one (law 5).
 
@@ -27,6 +29,7 @@ def open_session(state: SessionState, roles: tuple[str, ...]) -> Decision[None]:
     return accept(SessionOpened(state.session_id, state.incarnation + 1, roles, tuple(sorted(state.footprint))))
 
 
+@decision("session.close")
 def close(state: SessionState, capability: OwnershipCapability) -> Decision[None]:
     """End the session in good order; that takes authority over all of it, and nothing staged (law 5).
 
@@ -40,6 +43,7 @@ def close(state: SessionState, capability: OwnershipCapability) -> Decision[None
     return accept(SessionClosed(capability, state.outstanding_witnesses(), held_fragments(state)))
 
 
+@decision("session.owner_died")
 def owner_died(state: SessionState, owner: str) -> Decision[CancellationWitness]:
     """Record that the owner is gone, and fault the session with it (telltale 2.10).
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..artifacts import OwnershipCapability
+from ..decision import decision
 from ..errors import AlreadyClaimed
-from ..event import Accepted, Decision, accept, unkeyed
+from ..event import Accepted, Decision, accept
 from ..policy import Policy
 from ..scope import OwnershipScope
 from .events import OwnershipClaimed, OwnershipReleased, ScopeAttenuated
@@ -12,6 +13,7 @@ from .guards import refuse_unless_live, require_active, require_narrower, requir
 from .state import SessionState
 
 
+@decision("session.claim")
 def claim(state: SessionState, owner: str, scope: OwnershipScope, *, policy: Policy) -> Decision[OwnershipCapability]:
     """Make ``owner`` the owner of a session that has none (telltale 2.1; aura 2.9 where the policy says so).
 
@@ -26,7 +28,7 @@ def claim(state: SessionState, owner: str, scope: OwnershipScope, *, policy: Pol
     return accept(OwnershipClaimed(state.next_capability(owner, scope)))
 
 
-@unkeyed
+@decision("session.check", uses_key=False)
 def check(state: SessionState, capability: OwnershipCapability) -> Decision[None]:
     """Say whether the capability is live (telltale 2.12).
 
@@ -36,6 +38,7 @@ def check(state: SessionState, capability: OwnershipCapability) -> Decision[None
     return refuse_unless_live(state, capability) or Accepted(None)
 
 
+@decision("session.release")
 def release(state: SessionState, capability: OwnershipCapability) -> Decision[None]:
     """Give the session up (telltale 2.2).
 
@@ -48,6 +51,7 @@ def release(state: SessionState, capability: OwnershipCapability) -> Decision[No
     return accept(OwnershipReleased(capability, state.outstanding_witnesses()))
 
 
+@decision("session.attenuate")
 def attenuate(
     state: SessionState, capability: OwnershipCapability, scope: OwnershipScope, *, policy: Policy
 ) -> Decision[OwnershipCapability]:

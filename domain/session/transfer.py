@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..artifacts import CancellationWitness, OwnershipCapability, OwnershipReceipt, TerminalReason
+from ..decision import decision
 from ..errors import Unclaimed
 from ..event import Decision, accept
 from ..policy import Policy
@@ -28,6 +29,7 @@ from .refusals import refuse
 from .state import SessionState
 
 
+@decision("session.transfer")
 def transfer(
     state: SessionState,
     capability: OwnershipCapability,
@@ -49,6 +51,7 @@ def transfer(
     return accept(OwnershipTransferred(capability, handed, state.outstanding_witnesses(), moved))
 
 
+@decision("session.begin_transfer")
 def begin_transfer(
     state: SessionState,
     capability: OwnershipCapability,
@@ -68,6 +71,7 @@ def begin_transfer(
     return accept(TransferBegun(state.next_receipt(capability, to_owner, scope)))
 
 
+@decision("session.commit_transfer")
 def commit_transfer(state: SessionState, receipt: OwnershipReceipt) -> Decision[OwnershipCapability]:
     """Let the staged transfer take effect (telltale 2.4). The receipt is the authority to do so.
 
@@ -84,6 +88,7 @@ def commit_transfer(state: SessionState, receipt: OwnershipReceipt) -> Decision[
     return accept(TransferCommitted(receipt, state.live, handed, state.outstanding_witnesses(), moved))
 
 
+@decision("session.rollback_transfer")
 def rollback_transfer(state: SessionState, receipt: OwnershipReceipt) -> Decision[None]:
     """Withdraw the staged transfer (telltale 2.5).
 
@@ -94,6 +99,7 @@ def rollback_transfer(state: SessionState, receipt: OwnershipReceipt) -> Decisio
     return refuse_unless_staged(state, receipt) or accept(TransferRolledBack(receipt))
 
 
+@decision("session.abandon_transfer")
 def abandon_transfer(state: SessionState, receipt: OwnershipReceipt) -> Decision[CancellationWitness]:
     """Give the staged transfer up, and cancel the session with it (telltale 2.10).
 
@@ -111,6 +117,7 @@ def abandon_transfer(state: SessionState, receipt: OwnershipReceipt) -> Decision
     return accept(TransferAbandoned(live, receipt, witness, state.outstanding_witnesses(), held_fragments(state)))
 
 
+@decision("session.fail_transfer_commit")
 def fail_transfer_commit(state: SessionState, receipt: OwnershipReceipt, reason: str) -> Decision[None]:
     """Record that the staged transfer could not be committed, and fault the session with it (telltale 2.10).
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..artifacts import OwnershipCapability, ReadinessWitness
+from ..decision import decision
 from ..errors import InvalidWitness, WitnessConsumed
 from ..event import Decision, accept
 from ..limits import require_room
@@ -17,6 +18,7 @@ WITNESS_MISMATCH = "witness payload mismatch"
 NO_LONGER_MATCHES = "live ownership no longer matches witness"
 
 
+@decision("session.issue_witness")
 def issue_witness(state: SessionState, capability: OwnershipCapability, predicate: str) -> Decision[ReadinessWitness]:
     """Attest that a readiness check passed under the live capability (telltale 2.8).
 
@@ -40,6 +42,7 @@ def issue_witness(state: SessionState, capability: OwnershipCapability, predicat
     return accept(ReadinessWitnessIssued(witness))
 
 
+@decision("session.consume_witness")
 def consume_witness(state: SessionState, capability: OwnershipCapability, witness: ReadinessWitness) -> Decision[None]:
     """Spend a readiness witness (telltale 2.9; law 4). A refused one stays outstanding.
 

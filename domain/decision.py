@@ -1,0 +1,56 @@
+"""The names under which commands are filed with their idempotency keys.
+
+A decision says its own name. A function can then be renamed, and a command that comes again is still the same one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from .errors import InvalidArgument
+from .identifiers import text
+from .value import function
+
+DecideT = TypeVar("DecideT", bound=Callable[..., Any])
+
+_NAME: Final = re.compile(r"[a-z]+\.[a-z_]{1,60}", re.ASCII)
+_names: Final[dict[Callable[..., Any], str]] = {}
+_questions: Final[set[Callable[..., Any]]] = set()
+
+DECISION_NAMES: Final[Mapping[Callable[..., Any], str]] = MappingProxyType(_names)
+"""Every decision that has said its name."""
+
+
+def decision(name: str, *, uses_key: bool = True) -> Callable[[DecideT], DecideT]:
+    """Mark a function as a decision, and say the name that its command is stored under.
+
+    Args:
+        name: the kind of its stream and what it does, such as ``session.claim``. It stays when the function is renamed.
+        uses_key: whether the command, once accepted, uses up the idempotency key that it is given under. A question
+            uses up none, nor does a record beside the command that the key is for.
+
+    Raises:
+        InvalidArgument: it is no such name, or another function has it.
+    """
+    if not _NAME.fullmatch(text("name", name)):
+        raise InvalidArgument("name", f"must be a kind and what is done, such as session.claim, not {name!r}")
+
+    def mark(decide: DecideT) -> DecideT:
+        for other, taken in _names.items():
+            # A module that is loaded again defines the same function once more.
+            if taken == name and (other.__module__, other.__qualname__) != (decide.__module__, decide.__qualname__):
+                raise InvalidArgument("name", f"is that of {other.__module__}.{other.__qualname__} already: {name}")
+        _names[function("decide", decide)] = name
+        if not uses_key:
+            _questions.add(decide)
+        return decide
+
+    return mark
+
+
+def uses_idempotency_key(decide: Callable[..., Any]) -> bool:
+    """Whether a command, once accepted, uses up the idempotency key that it is given under."""
+    return decide not in _questions
