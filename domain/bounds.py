@@ -79,5 +79,8 @@ MAX_EPOCH: Final = 2**62
 MAX_EVENT_ID_LENGTH: Final = 300
 """The id of an event, in characters."""
 
+DEFAULT_LOCK_TIMEOUT_S: Final = 5.0
+"""How long a journal waits for other writers, in seconds, where nothing else is said."""
+
 MAX_LOCK_TIMEOUT_S: Final = 86_400
 """How long a journal waits for other writers, in seconds: a day."""

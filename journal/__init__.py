@@ -1,29 +1,29 @@
 """Where events are written, and the public face of Muniment."""
 
-from .async_bundles import AsyncBundles
-from .async_conversations import AsyncConversations
 from .async_journal import AsyncJournal
-from .async_saga import AsyncSaga, AsyncSagas
-from .async_sessions import AsyncSessions
-from .bundles import BundleCommands, Bundles
-from .cloudevents import MAX_LINE_BYTES
-from .conversation_commands import ConversationCommands
-from .conversations import Conversations
-from .execution import Clock
+from .commands.async_bundles import AsyncBundles
+from .commands.async_conversations import AsyncConversations
+from .commands.async_sessions import AsyncSessions
+from .commands.bundles import BundleCommands, Bundles
+from .commands.conversation_commands import ConversationCommands
+from .commands.conversations import Conversations
+from .commands.proposal_commands import ProposalCommands
+from .commands.sessions import Sessions
 from .follow import Following
-from .identity import FormatSince, Identity, Restore
 from .journal import Journal
-from .planning import StateChange, UndoPlan, UndoStep
 from .projecting import Projecting, ProjectionHealth
-from .proposal_commands import ProposalCommands
 from .restoring import import_journal, restore
-from .sagas import Saga, Sagas
-from .sessions import Sessions
-from .sqlite_log import LogHealth
-from .storage import without_password
+from .storage.address import without_password
+from .storage.engine import LogHealth
+from .storage.identity import FormatSince, Identity, Restore
 from .tables import Projections
-from .times import system_clock
-from .verification import Finding, VerificationReport
+from .undo.async_saga import AsyncSaga, AsyncSagas
+from .undo.attempt import StateChange, UndoPlan, UndoStep
+from .undo.sagas import Saga, Sagas
+from .upkeep.cloudevents import MAX_LINE_BYTES
+from .upkeep.verification import Finding, VerificationReport
+from .writing.execution import Clock
+from .writing.times import system_clock
 
 __all__ = [
     "AsyncBundles",

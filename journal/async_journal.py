@@ -16,17 +16,17 @@ from eventsourcing.persistence import OperationalError
 
 from ..domain import Decision, JournalClosed, OtherEventLoop, Policy, RecordedEvent, Surfaces
 from ..domain.value import exact, function as require_function
-from .async_bundles import AsyncBundles
-from .async_conversations import AsyncConversations
-from .async_saga import AsyncSaga, AsyncSagas
-from .async_sessions import AsyncSessions
-from .changes import closing_after
-from .execution import Append, Read, Steps
-from .group_commit import MAX_EVENTS, Request, write_together
+from .commands.async_bundles import AsyncBundles
+from .commands.async_conversations import AsyncConversations
+from .commands.async_sessions import AsyncSessions
 from .journal import Journal
-from .planning import Undoing, UndoPlan
-from .storage import JournalApplication
-from .streams import Stream, StreamCache, in_lock_order
+from .storage.application import JournalApplication
+from .storage.changes import closing_after
+from .undo.async_saga import AsyncSaga, AsyncSagas
+from .undo.attempt import Undoing, UndoPlan
+from .writing.execution import Append, Read, Steps
+from .writing.group_commit import MAX_EVENTS, Request, write_together
+from .writing.streams import Stream, StreamCache, in_lock_order
 
 ResultT = TypeVar("ResultT")
 P = ParamSpec("P")

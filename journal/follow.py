@@ -9,9 +9,9 @@ from ..domain.bounds import MAX_PARTS
 from ..domain.identifiers import plain_text
 from ..domain.shown import shown
 from ..domain.value import several
-from .changes import Listener, Running
-from .mapper import EventMapper
-from .recording import PositionedRecorder
+from .storage.changes import Listener, Running
+from .storage.mapper import EventMapper
+from .storage.recording import PositionedRecorder
 
 
 class Following(Running, Iterator[RecordedEvent]):

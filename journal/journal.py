@@ -22,30 +22,31 @@ from ..domain import (
     natural_number,
     text,
 )
+from ..domain.bounds import DEFAULT_LOCK_TIMEOUT_S
 from ..domain.identifiers import integer
 from ..domain.shown import shown
 from ..domain.value import exact, function
-from ..projections import IdempotencyView, Projector
-from .bundles import Bundles
-from .changes import Running, closing_after
-from .context import ContextHolder
-from .conversations import Conversations
-from .execution import Clock, Executor, Planner
+from ..projections import IdempotencyView, Projector, all_projections
+from .commands.bundles import Bundles
+from .commands.conversations import Conversations
+from .commands.sessions import Sessions
 from .follow import Following
-from .forks import InsideBlock, require_usable
-from .mapper import decode
-from .planning import Undoing, UndoPlan
 from .projecting import Projecting
-from .recording import PAGE_SIZE
-from .rollback import Rollback
-from .sagas import Saga, Sagas
-from .scratch import ScratchTables
-from .sessions import Sessions
-from .sqlite_datastore import DEFAULT_LOCK_TIMEOUT_S
-from .storage import Address, Storage, open_storage
+from .sqlite.scratch import ScratchTables
+from .storage.address import Address
+from .storage.changes import Running, closing_after
+from .storage.engine import Storage, open_storage
+from .storage.forks import InsideBlock, require_usable
+from .storage.mapper import decode
+from .storage.recording import PAGE_SIZE
 from .tables import Projections
-from .times import SteadyClock, system_clock, to_ms
-from .upkeep import Upkeep, all_projections
+from .undo.attempt import Undoing, UndoPlan
+from .undo.planner import UndoPlanner
+from .undo.sagas import Saga, Sagas
+from .upkeep.upkeep import Upkeep
+from .writing.context import ContextHolder
+from .writing.execution import Clock, CommandPlanner, Executor
+from .writing.times import SteadyClock, system_clock, to_ms
 
 ResultT = TypeVar("ResultT")
 
@@ -72,9 +73,9 @@ class Journal(Upkeep):
         super().__init__(self, storage, store, projector)
         projector.notice_lost_events()
         place = str(storage.address)
-        self.planner = Planner(application, place, clock, self._context, IdempotencyView(store, projector))
+        self.planner = CommandPlanner(application, place, clock, self._context, IdempotencyView(store, projector))
         self._executor = Executor(self.planner, application, storage.locks)
-        self.undo_planner = Rollback(application, self.planner, self, place, surfaces)
+        self.undo_planner = UndoPlanner(application, self.planner, self, place, surfaces)
         self.sessions = Sessions(self, policy, surfaces)
         self._bundle_commands = Bundles(self, surfaces, store, projector)
         self._conversation_commands = Conversations(

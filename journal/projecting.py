@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from ..domain import JournalClosed, ProjectionStopped
 from ..projections import Projector
-from .changes import JOIN_S, Bell, Changes, Running
-from .sqlite_log import LogHealth
+from .storage.changes import JOIN_S, Bell, Changes, Running
+from .storage.engine import LogHealth
 
 GATHER_S: Final = 0.01
 """How long commits are gathered before the tables are caught up: a reader finds little to do, and writers wait less."""

@@ -9,11 +9,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ..domain import InvalidArgument, JournalNotEmpty, JournalUnavailable
+from ..domain.bounds import DEFAULT_LOCK_TIMEOUT_S
 from .journal import Journal
-from .sqlite_datastore import DEFAULT_LOCK_TIMEOUT_S
-from .sqlite_file import beside, file_path, whole_file
-from .sqlite_storage import storage_error
-from .storage import Address
+from .sqlite.file import beside, whole_file
+from .sqlite.storage import storage_error
+from .storage.address import Address, file_path
 
 
 def restore(

@@ -14,6 +14,7 @@ from .conversation_views import (
 )
 from .conversations import ConversationsProjection, ProposalStatus
 from .delegations import DelegationRow, DelegationsProjection, DelegationStatus, DelegationsView
+from .everything import all_projections
 from .footprints import (
     CoherenceViolation,
     FootprintsProjection,
@@ -28,7 +29,6 @@ from .owners import OwnerRow, OwnersProjection, OwnersView
 from .projection import Progress, Projection, Projector, RebuildReport, Source
 from .proposal_views import ProposalEntry, ProposalRow, ProposalsView
 from .sagas import SagaRow, SagasProjection, SagasView
-from .sqlite import SQLiteTemporalStore
 from .stamps import STEP_MS, Stamp, Stamps
 from .store import TRACKING, TemporalStore
 from .temporal import FOREVER, PREFIX, Change, Row, Set, TemporalTable, Unset, Value
@@ -84,7 +84,6 @@ __all__ = [
     "ProposalsView",
     "RebuildReport",
     "Row",
-    "SQLiteTemporalStore",
     "STEP_MS",
     "SagaRow",
     "SagasProjection",
@@ -109,6 +108,7 @@ __all__ = [
     "WitnessStatus",
     "WitnessesProjection",
     "WitnessesView",
+    "all_projections",
     "audit_records",
     "coherence_violations",
     "footprint_changes",

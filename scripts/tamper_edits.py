@@ -170,7 +170,7 @@ EDITS: Final = (
         state(3, '"recorded_at"', '"policy":"unknown","recorded_at"'),
     ),
     Edit("the key of a command is changed", state(12, '"idempotency_key":"k"', '"idempotency_key":"l"')),
-    Edit("the digest of a command is changed", state(12, "session.open_session:0", "session.open_session:1")),
+    Edit("the digest of a command is changed", state(12, "session.open_session@1", "session.open_session@2")),
     Edit("the answer under a key is changed", state(13, '"key":"nothing"', '"key":"nothing","fragments":[]')),
     Edit("a stamp is set before that of the stream's last event", state(5, "1700000004000", "1600000004000")),
     Edit("a stamp is set ten years ahead", state(18, "1700000017000", "2000000017000")),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from muniment.domain import CATALOGUE, compensation
-from muniment.journal.identity_table import FORMAT
+from muniment.journal.storage.identity_table import FORMAT
 from muniment.scripts.cli import cli
 
 ROOT = Path(__file__).parent.parent

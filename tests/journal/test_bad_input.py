@@ -26,7 +26,7 @@ from muniment.domain import (
     UnknownPosition,
 )
 from muniment.journal import Journal
-from muniment.journal.sqlite import SQLiteFactory
+from muniment.journal.sqlite.recorder import SQLiteFactory
 
 from ..domain.test_values import BAD_NAMES
 

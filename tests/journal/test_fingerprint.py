@@ -21,7 +21,7 @@ from muniment.domain.bounds import MAX_IDENTIFIER_LENGTH
 from muniment.domain.decision import DECISION_NAMES, uses_idempotency_key
 from muniment.domain.event import Accepted, Decision
 from muniment.journal import Journal
-from muniment.journal.fingerprint import Fingerprint
+from muniment.journal.writing.fingerprint import Fingerprint
 
 from .stories import claim, open_session
 

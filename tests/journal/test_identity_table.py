@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from muniment.domain import JournalDamaged, NewerSchema, NotStored
 from muniment.journal import Journal
-from muniment.journal.identity import identity_of
+from muniment.journal.storage.identity import identity_of
 
 from .damage import edit
 from .test_identity import fill

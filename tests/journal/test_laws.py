@@ -21,10 +21,10 @@ from muniment.domain import (
 )
 from muniment.domain.session import MAX_RECORDED_REFUSALS, SessionState
 from muniment.journal import Journal
-from muniment.journal.sqlite_datastore import SQLiteDatastore
-from muniment.journal.streams import new_state
-from muniment.journal.upkeep import all_projections
-from muniment.projections import Projector, Row, SQLiteTemporalStore, TemporalStore
+from muniment.journal.sqlite.datastore import SQLiteDatastore
+from muniment.journal.sqlite.tables import SQLiteTemporalStore
+from muniment.journal.writing.streams import new_state
+from muniment.projections import Projector, Row, TemporalStore, all_projections
 
 from ..command_sequences import COMMANDS, SESSIONS, Command, Giver
 from ..undo_sequences import UNDO_COMMANDS, UndoGiver

@@ -12,8 +12,12 @@ import pytest
 from eventsourcing.postgres import PostgresAggregateRecorder, PostgresTrackingRecorder
 from eventsourcing.tests import persistence as library
 from eventsourcing.utils import Environment
-from muniment.journal.postgres import PostgresApplicationRecorder, PostgresFactory, PostgresProcessRecorder
-from muniment.journal.postgres_datastore import PostgresDatastore
+from muniment.journal.postgres.datastore import PostgresDatastore
+from muniment.journal.postgres.recorder import (
+    PostgresApplicationRecorder,
+    PostgresFactory,
+    PostgresProcessRecorder,
+)
 from psycopg.sql import SQL, Identifier
 
 from ..postgres_server import Server

@@ -14,8 +14,8 @@ import pytest
 from eventsourcing.sqlite import SQLiteAggregateRecorder, SQLiteTrackingRecorder
 from eventsourcing.tests import persistence as library
 from eventsourcing.utils import Environment
-from muniment.journal.sqlite import SQLiteApplicationRecorder, SQLiteFactory, SQLiteProcessRecorder
-from muniment.journal.sqlite_datastore import SQLiteDatastore
+from muniment.journal.sqlite.datastore import SQLiteDatastore
+from muniment.journal.sqlite.recorder import SQLiteApplicationRecorder, SQLiteFactory, SQLiteProcessRecorder
 
 
 class InFolder:

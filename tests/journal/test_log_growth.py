@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from muniment.journal import Journal
-from muniment.journal.sqlite_log import LONG_READ_S, MAX_LOG_BYTES
+from muniment.journal.sqlite.log import LONG_READ_S, MAX_LOG_BYTES
 
 
 @pytest.fixture

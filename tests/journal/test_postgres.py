@@ -23,7 +23,7 @@ from muniment.domain import (
     NotAJournal,
 )
 from muniment.journal import Journal
-from muniment.journal.storage import Address
+from muniment.journal.storage.address import Address
 from psycopg.sql import SQL, Identifier
 
 from ..postgres_server import Server
@@ -243,7 +243,7 @@ def test_an_address_that_cannot_be_read_is_not_shown(url: str) -> None:
 def test_a_long_wait_in_a_rebuild_or_an_import_is_not_cut_off(
     postgres_url: str, another_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("muniment.journal.postgres_storage.IDLE_TIMEOUT_S", 0.6)
+    monkeypatch.setattr("muniment.journal.postgres.storage.IDLE_TIMEOUT_S", 0.6)
     with Journal.open(postgres_url) as journal:
         journal.sessions.open("s-1")
         lines = list(journal.export())

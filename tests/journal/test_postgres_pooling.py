@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from muniment.domain import InvalidArgument, JournalReadOnly, JournalUnavailable, UnsuitableServer
 from muniment.journal import Journal
-from muniment.journal.storage import Address
+from muniment.journal.storage.address import Address
 
 from ..postgres_server import Server
 from .pooler import Pooler
@@ -87,8 +87,8 @@ def test_settings_hold_behind_a_pool_of_transactions(postgres_url: str, postgres
 def test_a_server_that_falls_silent_is_waited_for_no_longer_than_stated(
     postgres_url: str, pooler: Pooler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("muniment.journal.postgres_datastore.ANSWER_TIMEOUT_S", 0.5)
-    monkeypatch.setattr("muniment.journal.postgres_connections.CANCEL_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("muniment.journal.postgres.datastore.ANSWER_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("muniment.journal.postgres.connections.CANCEL_TIMEOUT_S", 0.5)
     url = pooler.url(schema_of(postgres_url), "&pooling=transaction&connect_timeout=2")
     with Journal.open(url, lock_timeout_s=0.1) as journal:
         journal.sessions.open("s")

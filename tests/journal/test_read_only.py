@@ -22,7 +22,7 @@ from muniment.domain import (
     OwnershipReceipt,
 )
 from muniment.journal import Journal
-from muniment.journal.scratch import ScratchTables
+from muniment.journal.sqlite.scratch import ScratchTables
 
 
 def make(url: str, count: int = 3) -> None:
@@ -127,7 +127,8 @@ def test_no_byte_of_a_file_is_changed(tmp_path: Path) -> None:
 READER = """
 import os, sys
 from muniment.domain import JournalReadOnly
-from muniment.journal import Journal, sqlite_storage
+from muniment.journal import Journal
+from muniment.journal.sqlite import storage as _opened_before_rights_are_given_up
 
 os.setuid(65534)
 url = f"sqlite:///{sys.argv[1]}"

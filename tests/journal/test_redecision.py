@@ -48,7 +48,7 @@ from muniment.domain.conversation import (
 from muniment.domain.conversation.phases import AnchorAction
 from muniment.domain.idempotency import KeyUsed
 from muniment.journal import Finding, Journal
-from muniment.journal.mapper import EventMapper
+from muniment.journal.storage.mapper import EventMapper
 
 from ..domain.conversation_facts import own
 from .conversation_stories import approved, member

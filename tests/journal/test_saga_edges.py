@@ -19,7 +19,8 @@ from muniment.domain import (
     UndoMissing,
     UpgradeRejected,
 )
-from muniment.journal import AsyncJournal, Journal, streams
+from muniment.journal import AsyncJournal, Journal
+from muniment.journal.writing import streams
 
 from .stories import claim, claim_fragments, host, live, open_session, register, seed, upgrade_to
 

@@ -16,8 +16,8 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 from muniment.domain import InvalidArgument
 from muniment.journal import Journal
-from muniment.journal.changes import Bell, Changes, Stop, poll
-from muniment.journal.recording import PositionedRecorder
+from muniment.journal.storage.changes import Bell, Changes, Stop, poll
+from muniment.journal.storage.recording import PositionedRecorder
 
 WRITER = """
 import sys

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from muniment.domain import JournalLocked
 from muniment.journal import Journal
-from muniment.journal.turns import Turns
+from muniment.journal.sqlite.turns import Turns
 
 from .processes import finish, start_at_once
 
@@ -33,7 +33,7 @@ with Journal.open(url, lock_timeout_s=60) as journal:
 HOLDER = """
 import sys
 from pathlib import Path
-from muniment.journal.turns import Turns
+from muniment.journal.sqlite.turns import Turns
 
 turns = Turns(Path(sys.argv[1]), Path(sys.argv[1]).parent)
 assert turns.acquire(10)

@@ -27,7 +27,7 @@ from muniment.domain import (
 )
 from muniment.domain.session import HandOverReverted, OwnershipRestored
 from muniment.journal import Journal, UndoPlan
-from muniment.journal.streams import new_state
+from muniment.journal.writing.streams import new_state
 
 from ..conftest import Clock
 from .standing import parts

@@ -13,17 +13,9 @@ from hypothesis import given, strategies as st
 from muniment.domain import Metadata, ProjectionStopped, RecordedEvent
 from muniment.domain.session import SessionOpened
 from muniment.journal import Journal
-from muniment.journal.sqlite_datastore import SQLiteDatastore
-from muniment.projections import (
-    Change,
-    Projection,
-    Projector,
-    Set,
-    SQLiteTemporalStore,
-    TemporalStore,
-    TemporalTable,
-    Unset,
-)
+from muniment.journal.sqlite.datastore import SQLiteDatastore
+from muniment.journal.sqlite.tables import SQLiteTemporalStore
+from muniment.projections import Change, Projection, Projector, Set, TemporalStore, TemporalTable, Unset
 
 FACTS = TemporalTable(name="facts", version=1, key={"a": str, "b": int}, columns={"x": str, "y": int}, lookup=("y",))
 

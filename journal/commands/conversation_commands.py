@@ -1,0 +1,239 @@
+"""The commands on conversations, their proposals and votes: arguments are checked, and each is one decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ...domain import (
+    ConversationConfig,
+    InvalidArgument,
+    Operation,
+    Phase,
+    RejectedCandidate,
+    conversation,
+    conversation_stream,
+    identifier,
+    names,
+    natural_number,
+    text,
+)
+from ...domain.bounds import MAX_CANDIDATES, MAX_EPOCH, MAX_LISTED_BYTES
+from ...domain.conversation import Candidate, ConfigChanges, Role, StewardListReason, require_synchronisable
+from ...domain.value import require_size, several
+from .base import checked
+from .proposal_commands import ProposalCommands, distinct_stewards
+
+
+class ConversationCommands(ProposalCommands):
+    """Puts on record what happens in conversations, and decides what follows.
+
+    They take the time, and answer and raise, like those on proposals.
+    """
+
+    def create(
+        self, conversation_id: str, self_id: str, config: ConversationConfig | None = None, *, now: int | None = None
+    ) -> None:
+        """Create a conversation, in which work can begin (de-mls 1.3, T1). One that was removed begins anew.
+
+        Args:
+            conversation_id: the conversation.
+            self_id: who this member is.
+            config: what its deadlines follow from.
+            now: the time, in ms.
+
+        Raises:
+            ConversationExists: it is open, or not removed yet.
+            LimitReached: it was opened 65 535 times.
+        """
+        return self._open(conversation_id, Role.CREATOR, self_id, config, now)
+
+    def join(
+        self, conversation_id: str, self_id: str, config: ConversationConfig | None = None, *, now: int | None = None
+    ) -> None:
+        """Ask to be let into a conversation; see ``create`` (de-mls 1.3, T2)."""
+        return self._open(conversation_id, Role.JOINER, self_id, config, now)
+
+    def joined(
+        self, conversation_id: str, epoch: int, members: Iterable[str] = (), *, now: int | None = None
+    ) -> Phase | None:
+        """Be let in, at an epoch of the group; ignored of who is in already (de-mls 1.3, T3)."""
+        return self._run(
+            conversation.joined,
+            conversation_id,
+            now,
+            natural_number("epoch", epoch, most=MAX_EPOCH),
+            names("members", members),
+        )
+
+    def leave(self, conversation_id: str, *, now: int | None = None) -> int | None:
+        """Ask the group to let this member go; who is not let in yet goes at once (de-mls 1.3, T5; 4.2).
+
+        Returns:
+            The number of the proposal to send, which follows from this member's name, and which other proposals must
+            not have; None if there is none to send, or it was sent before.
+        """
+        return self._run(conversation.leave, conversation_id, now)
+
+    def remove(self, conversation_id: str, *, now: int | None = None) -> None:
+        """Take the conversation from this member's registry; nothing of it is due any more."""
+        return self._run(conversation.remove, conversation_id, now)
+
+    def check(self, conversation_id: str, operation: Operation) -> None:
+        """Ask whether an operation is permitted in the phase, such as sending a chat message; append nothing.
+
+        Raises:
+            ConversationBlocked: it is not (de-mls 1.5).
+        """
+        stream = conversation_stream(identifier("conversation_id", conversation_id))
+        return self._journal.execute(stream, conversation.check, checked(operation, Operation, "operation"))
+
+    def install_stewards(
+        self,
+        conversation_id: str,
+        stewards: Iterable[str],
+        reason: StewardListReason = StewardListReason.BOOTSTRAP,
+        *,
+        now: int | None = None,
+    ) -> None:
+        """Say who may commit, without an election (de-mls 4.5)."""
+        why = checked(reason, StewardListReason, "reason")
+        if why is StewardListReason.ELECTION:
+            raise InvalidArgument("reason", "must not be election: accept_election records that")
+        return self._run(conversation.install_stewards, conversation_id, now, distinct_stewards(stewards), why)
+
+    def sync_config(self, conversation_id: str, changes: ConfigChanges, *, epoch: int, now: int | None = None) -> None:
+        """Take over the group's configuration; phase deadlines that run move with it (de-mls 2.2, 4.8).
+
+        Raises:
+            InvalidArgument: a time is zero; nothing of it is taken.
+        """
+        require_synchronisable(checked(changes, ConfigChanges, "changes"))
+        return self._run(
+            conversation.sync_config, conversation_id, now, natural_number("epoch", epoch, most=MAX_EPOCH), changes
+        )
+
+    def buffer_candidate(
+        self,
+        conversation_id: str,
+        commit_hash: str,
+        steward: str,
+        *,
+        proposals: int,
+        is_local: bool = False,
+        now: int | None = None,
+    ) -> Phase | None:
+        """Take in a commit that somebody offers, or this member does; it freezes one that works (de-mls 4.6).
+
+        When there are as many as there are stewards, whoever offered them, the next tick begins the selection.
+
+        Args:
+            conversation_id: the conversation.
+            commit_hash: what it is told by; one that was taken or merged before is ignored.
+            steward: who offers it.
+            proposals: how many proposals it holds.
+            is_local: whether this member offers it.
+            now: the time, in ms.
+
+        Raises:
+            LimitReached: 1 000 were offered in this round, or 256 by those who are not known to be stewards.
+        """
+        candidate = Candidate(
+            identifier("commit_hash", commit_hash),
+            identifier("steward", steward),
+            natural_number("proposals", proposals),
+            checked(is_local, bool, "is_local"),
+        )
+        return self._run(conversation.buffer_candidate, conversation_id, now, candidate)
+
+    def commit_applied(
+        self,
+        conversation_id: str,
+        commit_hash: str,
+        committer: str,
+        *,
+        members: Iterable[str] | None = None,
+        rejected: Iterable[RejectedCandidate] = (),
+        now: int | None = None,
+    ) -> Phase | None:
+        """Take it from the host that a commit was merged, and this member is still in the group (de-mls 1.3, T12, T18).
+
+        In a freeze round, it is thought better of who made it, and worse of whose turn it was instead (de-mls 4.6).
+
+        Args:
+            conversation_id: the conversation.
+            commit_hash: what it is told by; one that was merged before is ignored.
+            committer: who made it.
+            members: who is in the group now; by default as the requests that took effect say.
+            rejected: the candidates that could not be merged; heard of an open round only.
+            now: the time, in ms.
+        """
+        return self._run(
+            conversation.commit_applied,
+            conversation_id,
+            now,
+            identifier("commit_hash", commit_hash),
+            identifier("committer", committer),
+            None if members is None else names("members", members),
+            _rejected(rejected),
+        )
+
+    def removed_by_commit(
+        self,
+        conversation_id: str,
+        commit_hash: str,
+        committer: str,
+        *,
+        rejected: Iterable[RejectedCandidate] = (),
+        now: int | None = None,
+    ) -> None:
+        """Take it from the host that a merged commit removed this member; ``remove`` is next (de-mls 1.3, T13)."""
+        return self._run(
+            conversation.removed_by_commit,
+            conversation_id,
+            now,
+            identifier("commit_hash", commit_hash),
+            identifier("committer", committer),
+            _rejected(rejected),
+        )
+
+    def no_commit_found(
+        self, conversation_id: str, *, rejected: Iterable[RejectedCandidate] = (), now: int | None = None
+    ) -> Phase | None:
+        """Take it from the host that no candidate could be merged; ignored but in selection (de-mls 1.3, T14, T15)."""
+        return self._run(conversation.no_commit_found, conversation_id, now, _rejected(rejected))
+
+    def report_failure(self, conversation_id: str, operation: str, message: str, *, now: int | None = None) -> None:
+        """Put on record that the host could not do something that it should have (de-mls 3.1).
+
+        The same failure is recorded once until something else happens (law 6).
+
+        Raises:
+            LimitReached: 256 were reported in this epoch.
+        """
+        return self._run(
+            conversation.report_failure,
+            conversation_id,
+            now,
+            identifier("operation", operation),
+            text("message", message),
+        )
+
+    def _tick_one(self, conversation_id: str, now: int) -> tuple[Any, ...]:
+        """Do what is due in one conversation; see ``Conversations.tick``."""
+        return self._run(conversation.tick, conversation_id, now)
+
+    def _open(
+        self, conversation_id: str, role: Role, self_id: str, config: ConversationConfig | None, now: int | None
+    ) -> None:
+        who = identifier("self_id", self_id)
+        given = ConversationConfig() if config is None else checked(config, ConversationConfig, "config")
+        return self._run(conversation.open_conversation, conversation_id, now, role, who, given)
+
+
+def _rejected(rejected: Iterable[RejectedCandidate]) -> tuple[RejectedCandidate, ...]:
+    found = tuple(
+        checked(each, RejectedCandidate, "rejected") for each in several("rejected", rejected, MAX_CANDIDATES)
+    )
+    require_size("rejected", found, MAX_LISTED_BYTES)
+    return found

@@ -1,0 +1,229 @@
+"""``journal.sessions``: every command on session ownership."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, TypeVar
+
+from ...domain import (
+    FULL_SESSION,
+    CancellationWitness,
+    Decision,
+    OwnershipCapability,
+    OwnershipReceipt,
+    OwnershipScope,
+    ReadinessWitness,
+    SessionNotFound,
+    identifier,
+    scope as checked_scope,
+    session,
+    session_stream,
+    text,
+)
+from ...domain.bounds import MAX_ROLES
+from ...domain.value import several
+from .base import checked
+from .delegations import DelegationCommands
+
+ResultT = TypeVar("ResultT")
+
+
+class Sessions(DelegationCommands):
+    """Opens, claims, hands over and ends sessions.
+
+    Every command either appends its event and returns, or raises. All of them raise ``SessionNotFound`` for an id that
+    was never opened, ``SessionTerminal`` for a finished session, ``InvalidInput`` for arguments that make no sense,
+    ``ConcurrencyConflict`` when other writers win every race, and ``JournalError`` when the storage fails. Those that
+    take a capability raise ``Unclaimed`` or ``StaleCapability`` if it is not the live one, and record the refusal.
+    """
+
+    def open(self, session_id: str, roles: Iterable[str] = ()) -> None:
+        """Begin a session, or a new incarnation of a finished one (telltale 1.1; law 5).
+
+        Args:
+            session_id: 1 to 200 characters, none of them a control character.
+            roles: names of the parts that are played in it; at most 65 535.
+
+        Raises:
+            SessionAlreadyOpen: it is open.
+            LimitReached: it was opened 65 535 times.
+            BoundExceeded, EventTooLarge: there are too many roles, or they take too much room.
+        """
+        names = tuple(identifier("role", role) for role in several("roles", roles, MAX_ROLES))
+        return self._run(session.open_session, session_id, names)
+
+    def claim(self, session_id: str, owner: str, scope: OwnershipScope = FULL_SESSION) -> OwnershipCapability:
+        """Make ``owner`` the owner of a session that has none (telltale 2.1).
+
+        Raises:
+            AlreadyClaimed: it has one. Under ``Policy.reference()`` the same label gets the live capability (aura 2.9).
+        """
+        claim = partial(session.claim, policy=self._policy)
+        return self._run(claim, session_id, identifier("owner", owner), checked_scope(scope))
+
+    def release(self, capability: OwnershipCapability) -> None:
+        """Give the session up (telltale 2.2).
+
+        Raises:
+            TransferPending: a transfer is staged.
+        """
+        return self._present(session.release, checked(capability, OwnershipCapability))
+
+    def transfer(
+        self, capability: OwnershipCapability, to_owner: str, scope: OwnershipScope | None = None
+    ) -> OwnershipCapability:
+        """Hand the session over in one step (aura 2.12).
+
+        Args:
+            capability: the live capability.
+            to_owner: the new owner's label; it may be the old one.
+            scope: the scope to hand over; None keeps the live one.
+
+        Raises:
+            TransferPending: a transfer is staged.
+            ScopeViolation: the scope is wider than the live one.
+        """
+        return self._hand_over(session.transfer, capability, to_owner, scope)
+
+    def begin_transfer(
+        self, capability: OwnershipCapability, to_owner: str, scope: OwnershipScope | None = None
+    ) -> OwnershipReceipt:
+        """Stage a transfer; the owner stays fully live until it commits (telltale 2.3).
+
+        Args:
+            capability: the live capability.
+            to_owner: the new owner's label; it may be the old one.
+            scope: the scope to hand over; None keeps the live one.
+
+        Raises:
+            TransferPending: a transfer is staged already.
+            ScopeViolation: the scope is wider than the live one.
+        """
+        return self._hand_over(session.begin_transfer, capability, to_owner, scope)
+
+    def commit_transfer(self, receipt: OwnershipReceipt) -> OwnershipCapability:
+        """Let the staged transfer take effect; the receipt is the authority to do so (telltale 2.4).
+
+        Raises:
+            Unclaimed: the session has no owner.
+            TransferNotPending: nothing is staged.
+            ReceiptMismatch: something else is.
+        """
+        return self._present(session.commit_transfer, checked(receipt, OwnershipReceipt))
+
+    def rollback_transfer(self, receipt: OwnershipReceipt) -> None:
+        """Withdraw the staged transfer; its claim id stays spent (telltale 2.5).
+
+        Raises:
+            TransferNotPending: nothing is staged.
+            ReceiptMismatch: something else is.
+        """
+        return self._present(session.rollback_transfer, checked(receipt, OwnershipReceipt))
+
+    def abandon_transfer(self, receipt: OwnershipReceipt) -> CancellationWitness:
+        """Give the staged transfer up, and cancel the session with it (telltale 2.10).
+
+        Raises:
+            TransferNotPending: nothing is staged.
+            ReceiptMismatch: something else is.
+        """
+        return self._present(session.abandon_transfer, checked(receipt, OwnershipReceipt))
+
+    def fail_transfer_commit(self, receipt: OwnershipReceipt, reason: str) -> None:
+        """Record that the staged transfer could not be committed, and fault the session with it (telltale 2.10).
+
+        Args:
+            receipt: the staged transfer.
+            reason: why, in at most 2 000 characters.
+
+        Raises:
+            TransferNotPending: nothing is staged.
+            ReceiptMismatch: something else is.
+        """
+        return self._present(session.fail_transfer_commit, checked(receipt, OwnershipReceipt), text("reason", reason))
+
+    def attenuate(self, capability: OwnershipCapability, scope: OwnershipScope) -> OwnershipCapability:
+        """Narrow the live scope, under a new generation (telltale 2.6; law 3).
+
+        Raises:
+            TransferPending: a transfer is staged.
+            ScopeViolation: the scope is wider than the live one.
+        """
+        attenuate = partial(session.attenuate, policy=self._policy)
+        return self._present(attenuate, checked(capability, OwnershipCapability), checked_scope(scope))
+
+    def check(self, capability: OwnershipCapability) -> None:
+        """Return if this is the live capability, scope included; raise otherwise (telltale 2.12; law 2)."""
+        return self._present(session.check, checked(capability, OwnershipCapability))
+
+    def issue_witness(self, capability: OwnershipCapability, predicate: str) -> ReadinessWitness:
+        """Attest that a readiness check passed under the live capability (telltale 2.8).
+
+        Args:
+            capability: the live capability, over the full session.
+            predicate: which check passed, in at most 2 000 characters.
+
+        Raises:
+            ScopeViolation: the capability covers fragments only.
+            LimitReached: 1 000 are outstanding, or they take 256 KiB.
+        """
+        presented = checked(capability, OwnershipCapability)
+        return self._present(session.issue_witness, presented, text("predicate", predicate))
+
+    def consume_witness(self, capability: OwnershipCapability, witness: ReadinessWitness) -> None:
+        """Spend a readiness witness, once and for all (telltale 2.9; law 4).
+
+        Raises:
+            ScopeViolation: the capability covers fragments only.
+            WitnessConsumed: it was spent before.
+            InvalidWitness: it was never issued, was altered, or ended with the ownership it was issued under.
+        """
+        presented = checked(capability, OwnershipCapability)
+        return self._present(session.consume_witness, presented, checked(witness, ReadinessWitness))
+
+    def owner_died(self, session_id: str, owner: str) -> CancellationWitness:
+        """Record that the owner is gone, and fault the session with it (telltale 2.10).
+
+        Raises:
+            Unclaimed: the session has no owner.
+            StaleCapability: the owner is another.
+        """
+        return self._run(session.owner_died, session_id, identifier("owner", owner))
+
+    def close(self, capability: OwnershipCapability) -> None:
+        """End the session in good order (telltale 2.15; law 5).
+
+        Raises:
+            ScopeViolation: the capability covers fragments only.
+            TransferPending: a transfer is staged.
+        """
+        return self._present(session.close, checked(capability, OwnershipCapability))
+
+    def state(self, session_id: str) -> session.SessionView:
+        """Read a session as it is now.
+
+        Raises:
+            SessionNotFound: it was never opened.
+        """
+        state = self._journal.read_state(session_stream(identifier("session_id", session_id)), _view)
+        if state.status is session.SessionStatus.UNOPENED:
+            raise SessionNotFound(session_id)
+        return state
+
+    def _hand_over(
+        self,
+        command: Callable[..., Decision[ResultT]],
+        capability: OwnershipCapability,
+        to_owner: str,
+        scope: OwnershipScope | None,
+    ) -> ResultT:
+        presented = checked(capability, OwnershipCapability)
+        to_scope = None if scope is None else checked_scope(scope)
+        return self._present(
+            partial(command, policy=self._policy), presented, identifier("to_owner", to_owner), to_scope
+        )
+
+
+def _view(state: Any) -> session.SessionView:
+    return session.SessionView.of(state)

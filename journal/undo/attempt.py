@@ -1,0 +1,342 @@
+"""What undoing comes to: a plan of compensating events, made on the streams as they are (law 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+
+from ...domain import (
+    UNRECORDED,
+    AlreadyCompensated,
+    CommandRefused,
+    Event,
+    InvalidArgument,
+    LaterEventDepends,
+    NotCompensable,
+    Placed,
+    RecordedEvent,
+    Surfaces,
+    bundle_stream,
+    saga_stream,
+)
+from ...domain.bundle import (
+    BundleLinked,
+    BundleRegistered,
+    UpgradeEvent,
+    UpgradeFailed,
+    UpgradeStaged,
+    links_as_before,
+)
+from ...domain.compensation import RULES, bundles_needed, operation, why_it_stays
+from ...domain.session import SessionDelegated, SessionHandedOver
+from ..storage.recording import Condition, NoneSince, Unchanged
+from ..writing.context import Context
+from ..writing.fingerprint import Fingerprint
+from .history import StreamHistory
+
+Known: TypeAlias = dict[str, list[RecordedEvent]]
+"""Records of streams, from version 1, that need not be read again."""
+
+_NEED_BUNDLES: Final = tuple(each.type for each in (BundleLinked, SessionDelegated, SessionHandedOver))
+"""The types of events that stand on bundles from other streams."""
+
+
+_ALL: Final = Surfaces()
+
+
+class Past(Protocol):
+    """What planning asks of the journal, as it is or as it was."""
+
+    def head(self) -> int:
+        """The last position."""
+
+    def at(self, position: int) -> RecordedEvent:
+        """The record at a position."""
+
+    def history(self, stream: str, known: Known) -> StreamHistory:
+        """A stream's records, of which some are known."""
+
+    def dependents(self, event: Event[Any]) -> Iterable[RecordedEvent]:
+        """The events of other streams that stand on what an event made known."""
+
+
+class UndoStep(NamedTuple):
+    """One event, and the event that undoes it.
+
+    Attributes:
+        event_id: the event that is undone.
+        stream: its stream.
+        undone: what had happened.
+        event: the compensating event.
+    """
+
+    event_id: str
+    stream: str
+    undone: Event[Any]
+    event: Event[Any]
+
+
+class StateChange(NamedTuple):
+    """What a part of a stream's state was before undoing, and is after it.
+
+    Attributes:
+        stream: the stream.
+        name: the part, such as ``capability`` or ``footprint``.
+        before: what it was.
+        after: what it is.
+    """
+
+    stream: str
+    name: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class UndoPlan:
+    """What undoing comes to.
+
+    Attributes:
+        steps: what is undone, and by what, in the order in which it is appended: newest first. Empty if there are
+            obstacles.
+        changes: what is different afterwards.
+        obstacles: what makes it impossible; if there are any, nothing is appended.
+        positions: where the compensating events of the steps stand; empty if nothing was appended.
+    """
+
+    steps: tuple[UndoStep, ...] = ()
+    changes: tuple[StateChange, ...] = ()
+    obstacles: tuple[CommandRefused, ...] = ()
+    positions: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """What is to be undone.
+
+    Attributes:
+        find: finds the events to undo.
+        is_bulk: whether records that changed nothing, and events that are undone, are passed over in silence.
+        ending: makes what is appended last in the same append, the end of a saga; None for nothing.
+        ending_stream: the stream that this goes to.
+        fingerprint: what an idempotency key is filed under; None if none can be.
+    """
+
+    find: Callable[[Known], list[RecordedEvent]]
+    is_bulk: bool = True
+    ending: Callable[[StreamHistory], Event[Any]] | None = None
+    ending_stream: str = ""
+    fingerprint: Fingerprint | None = None
+
+
+class UndoAttempt:
+    """One attempt at a plan, on the streams as they are now.
+
+    Args:
+        past: the journal as it is, or as it was.
+        undoing: what is to be undone.
+        known: what an earlier attempt has read.
+        saga: the saga that it is done in, if any.
+        surfaces: what the runtime offers; undoing is held to it as commands are.
+    """
+
+    def __init__(self, past: Past, undoing: Undoing, known: Known, saga: str | None, surfaces: Surfaces = _ALL) -> None:
+        self._past = past
+        self._known = known
+        self._saga = saga
+        self._surfaces = surfaces
+        self._histories: dict[str, StreamHistory] = {}
+        self._steps: list[UndoStep] = []
+        self._obstacles: list[CommandRefused] = []
+        self._conditions: list[Condition] = []
+        # What stands right behind the last phase of an upgrade.
+        self._handed_over: dict[str, RecordedEvent | None] = {}
+        self.placed: list[Placed] = []
+        # Before anything is looked up, so that whatever comes later is told from it.
+        self._head = past.head()
+        found = self._with_companions(undoing.find(known))
+        targets = self._targets_before_all(found) if undoing.is_bulk else self._targets_of_each(found)
+        before = {stream: history.state.standing() for stream, history in self._histories.items()}
+        self._gone = {record.id for record in (*found, *targets)}
+        for history in self._histories.values():
+            history.set_aside(self._gone)
+        self._undo(targets, is_bulk=undoing.is_bulk)
+        if self._obstacles:
+            self.plan = UndoPlan(obstacles=tuple(self._obstacles))
+            return
+        changes = (
+            change
+            for stream in dict.fromkeys(step.stream for step in self._steps)
+            for change in differences(stream, before[stream], self._histories[stream].state.standing())
+        )
+        self.plan = UndoPlan(tuple(self._steps), tuple(changes))
+        self._end(undoing)
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The streams that were looked at."""
+        return tuple(self._histories)
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """What the plan stands on beside the streams that it appends to."""
+        appended = {each.stream for each in self.placed}
+        return [each for each in self._conditions if not isinstance(each, Unchanged) or each.stream not in appended]
+
+    def records(self, context: Context, filed: str | None, now: int) -> list[RecordedEvent]:
+        """The compensating events as they are to be stored."""
+        versions = {each.stream: self._history(each.stream).version for each in self.placed}
+        records: list[RecordedEvent] = []
+        for each in self.placed:
+            versions[each.stream] += 1
+            compensates = None if each.compensates is None else (each.compensates,)
+            recorded_at = max(now, self._history(each.stream).recorded_at)
+            metadata = context.metadata(recorded_at, filed, compensates)
+            records.append(RecordedEvent(UNRECORDED, each.stream, versions[each.stream], each.event, metadata))
+        return records
+
+    def _with_companions(self, found: list[RecordedEvent]) -> list[RecordedEvent]:
+        """The events, and those that are one act with them, newest first."""
+        records = {record.id: record for record in found}
+        for record in found:
+            chain = self._history(record.stream).chain(record)
+            for companion in self._act(chain[0]):
+                # What is one act is done, undone and done again together.
+                others = self._history(companion.stream).chain(companion)
+                index = min(chain.index(record), len(others) - 1)
+                if (chain.index(record) - index) % 2 == 0:
+                    records[others[index].id] = others[index]
+        return _newest_first(records.values())
+
+    def _act(self, record: RecordedEvent) -> list[RecordedEvent]:
+        """A hand-over and the upgrade that was committed with it, if this is a part of them; otherwise nothing."""
+        event = record.event
+        if isinstance(event, SessionHandedOver) and event.upgrade is not None:
+            upgrades = self._history(bundle_stream(event.upgrade.bundle_id)).upgrades
+            return [*upgrades.get(event.upgrade.upgrade_id, ()), record]
+        if not isinstance(event, UpgradeEvent):
+            return []
+        phases = self._history(record.stream).upgrades.get(event.artifact.upgrade_id, [record])
+        if phases[-1].id not in self._handed_over:
+            # They were appended together, the hand-over right behind the upgrade.
+            following = phases[-1].position + 1
+            self._handed_over[phases[-1].id] = self._past.at(following) if following <= self._head else None
+        behind = self._handed_over[phases[-1].id]
+        if behind is None or not isinstance(behind.event, SessionHandedOver):
+            return []
+        return [*phases, behind] if behind.event.upgrade == phases[-1].event.outcome else []
+
+    def _targets_of_each(self, found: list[RecordedEvent]) -> list[RecordedEvent]:
+        """What has to be undone to undo these: what did them again, where they were undone and done again."""
+        targets: list[RecordedEvent] = []
+        for record in found:
+            history = self._history(record.stream)
+            targets.append(record if history.is_undone(record) else history.chain(record)[-1])
+        return _newest_first(targets)
+
+    def _targets_before_all(self, found: list[RecordedEvent]) -> list[RecordedEvent]:
+        """What has to be undone to have everything as it was before the oldest of these."""
+        oldest: dict[int, tuple[RecordedEvent, list[RecordedEvent]]] = {}
+        for record in found:
+            chain = self._history(record.stream).chain(record)
+            oldest[id(chain)] = (record, chain)
+        staged = {
+            (record.stream, record.event.artifact.upgrade_id)
+            for record in found
+            if isinstance(record.event, UpgradeStaged)
+        }
+        return _newest_first(
+            chain[-1]
+            for record, chain in oldest.values()
+            if (len(chain) - chain.index(record)) % 2 == 1
+            and not RULES[type(record.event)].is_mere_record
+            # An upgrade that was staged and has failed within these is as if it had not been.
+            and not (
+                isinstance(record.event, UpgradeFailed) and (record.stream, record.event.artifact.upgrade_id) in staged
+            )
+        )
+
+    def _undo(self, targets: Sequence[RecordedEvent], *, is_bulk: bool) -> None:
+        befores = {
+            stream: history.standing_before({record.version for record in targets if record.stream == stream})
+            for stream, history in self._histories.items()
+        }
+        for record in targets:
+            history = self._histories[record.stream]
+            event: Event[Any] | None = None
+            try:
+                self._require_undoable(record)
+                compensate = RULES[type(record.event)].compensate
+                if compensate is not None:
+                    event = compensate(record.event, befores[record.stream][record.version], history.state)
+                if event is not None:
+                    self._require_possible(record, event)
+                elif not is_bulk:
+                    raise NotCompensable(record.id, record.type, "what it did has ended by itself since")
+            except CommandRefused as obstacle:
+                self._obstacles.append(obstacle)
+            except InvalidArgument:
+                # Only a journal that somebody has written by hand holds such numbers.
+                problem = "a generation or number would be more than a journal holds"
+                self._obstacles.append(NotCompensable(record.id, record.type, problem))
+            if event is not None:
+                # Also where something is in the way, so that what is told of the others is true.
+                history.state.apply(event)
+                self._steps.append(UndoStep(record.id, record.stream, record.event, event))
+                self.placed.append(Placed(record.stream, event, record.id))
+
+    def _require_undoable(self, record: RecordedEvent) -> None:
+        history = self._histories[record.stream]
+        if reason := why_it_stays(record.event):
+            raise NotCompensable(record.id, record.type, reason)
+        if history.is_undone(record):
+            raise AlreadyCompensated(record.id, history.chain(record)[-1].id)
+        later = history.latest_that_stands_on(record)
+        if isinstance(record.event, BundleRegistered | BundleLinked):
+            # What stands on a bundle may be in any stream, and may be appended at this very moment.
+            self._conditions.append(NoneSince(_NEED_BUNDLES, self._head))
+            others = (each for each in self._past.dependents(record.event) if each.id not in self._gone)
+            later = later or next(others, None)
+        if later is not None:
+            raise LaterEventDepends(record.id, later.id, later.type, why_it_stays(later.event))
+
+    def _require_possible(self, record: RecordedEvent, event: Event[Any]) -> None:
+        """Hold a compensating event to what the command that does the same is held to, outside its own stream."""
+        if (name := operation(event)) is not None:
+            self._surfaces.require(name)
+        histories = [self._history(bundle_stream(bundle_id)) for bundle_id in bundles_needed(event)]
+        for history in histories:
+            history.state.known()
+            self._conditions.append(Unchanged(history.stream, history.version))
+        if isinstance(event, BundleLinked) and not links_as_before(event, *(each.state for each in histories)):
+            reason = f"{event.left!r} and {event.right!r}, which it was linked from, are not what they were"
+            raise NotCompensable(record.id, record.type, reason)
+
+    def _end(self, undoing: Undoing) -> None:
+        """Append the saga's end, if this undoes one; and stand on the saga's going on, if this is done in one."""
+        if undoing.ending is not None:
+            history = self._history(undoing.ending_stream)
+            self.placed.append(Placed(undoing.ending_stream, undoing.ending(history)))
+        elif self._saga is not None:
+            history = self._history(saga_stream(self._saga))
+            history.state.require_open()
+            self._conditions.append(Unchanged(history.stream, history.version))
+
+    def _history(self, stream: str) -> StreamHistory:
+        if stream not in self._histories:
+            self._histories[stream] = self._past.history(stream, self._known)
+        return self._histories[stream]
+
+
+def _newest_first(records: Iterable[RecordedEvent]) -> list[RecordedEvent]:
+    """Each record once, newest first."""
+    return sorted({each.id: each for each in records}.values(), key=lambda each: each.position, reverse=True)
+
+
+def differences(stream: str, before: Any, after: Any) -> Iterator[StateChange]:
+    """The parts of where a stream stands that are not what they were."""
+    for field in fields(before):
+        was, now = getattr(before, field.name), getattr(after, field.name)
+        if was != now:
+            yield StateChange(stream, field.name, was, now)

@@ -1,0 +1,1 @@
+"""Keeping a journal in order: verification, replay, exports and copies."""

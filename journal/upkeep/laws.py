@@ -1,0 +1,170 @@
+"""The laws that can be checked over the whole past, event by event, without deciding anything again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ...domain import Event, FootprintClass, RecordedEvent, session as events, split_event_id, split_stream
+from ...domain.bundle import UpgradeStaged
+from ...domain.compensation import ONLY_UNDOING, UNDONE_BY, why_it_stays
+from ...domain.conversation import (
+    AutoVoteCancelled,
+    AutoVoteScheduled,
+    ConsensusTimeoutCancelled,
+    ConsensusTimeoutScheduled,
+    ConversationEvent,
+)
+from ...domain.conversation.laws import ConversationLaws
+from ...domain.saga import SagaCompensated, SagaCompleted, SagaResolved
+from ...projections import coherence_violations, footprint_changes
+
+
+class Laws:
+    """What has to be remembered of every stream to tell whether its next event breaks a law."""
+
+    def __init__(self) -> None:
+        self._generations: dict[str, int] = {}
+        self._outstanding: dict[str, set[int]] = {}
+        self._witnesses: dict[str, int] = {}
+        self._footprints: dict[str, dict[str, FootprintClass]] = {}
+        self._footprints_before: dict[str, dict[str, FootprintClass]] = {}
+        # Of events that were undone: they, what undid them, what undid that, and so on, oldest first.
+        self._chains: dict[str, list[str]] = {}
+        self._types: dict[str, list[type[Event[Any]]]] = {}
+        self._sagas: dict[str, list[tuple[str, bool]]] = {}
+        self._conversations: dict[str, ConversationLaws] = {}
+
+    def broken_by(self, record: RecordedEvent) -> Iterator[str]:
+        """Say which laws an event breaks; every event is shown once, in order."""
+        yield from self._undo(record)
+        yield from self._saga(record)
+        if isinstance(record.event, ConversationEvent):
+            if record.stream not in self._conversations:
+                self._conversations[record.stream] = ConversationLaws(record.event.conversation_id)
+            yield from self._conversations[record.stream].broken_by(record)
+        if split_stream(record.stream)[0] != "session":
+            return
+        yield from self._generation(record)
+        yield from self._witness(record)
+        yield from self._coherence(record)
+
+    def _generation(self, record: RecordedEvent) -> Iterator[str]:
+        event: Any = record.event
+        if not isinstance(event, _GENERATION_GIVERS):
+            return
+        given = event.generation if isinstance(event, events.OwnershipRestored) else event.capability.generation
+        last = self._generations.get(record.stream, 0)
+        if given <= last:
+            yield f"law 1: generation {given} is given after {last}"
+        self._generations[record.stream] = max(last, given)
+
+    def _witness(self, record: RecordedEvent) -> Iterator[str]:
+        event, stream = record.event, record.stream
+        outstanding = self._outstanding.get(stream, set())
+        if isinstance(event, events.ReadinessWitnessIssued):
+            number = event.witness.witness_id
+            if number <= self._witnesses.get(stream, 0):
+                yield f"law 4: witness {number} is issued again"
+            self._witnesses[stream] = number
+            self._outstanding.setdefault(stream, set()).add(number)
+        elif isinstance(event, events.ReadinessWitnessConsumed | events.ReadinessWitnessWithdrawn):
+            number = event.witness.witness_id
+            if number not in outstanding:
+                yield f"law 4: witness {number} is consumed or withdrawn, and is not outstanding"
+            outstanding.discard(number)
+        elif isinstance(event, _ENDINGS):
+            voided = {witness.witness_id for witness in event.voided}
+            if voided != outstanding:
+                yield f"law 4: witnesses {sorted(outstanding)} end here, and the event voids {sorted(voided)}"
+            outstanding.clear()
+
+    def _coherence(self, record: RecordedEvent) -> Iterator[str]:
+        changes = footprint_changes(record.event)
+        if not changes:
+            return
+        footprint = self._footprints.setdefault(record.stream, {})
+        self._footprints_before[record.id] = dict(footprint)
+        for _, authority, held in changes:
+            if held is None:
+                footprint.pop(authority, None)
+            else:
+                footprint[authority] = held
+        for event_id in record.metadata.compensates or ():
+            if self._footprints_before.get(event_id, footprint) != footprint:
+                yield f"law 8: {record.id} does not give back the footprint from before {event_id}"
+        session_id = changes[0][0]
+        for violation in coherence_violations({session_id: list(footprint.items())}):
+            yield f"law 7: {violation.kind} of {session_id!r}: {', '.join(violation.authorities)}"
+
+    def _undo(self, record: RecordedEvent) -> Iterator[str]:
+        types = self._types.setdefault(record.stream, [])
+        types.append(type(record.event))
+        undone = record.metadata.compensates or ()
+        if len(undone) > 1 or (not undone and isinstance(record.event, ONLY_UNDOING)):
+            yield f"law 8: {record.id} undoes {len(undone)} events, and must undo one"
+        for event_id in undone:
+            stream, version = split_event_id(event_id) or ("", 0)
+            chain = self._chains.get(event_id, [event_id])
+            if stream != record.stream or not 0 < version < record.version:
+                yield f"law 8: {record.id} claims to undo {event_id}, which is no earlier event of its stream"
+            # Versions that are missing are found elsewhere.
+            elif version < len(types) and not isinstance(record.event, UNDONE_BY.get(types[version - 1], ())):
+                name = types[version - 1].type
+                yield f"law 8: {record.id} claims to undo {event_id}, and {record.type} does not undo {name}"
+            elif chain[-1] != event_id:
+                yield f"law 8: {record.id} undoes {event_id}, which {chain[-1]} did already"
+            chain.append(record.id)
+            self._chains[event_id] = self._chains[record.id] = chain
+
+    def _saga(self, record: RecordedEvent) -> Iterator[str]:
+        """What was appended in a compensated saga is undone."""
+        event, saga_id = record.event, record.metadata.saga
+        if isinstance(event, SagaCompensated):
+            seen: set[str] = set()
+            for event_id, may_end in self._sagas.pop(event.saga_id, ()):
+                chain = self._chains.get(event_id, [event_id])
+                # What undid an event in the saga itself needs no undoing.
+                is_first = chain[0] not in seen
+                seen.add(chain[0])
+                if is_first and not may_end and (len(chain) - chain.index(event_id)) % 2 == 1:
+                    yield f"law 8: saga {event.saga_id} is compensated, and {event_id} is not undone"
+        elif isinstance(event, SagaCompleted | SagaResolved):
+            self._sagas.pop(event.saga_id, None)
+        elif saga_id is not None and not why_it_stays(event):
+            self._sagas.setdefault(saga_id, []).append((record.id, isinstance(event, _MAY_END)))
+
+
+_MAY_END: Final = (
+    events.ReadinessWitnessIssued,
+    events.TransferBegun,
+    UpgradeStaged,
+    AutoVoteScheduled,
+    AutoVoteCancelled,
+    ConsensusTimeoutScheduled,
+    ConsensusTimeoutCancelled,
+)
+"""What may have ended by itself, so that nothing undoes it."""
+
+_GENERATION_GIVERS: Final = (
+    events.OwnershipClaimed,
+    events.OwnershipTransferred,
+    events.ScopeAttenuated,
+    events.TransferCommitted,
+    events.SessionHandedOver,
+    events.HandOverReverted,
+    events.OwnershipRestored,
+)
+_ENDINGS: Final = (
+    events.OwnershipReleased,
+    events.OwnershipTransferred,
+    events.ScopeAttenuated,
+    events.TransferCommitted,
+    events.OwnerDied,
+    events.TransferAbandoned,
+    events.TransferCommitFailed,
+    events.SessionClosed,
+    events.SessionHandedOver,
+    events.HandOverReverted,
+    events.OwnershipRestored,
+)

@@ -1,0 +1,1 @@
+"""The write path: what is decided on the state of streams is appended, all of it or nothing."""

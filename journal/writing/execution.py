@@ -1,0 +1,420 @@
+"""The write path: decide a command on the state of a stream, append what it comes to, move the state forward.
+
+It is written once, as steps that say what has to be read or appended next. A driver does that: the one here in the
+caller's thread, the one of ``AsyncJournal`` without blocking its event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar
+
+from eventsourcing.persistence import IntegrityError, OperationalError, StoredEvent
+
+from ...domain import (
+    UNRECORDED,
+    Accepted,
+    CommandRefused,
+    ConcurrencyConflict,
+    Decision,
+    Event,
+    IdempotencyConflict,
+    InvalidArgument,
+    JournalReadOnly,
+    JournalUnavailable,
+    KeyUsed,
+    ProjectionStopped,
+    RecordedEvent,
+    Refused,
+    key_stream,
+    saga_stream,
+    split_stream,
+    text,
+)
+from ...domain.bounds import MAX_PARTS
+from ...domain.decision import DECISION_NAMES, uses_idempotency_key
+from ...domain.shown import kind_of, shown
+from ...domain.value import several
+from ...projections import Grip, IdempotencyProjection, IdempotencyView, Lock, Locks
+from ..storage.application import JournalApplication
+from ..storage.recording import Condition, Unchanged
+from .context import Context, ContextHolder
+from .fingerprint import Fingerprint
+from .group_commit import GroupCommit
+from .streams import Stream, StreamCache, in_lock_order
+from .times import time_ms
+
+ResultT = TypeVar("ResultT")
+Clock = Callable[[], int]
+
+MAX_ATTEMPTS: Final = 20
+"""How often a command is decided anew after losing a race, before ``ConcurrencyConflict``."""
+
+
+@dataclass(slots=True)
+class Read:
+    """A step that reads from the disk; the answer is what the function returns."""
+
+    function: Callable[[], Any]
+
+
+@dataclass(slots=True)
+class Append:
+    """A step that appends events, all or none; ``IntegrityError`` if another writer was faster.
+
+    Attributes:
+        events: what to append.
+        conditions: what must hold then, beside the versions of the events.
+    """
+
+    events: Sequence[StoredEvent]
+    conditions: Sequence[Condition] = ()
+
+
+@dataclass(slots=True)
+class Hold:
+    """A step that keeps this process's other threads from these streams until the steps end, or the next such step.
+
+    Whoever has to read long before it appends would otherwise always be too late.
+    """
+
+    streams: Iterable[str]
+
+
+Steps: TypeAlias = Generator[Read | Append | Hold, Any, ResultT]
+
+
+class CommandPlanner:
+    """Plans how a command is carried out on a stream, without doing any of it.
+
+    Args:
+        application: where events are stored.
+        clock: tells the time, UTC, in ms since 1970.
+        place: what the journal is called in errors.
+        context: the metadata that commands are given under.
+        idempotency_keys: the keys that were used.
+    """
+
+    def __init__(
+        self,
+        application: JournalApplication,
+        place: str,
+        clock: Clock,
+        context: ContextHolder,
+        idempotency_keys: IdempotencyView,
+    ) -> None:
+        self._application = application
+        self._place = place
+        self._clock = clock
+        self._context = context
+        self._idempotency_keys = idempotency_keys
+
+    @property
+    def context(self) -> Context:
+        """The context that commands are given in here and now."""
+        return self._context.current
+
+    def carried(self, function: Callable[[], ResultT]) -> Callable[[], ResultT]:
+        """The function, to be called in a thread on behalf of the task that asks, under its key and in its saga."""
+        return self._context.carried(function)
+
+    def on_behalf_of(self, context: Context) -> AbstractContextManager[None]:
+        """A block in which commands are given in this context, whichever task or thread had entered it."""
+        return self._context.on_behalf_of(context)
+
+    def names(self, streams: str | tuple[str, ...]) -> tuple[str, ...]:
+        """The streams that a command is decided on, and last the saga's that it is given in, if it is in one."""
+        named = checked_streams(streams)
+        saga_id = self._context.current.saga
+        if saga_id is None or saga_stream(saga_id) in named:
+            return named
+        return (*named, saga_stream(saga_id))
+
+    def steps(
+        self, streams: Sequence[Stream[Any]], command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
+    ) -> Steps[ResultT]:
+        """Say step by step what has to be read and appended; nobody else may touch the streams meanwhile.
+
+        Args:
+            streams: the streams of ``names``, in that order; the first is the command's own.
+            command: takes their states, but for the saga's that it is given in.
+            arguments: what it takes beyond the states.
+
+        Returns:
+            What the command answers.
+
+        Raises:
+            CommandRefused, IdempotencyConflict, ConcurrencyConflict
+        """
+        context = self._context.current
+        own = streams[0]
+        in_saga = context.saga is not None and own.name != saga_stream(context.saga)
+        decided = streams[:-1] if in_saga else streams
+        fingerprint = None if context.idempotency_key is None else _fingerprint(decided, command, arguments)
+        filed = None if fingerprint is None else str(fingerprint)
+        for _ in range(MAX_ATTEMPTS):
+            if fingerprint is not None:
+                yield Read(partial(self.refresh, streams))
+                first = yield Read(partial(self.first_use, context, fingerprint))
+                if first is not None:
+                    return first.event.outcome  # type: ignore[no-any-return]
+            decision = _accepted(decided, command, arguments)
+            if decision is None:
+                # A stale acceptance fails when it is appended. Anything else is only believed of the newest state.
+                yield Read(partial(self.refresh, streams))
+                decision = command(*[stream.state for stream in decided], *arguments)
+            _require_decision(decision, decided)
+            records = self._records(streams, decision, context, filed)
+            if records:
+                if in_saga and not streams[-1].state.is_open:
+                    # Whoever ended the saga elsewhere has undone what was in it; nothing may come after.
+                    yield Read(partial(self.refresh, streams[-1:]))
+                    streams[-1].state.require_open()
+                stored = [self._application.mapper.to_stored_event(record) for record in records]
+                try:
+                    yield Append(stored, _conditions(streams, records))
+                except IntegrityError:
+                    yield Read(partial(self.refresh, streams))
+                    continue
+                except OperationalError as error:
+                    raise JournalUnavailable(self._place, str(error)) from error
+                except JournalReadOnly:
+                    if isinstance(decision, Refused):
+                        # Who may only read is told all the same; it is a writer that puts a refusal on record.
+                        raise decision.error from None
+                    raise
+                _advance(streams, records)
+            if isinstance(decision, Refused):
+                raise decision.error
+            return decision.result
+        raise ConcurrencyConflict(own.name, MAX_ATTEMPTS)
+
+    def refresh(self, streams: Sequence[Stream[Any]]) -> None:
+        """Read what the streams do not know yet."""
+        for stream in streams:
+            stream.advance(self._application.records(stream.name, gt=stream.version))
+
+    def _records(
+        self, streams: Sequence[Stream[Any]], decision: Decision[Any], context: Context, filed: str | None
+    ) -> list[RecordedEvent]:
+        if not decision.events and not decision.placed:
+            return self.key_records(context, filed, decision.result) if isinstance(decision, Accepted) else []
+        now, own, records = self.now(), streams[0], []
+        version = own.version
+        if decision.placed:
+            recorded_at = {stream.name: max(now, stream.recorded_at) for stream in streams}
+            versions = {stream.name: stream.version for stream in streams}
+            for each in decision.placed:
+                versions[each.stream] += 1
+                about = context.metadata(recorded_at[each.stream])
+                records.append(RecordedEvent(UNRECORDED, each.stream, versions[each.stream], each.event, about))
+            version = versions[own.name]
+        about = context.metadata(max(now, own.recorded_at))
+        records += [
+            RecordedEvent(UNRECORDED, own.name, version + offset, event, about)
+            for offset, event in enumerate(decision.events, 1)
+        ]
+        if filed is not None and isinstance(decision, Accepted):
+            # The key goes with the event that says what the command answered. A refused command does not use it up.
+            last = records[-1]
+            records[-1] = last._replace(metadata=context.metadata(last.metadata.recorded_at, filed))
+        return records
+
+    def key_records(self, context: Context, filed: str | None, answer: object) -> list[RecordedEvent]:
+        """What uses up the context's idempotency key for an accepted command that appends nothing; nothing without."""
+        key = context.idempotency_key
+        if key is None or filed is None:
+            return []
+        # No earlier event is there: whoever is faster files the key, and that is found when this is decided again.
+        about = context.metadata(self.now(), filed)
+        return [RecordedEvent(UNRECORDED, key_stream(key), 1, KeyUsed.answering(key, answer), about)]
+
+    def now(self) -> int:
+        """The time, UTC, in ms since 1970.
+
+        Raises:
+            InvalidArgument: the clock fails, or tells what no row can hold.
+        """
+        try:
+            told = self._clock()
+        except Exception as error:
+            raise InvalidArgument("clock", f"must tell the time, and raises {kind_of(error)}") from error
+        return time_ms("clock", told)
+
+    def first_use(self, context: Context, fingerprint: Fingerprint) -> RecordedEvent | None:
+        """The event under which the context's idempotency key was used before, for the same command; None if none.
+
+        Raises:
+            IdempotencyConflict: it was used for something else.
+        """
+        key = context.idempotency_key
+        use = None if key is None else self._idempotency_keys.get(key)
+        if key is None or use is None:
+            return None
+        if differences := fingerprint.differences(use.command):
+            raise IdempotencyConflict(key, f"{use.stream}@{use.version}", differences)
+        if (record := self._application.record(use.stream, use.version)) is not None:
+            return record
+        problem = f"the event {use.stream}@{use.version} that it names is not there; verify the journal"
+        raise ProjectionStopped(IdempotencyProjection.name, use.since, problem)
+
+
+def checked_streams(streams: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the streams that a command is decided on.
+
+    Raises:
+        InvalidArgument: there are none, or one is no text.
+    """
+    if issubclass(type(streams), str):
+        return (text("stream", streams),)
+    given = tuple(several("stream", streams, MAX_PARTS + 1))
+    if not given:
+        raise InvalidArgument("stream", "must name at least one")
+    return tuple(text("stream", name) for name in given)
+
+
+def _fingerprint(
+    streams: Sequence[Stream[Any]], command: Callable[..., Decision[Any]], arguments: tuple[object, ...]
+) -> Fingerprint | None:
+    """What the context's idempotency key is filed under; None for a command that uses none up."""
+    function = getattr(command, "func", command)
+    if not uses_idempotency_key(function):
+        return None
+    own_name = getattr(function, "__name__", type(function).__name__)
+    name = DECISION_NAMES.get(function) or f"{split_stream(streams[0].name)[0]}.{own_name}"
+    return Fingerprint.of_call(name, function, tuple(stream.name for stream in streams), arguments)
+
+
+def _require_decision(decision: object, streams: Sequence[Stream[Any]]) -> None:
+    """A command is its author's; what it decides is looked at before it is written."""
+    if type(decision) is not Accepted and type(decision) is not Refused:
+        raise InvalidArgument("command", f"must return Accepted or Refused, not {shown(decision)}")
+    given: Decision[Any] = decision
+    if type(given.events) is not tuple or type(given.placed) is not tuple:
+        raise InvalidArgument("command", "must decide for tuples of events")
+    events = (*given.events, *(each.event for each in given.placed)) if given.placed else given.events
+    for event in events:
+        if not issubclass(type(event), Event):
+            raise InvalidArgument("command", f"must decide for events, not {shown(event)}")
+    if given.placed and not {each.stream for each in given.placed} <= {stream.name for stream in streams}:
+        raise InvalidArgument("command", "must place events in the streams that it is decided on")
+
+
+def _accepted(
+    streams: Sequence[Stream[Any]], command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
+) -> Decision[ResultT] | None:
+    """The decision on the states as they are known here, if it is for the command and appends something."""
+    try:
+        decision = command(*[stream.state for stream in streams], *arguments)
+    except CommandRefused:
+        return None
+    return decision if isinstance(decision, Accepted) and (decision.events or decision.placed) else None
+
+
+def _conditions(streams: Sequence[Stream[Any]], records: Sequence[RecordedEvent]) -> list[Condition]:
+    """What the decision stands on beside the streams that it appends to."""
+    if _only_own(streams, records):
+        return []
+    appended = {record.stream for record in records}
+    return [Unchanged(stream.name, stream.version) for stream in set(streams) if stream.name not in appended]
+
+
+def _advance(streams: Sequence[Stream[Any]], records: Sequence[RecordedEvent]) -> None:
+    if _only_own(streams, records):
+        streams[0].advance(records)
+        return
+    for stream in set(streams):
+        stream.advance(record for record in records if record.stream == stream.name)
+
+
+def _only_own(streams: Sequence[Stream[Any]], records: Sequence[RecordedEvent]) -> bool:
+    """Whether all goes to the one stream that was decided on, as most often it does."""
+    return len(streams) == 1 and records[-1].stream == streams[0].name
+
+
+class Executor:
+    """Carries commands out in the caller's thread; from as many threads as needed.
+
+    Args:
+        planner: says what has to be read and appended.
+        application: where.
+        locks: how long threads wait for each other.
+    """
+
+    def __init__(self, planner: CommandPlanner, application: JournalApplication, locks: Locks) -> None:
+        self._planner = planner
+        self._locks = locks
+        self._writer = GroupCommit(application.recorder, locks)
+        self._streams = StreamCache(locks.new)
+
+    def execute(
+        self, streams: str | tuple[str, ...], command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
+    ) -> ResultT:
+        """Carry a command out; see ``Journal.execute``."""
+        self._locks.require_here()
+        known = [self._streams.get(name) for name in self._planner.names(streams)]
+        grips = [Grip()]
+        try:
+            _take(known, grips[0])
+            return self._drive(self._planner.steps(known, command, arguments), grips)
+        finally:
+            grips[-1].over.put(None)
+
+    def read_state(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
+        """Look at a state that is brought up to date; see ``Journal.read_state``."""
+        self._locks.require_here()
+        known = self._streams.get(stream)
+        grip = Grip()
+        try:
+            _take([known], grip)
+            self._planner.refresh([known])
+            return view(known.state)
+        finally:
+            grip.over.put(None)
+
+    def drive(self, steps: Steps[ResultT]) -> ResultT:
+        """Read and append what the steps say."""
+        self._locks.require_here()
+        grips = [Grip()]
+        try:
+            return self._drive(steps, grips)
+        finally:
+            grips[-1].over.put(None)
+
+    def _drive(self, steps: Steps[ResultT], grips: list[Grip]) -> ResultT:
+        """Do what the steps say.
+
+        Args:
+            steps: what to do.
+            grips: the last one is what holds the streams; another comes after it when others are to be held.
+        """
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    if isinstance(step, Append):
+                        answer = self._writer.insert_events(step.events, step.conditions)
+                    elif isinstance(step, Read):
+                        answer = step.function()
+                    else:
+                        answer = None
+                        grips[-1].over.put(None)
+                        grips.append(Grip())
+                        _take(map(self._streams.get, step.streams), grips[-1])
+                except Exception as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(answer)
+        except StopIteration as end:
+            result: ResultT = end.value
+            return result
+
+
+def _take(streams: Iterable[Stream[Lock]], grip: Grip) -> None:
+    """Keep other threads from streams."""
+    for stream in in_lock_order(streams):
+        stream.lock.take(grip)
+        stream.make_whole()

@@ -1,0 +1,29 @@
+"""Every projection that a journal keeps."""
+
+from __future__ import annotations
+
+from .bundles import BundlesProjection
+from .conversations import ConversationsProjection
+from .delegations import DelegationsProjection
+from .footprints import FootprintsProjection
+from .idempotency import IdempotencyProjection
+from .owners import OwnersProjection
+from .projection import Projection
+from .sagas import SagasProjection
+from .timeline import TimelineProjection
+from .witnesses import WitnessesProjection
+
+
+def all_projections() -> tuple[Projection, ...]:
+    """Every projection, made anew: some remember where they stand, and are for one projector."""
+    return (
+        OwnersProjection(),
+        WitnessesProjection(),
+        FootprintsProjection(),
+        DelegationsProjection(),
+        BundlesProjection(),
+        SagasProjection(),
+        ConversationsProjection(),
+        TimelineProjection(),
+        IdempotencyProjection(),
+    )
