@@ -9,7 +9,7 @@ dev:
 	$(VENV)/bin/pip install --quiet --editable '.[dev]'
 
 test: dev
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n auto
 
 check: dev
 	$(VENV)/bin/ruff check .
