@@ -35,7 +35,9 @@ class Restored:
         """Print them."""
         show(f"A backup of {self.events} events is restored, and a consumer asks for what came after one that is lost:")
         show(f"  {type(self.refusal).__name__}: {self.refusal}")
-        show(f"It begins again behind position {self.refusal.shared}, with {self.followed}.\n")
+        shared = self.refusal.shared
+        begins = "at the first event" if shared is None else f"behind position {shared}"
+        show(f"It begins again {begins}: {self.followed}.\n")
 
 
 def restored(journal: Journal) -> Restored:

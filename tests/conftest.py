@@ -40,10 +40,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def postgres() -> Iterator[Server]:
     """A PostgreSQL server: the one that MUNIMENT_TEST_POSTGRES names, or one that is started for the tests."""
     given = os.environ.get("MUNIMENT_TEST_POSTGRES")
-    with Server(given, tmp_path_factory.mktemp("postgres")) as server:
+    with Server(given) as server:
         yield server
 
 

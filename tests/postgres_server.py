@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from pathlib import Path
+from tempfile import mkdtemp
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class Server:
-    """A server that runs already, or one that is started in a folder and stopped again."""
+    """A server that runs already, or one that is started and stopped again."""
 
-    def __init__(self, given: str | None, folder: Path) -> None:
+    def __init__(self, given: str | None = None) -> None:
         self._given = given
-        self._folder = folder
         self._started: PostgresServer | None = None
 
     def __enter__(self) -> Self:
         if self._given is None:
-            self._started = start_server(self._folder)
+            # Not in pytest's folder: another run on this machine sets its mode, and the server would be locked out.
+            self._started = start_server(Path(mkdtemp(prefix="muniment-postgres-")))
         return self
 
     def __exit__(

@@ -129,7 +129,7 @@ class OtherPast(InvalidInput):
         if self.shared is None:
             return (
                 f"the cursor at position {self.position} is of restore {given} of this journal, which never became "
-                f"part of this copy; here {here} wrote that position; begin at a position that both have"
+                f"part of this copy; here {here} wrote that position; begin at one that both have, or at the first"
             )
         there = "the original" if given == "0" else f"restore {given}"
         return (

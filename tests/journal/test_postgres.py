@@ -297,9 +297,9 @@ def test_a_server_set_to_forget_commits_is_told_not_to(postgres_url: str, postgr
 
 
 @pytest.fixture
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def own_server() -> Iterator[Server]:
     """A server that a test may kill."""
-    with Server(None, tmp_path_factory.mktemp("postgres")) as server:
+    with Server() as server:
         yield server
 
 
