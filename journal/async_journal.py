@@ -61,11 +61,11 @@ class AsyncJournal:
         self._commands = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self.sessions = AsyncSessions(self.execute, policy, surfaces)
-        self.bundles = AsyncBundles(self.execute, surfaces)
+        self.sessions = AsyncSessions(self, policy, surfaces)
+        self.bundles = AsyncBundles(self, surfaces)
         self._loop = asyncio.get_running_loop()
-        self.conversations = AsyncConversations(self.execute, journal.conversations, self._call, journal.unattended)
-        self._sagas = journal.new_sagas(self._undo_for_thread)
+        self.conversations = AsyncConversations(self, journal.conversations)
+        self._sagas = journal._new_sagas(self._undo_for_thread)
         self.sagas = AsyncSagas(self._sagas, self._call)
 
     @classmethod
@@ -88,7 +88,7 @@ class AsyncJournal:
         another event loop than its own, too.
         """
         self._is_closed = True
-        if self._journal.is_inherited:
+        if self._journal._is_inherited:
             return
         if asyncio.get_running_loop() is not self._loop:
             # What is under way in the journal's own loop, which may be gone, ends with the storage.
@@ -127,7 +127,7 @@ class AsyncJournal:
         require_function("command", command)
         self._begin()
         try:
-            planner = self._journal.planner
+            planner = self._journal._planner
             while True:
                 known = [self._streams.get(name) for name in planner.names(stream)]
                 async with AsyncExitStack() as stack:
@@ -141,11 +141,11 @@ class AsyncJournal:
 
     async def revert(self, event: str | int, *, dry_run: bool = False) -> UndoPlan:
         """Undo one event; see ``Journal.revert``."""
-        return await self._undo(self._journal.undo_planner.of_event(event), dry_run=dry_run)
+        return await self._undo(self._journal._undo_planner.of_event(event), dry_run=dry_run)
 
     async def rollback(self, stream: str, to_version: int, *, dry_run: bool = False) -> UndoPlan:
         """Undo everything in a stream that came after a version; see ``Journal.rollback``."""
-        return await self._undo(self._journal.undo_planner.to_version(stream, to_version), dry_run=dry_run)
+        return await self._undo(self._journal._undo_planner.to_version(stream, to_version), dry_run=dry_run)
 
     def saga(self, name: str) -> AsyncSaga:
         """Do work with steps outside the journal, in an ``async with`` block; see ``Journal.saga``.
@@ -195,7 +195,7 @@ class AsyncJournal:
             following.stop()
 
     async def _undo(self, undoing: Undoing, *, dry_run: bool) -> UndoPlan:
-        planner = self._journal.undo_planner
+        planner = self._journal._undo_planner
         if exact("dry_run", dry_run, bool):
             return await self._call(partial(planner.plan, undoing))
         self._begin()
@@ -206,12 +206,12 @@ class AsyncJournal:
 
     def _undo_for_thread(self, undoing: Undoing) -> UndoPlan:
         """Undo something here, where tasks can be kept from the streams, for a thread that waits."""
-        planner = self._journal.planner
+        planner = self._journal._planner
         context = planner.context
 
         async def drive() -> UndoPlan:
             with planner.on_behalf_of(context):
-                return await self._drive([], self._journal.undo_planner.steps(undoing))
+                return await self._drive([], self._journal._undo_planner.steps(undoing))
 
         return asyncio.run_coroutine_threadsafe(drive(), self._loop).result()
 
@@ -220,14 +220,14 @@ class AsyncJournal:
         self._begin()
         # A thread of its own: what it waits for may need a thread of the pool that all tasks share.
         thread = ThreadPoolExecutor(1, thread_name_prefix="muniment-call")
-        future = self._loop.run_in_executor(thread, copy_context().run, self._journal.planner.carried(function))
+        future = self._loop.run_in_executor(thread, copy_context().run, self._journal._planner.carried(function))
         thread.shutdown(wait=False)
         # It goes on if the caller is cancelled, and the journal is not closed under it.
         future.add_done_callback(self._finish)
         return await asyncio.shield(future)
 
     def _require_own_loop(self) -> None:
-        self._journal.require_here()
+        self._journal._require_here()
         if asyncio.get_running_loop() is not self._loop:
             raise OtherEventLoop(self._journal.url)
 

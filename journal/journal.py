@@ -57,8 +57,6 @@ class Journal(Upkeep):
     Attributes:
         sessions: the commands on sessions: ownership, delegation, fragments.
         application: the ``eventsourcing`` application that it is kept by.
-        planner: how commands are carried out, for other drivers than this one.
-        undo_planner: how events are undone, likewise.
     """
 
     def __init__(self, storage: Storage, policy: Policy, surfaces: Surfaces, clock: Clock) -> None:
@@ -73,15 +71,15 @@ class Journal(Upkeep):
         super().__init__(self, storage, store, projector)
         projector.notice_lost_events()
         place = str(storage.address)
-        self.planner = CommandPlanner(application, place, clock, self._context, IdempotencyView(store, projector))
-        self._executor = Executor(self.planner, application, storage.locks)
-        self.undo_planner = UndoPlanner(application, self.planner, self, place, surfaces)
+        self._planner = CommandPlanner(application, place, clock, self._context, IdempotencyView(store, projector))
+        self._executor = Executor(self._planner, application, storage.locks)
+        self._undo_planner = UndoPlanner(application, self._planner, self, place, surfaces)
         self.sessions = Sessions(self, policy, surfaces)
         self._bundle_commands = Bundles(self, surfaces, store, projector)
         self._conversation_commands = Conversations(
-            self, application, SteadyClock(self.planner.now, storage.locks), self.unattended, store, projector
+            self, application, SteadyClock(self._planner.now, storage.locks), self._context.cleared, store, projector
         )
-        self._saga_commands = self.new_sagas(self._undo)
+        self._saga_commands = self._new_sagas(self._undo)
 
     @classmethod
     def open(
@@ -145,11 +143,11 @@ class Journal(Upkeep):
                 raise
 
     @property
-    def is_inherited(self) -> bool:
+    def _is_inherited(self) -> bool:
         """Whether this process was forked from the one that opened it; it can then do nothing here."""
         return self._storage.locks.is_inherited
 
-    def require_here(self) -> None:
+    def _require_here(self) -> None:
         """Refuse a journal that was inherited by ``fork``.
 
         Raises:
@@ -164,7 +162,7 @@ class Journal(Upkeep):
         process that was forked from the one that opened it, nothing is done.
         """
         self._is_closed = True
-        if self.is_inherited:
+        if self._is_inherited:
             return
         running = list(self._running)
         for each in running:
@@ -220,10 +218,6 @@ class Journal(Upkeep):
             idempotency_key=idempotency_key,
             tick=tick,
         )
-
-    def unattended(self) -> AbstractContextManager[None]:
-        """A block in which what is appended belongs to no saga and takes no idempotency key, as what time brings."""
-        return self._context.cleared()
 
     @property
     def bundles(self) -> Bundles:
@@ -290,8 +284,8 @@ class Journal(Upkeep):
             AlreadyCompensated: it is undone.
             LaterEventDepends: a later event stands on it.
         """
-        undoing = self.undo_planner.of_event(event)
-        return self.undo_planner.plan(undoing) if exact("dry_run", dry_run, bool) else self._undo(undoing)
+        undoing = self._undo_planner.of_event(event)
+        return self._undo_planner.plan(undoing) if exact("dry_run", dry_run, bool) else self._undo(undoing)
 
     def rollback(self, stream: str, to_version: int, *, dry_run: bool = False) -> UndoPlan:
         """Undo everything in a stream that came after a version, newest first, in one append (law 8).
@@ -309,8 +303,8 @@ class Journal(Upkeep):
             NotCompensable: nothing undoes one of the events.
             LaterEventDepends: an event of another stream stands on one of them.
         """
-        undoing = self.undo_planner.to_version(stream, to_version)
-        return self.undo_planner.plan(undoing) if exact("dry_run", dry_run, bool) else self._undo(undoing)
+        undoing = self._undo_planner.to_version(stream, to_version)
+        return self._undo_planner.plan(undoing) if exact("dry_run", dry_run, bool) else self._undo(undoing)
 
     def saga(self, name: str) -> Saga:
         """Do work with steps outside the journal, in a ``with`` block.
@@ -467,12 +461,12 @@ class Journal(Upkeep):
         self._keep(projecting)
         return projecting
 
-    def new_sagas(self, carry_out: Callable[[Undoing], UndoPlan]) -> Sagas:
+    def _new_sagas(self, carry_out: Callable[[Undoing], UndoPlan]) -> Sagas:
         """The sagas, for a driver that carries out by itself what undoes events."""
-        return Sagas(self, self.undo_planner, carry_out, self._context, self._store, self._projector)
+        return Sagas(self, self._undo_planner, carry_out, self._context, self._store, self._projector)
 
     def _undo(self, undoing: Undoing) -> UndoPlan:
-        return self._executor.drive(self.undo_planner.steps(undoing))
+        return self._executor.drive(self._undo_planner.steps(undoing))
 
     def _keep(self, running: Running) -> None:
         """Have it stopped when the journal is closed, which may be happening now."""

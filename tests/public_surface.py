@@ -44,7 +44,6 @@ NOT_CALLED: Final = {
     "mapper": "is the library's",
     "table": "is how rows are kept",
     "give": "carries out what a facade asks for",
-    "new_sagas": "is for another driver",
     "steps": "says what a driver has to do",
 }
 """Public attributes of what is walked that are not called, and why."""

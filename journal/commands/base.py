@@ -1,9 +1,9 @@
-"""What every facade of commands on sessions is made of."""
+"""What every facade of commands is made of: whom it hands commands to, and how it checks what it is given."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Generator
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 from ...domain import (
     Decision,
@@ -30,6 +30,60 @@ class Executes(Protocol):
 
     def read_state(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
         """See ``Journal.read_state``."""
+
+
+class Command(NamedTuple):
+    """A command that was checked, and is to be carried out."""
+
+    stream: str | tuple[str, ...]
+    command: Callable[..., Any]
+    arguments: tuple[object, ...]
+
+
+class Ask(NamedTuple):
+    """Something that is to be read, by calling a function."""
+
+    function: Callable[[], Any]
+
+
+Steps: TypeAlias = Generator[Command | Ask, Any, ResultT]
+"""What takes more than one command, written once: it says what comes next, and is sent the answer."""
+
+
+class Checks:
+    """Stands where a facade expects a journal, and only notes what is to be carried out."""
+
+    def execute(self, stream: str | tuple[str, ...], command: Callable[..., Any], *arguments: object) -> Any:
+        return Command(stream, command, arguments)
+
+    def read_state(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
+        raise NotImplementedError(f"{stream}: states are read by the journal")
+
+
+def carry_out(journal: Executes, steps: Steps[ResultT]) -> ResultT:
+    """Do what takes more than one command; where commands are only noted, note the steps.
+
+    Args:
+        journal: does it.
+        steps: what is to be done.
+    """
+    if isinstance(journal, Checks):
+        return cast(ResultT, steps)
+    try:
+        step = next(steps)
+        while True:
+            try:
+                if isinstance(step, Ask):
+                    answer = step.function()
+                else:
+                    answer = journal.execute(step.stream, step.command, *step.arguments)
+            except BaseException as error:
+                step = steps.throw(error)
+            else:
+                step = steps.send(answer)
+    except StopIteration as end:
+        result: ResultT = end.value
+        return result
 
 
 class SessionCommands:

@@ -21,7 +21,7 @@ from ...domain import (
     text,
 )
 from ...projections import BundlesView, Projector, TemporalStore
-from .base import Executes, checked
+from .base import Command, Executes, Steps, carry_out, checked
 
 ResultT = TypeVar("ResultT")
 
@@ -56,9 +56,10 @@ class BundleCommands:
             ManifestWithoutBundles: a manifest names none.
             DuplicateBundle: one is known already.
         """
-        streams, made = bundles_to_register(manifests)
-        self._journal.execute(streams, bundle.register_all, made)
-        return made
+        made = bundles_from_manifests(checked(manifest, CompositionManifest) for manifest in manifests)
+        if not made:
+            raise InvalidArgument("manifests", "must name at least one")
+        return carry_out(self._journal, _registering(made))
 
     def link(self, left: str, right: str, linked: str) -> ComposedBundle:
         """Put two bundles together into a new one; they stay what they are (aura 2.24).
@@ -142,19 +143,9 @@ class BundleCommands:
         return self._journal.execute(bundle_stream(identifier("bundle_id", bundle_id)), command, *arguments)
 
 
-def bundles_to_register(
-    manifests: Iterable[CompositionManifest],
-) -> tuple[tuple[str, ...], tuple[ComposedBundle, ...]]:
-    """The bundles that manifests name, and their streams.
-
-    Raises:
-        ManifestWithoutBundles: a manifest names none.
-        InvalidArgument: there are no manifests, or something else is given.
-    """
-    made = bundles_from_manifests(checked(manifest, CompositionManifest) for manifest in manifests)
-    if not made:
-        raise InvalidArgument("manifests", "must name at least one")
-    return tuple(bundle_stream(each.bundle_id) for each in made), made
+def _registering(made: tuple[ComposedBundle, ...]) -> Steps[tuple[ComposedBundle, ...]]:
+    yield Command(tuple(bundle_stream(each.bundle_id) for each in made), bundle.register_all, (made,))
+    return made
 
 
 class Bundles(BundleCommands, BundlesView):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from ...domain import (
     ConversationConfig,
@@ -218,10 +217,6 @@ class ConversationCommands(ProposalCommands):
             identifier("operation", operation),
             text("message", message),
         )
-
-    def _tick_one(self, conversation_id: str, now: int) -> tuple[Any, ...]:
-        """Do what is due in one conversation; see ``Conversations.tick``."""
-        return self._run(conversation.tick, conversation_id, now)
 
     def _open(
         self, conversation_id: str, role: Role, self_id: str, config: ConversationConfig | None, now: int | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from typing import Any, Final
 
 from eventsourcing.persistence import Notification as StoredNotification
@@ -23,13 +24,13 @@ from ...domain import (
     natural_number,
 )
 from ...domain.consumer import ConsumerState
-from ...domain.conversation import TELLING_TYPES, kinds_told, next_wakeup
+from ...domain.conversation import TELLING_TYPES, kinds_told, next_wakeup, tick
 from ...domain.value import function_or_none
 from ...projections import ConversationsView, DeadlinesView, Progress, Projector, TemporalStore
 from ..storage.application import JournalApplication
 from ..storage.recording import PAGE_SIZE
 from ..writing.times import SteadyClock
-from .base import Executes, checked
+from .base import Ask, Command, Executes, Steps, carry_out, checked
 from .conversation_commands import ConversationCommands
 
 _QUIET_CONSUMERS: Final = 1_000
@@ -87,12 +88,17 @@ class Conversations(ConversationCommands, ConversationsView):
             ConversationNotFound: the one that is named was never opened.
             JournalError: the storage failed; what was done before that is on record.
         """
-        progress = function_or_none("progress", progress)
-        to_do = self._to_do(now, conversation_id)
+        ticking = self._ticking(now, conversation_id, function_or_none("progress", progress))
+        return carry_out(self._journal, ticking)
+
+    def _ticking(
+        self, now: int | None, conversation_id: str | None, progress: Progress | None
+    ) -> Steps[dict[str, tuple[Event[Any], ...]]]:
+        to_do: dict[str, int] = yield Ask(partial(self._to_do, now, conversation_id))
         happened: dict[str, tuple[Event[Any], ...]] = {}
         for done, (each, time) in enumerate(to_do.items(), 1):
             with self._untouched(), self._unless_withdrawn(conversation_id):
-                if events := self._tick_one(each, time):
+                if events := (yield Command(conversation_stream(each), partial(tick, now=time), ())):
                     happened[each] = events
             if progress is not None:
                 progress(done, len(to_do))
@@ -207,8 +213,11 @@ class Conversations(ConversationCommands, ConversationsView):
             UnknownPosition: it is from no event of this journal.
             InvalidArgument: no such notification is told of that event.
         """
-        stream, *cursor = self._require_told(notification)
-        self._journal.execute(stream, consumer.acknowledge, *cursor)
+        return carry_out(self._journal, self._acknowledging(notification))
+
+    def _acknowledging(self, notification: Notification) -> Steps[None]:
+        stream, *cursor = yield Ask(partial(self._require_told, notification))
+        yield Command(stream, consumer.acknowledge, tuple(cursor))
 
     def _require_told(self, notification: Notification) -> tuple[str, int, int, str | None]:
         """The stream of a notification's consumer, and how far that has come with it; see ``acknowledge``."""
