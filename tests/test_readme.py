@@ -42,7 +42,7 @@ def test_the_examples_print_what_they_say(prefix: str, document: str, tmp_path: 
 
 
 def test_the_test_command_is_the_one_that_ci_runs() -> None:
-    assert block("test command").endswith("-m pytest\n")
+    assert block("test command").endswith("-m pytest -n auto\n")
     assert 'readme_block "test command"' in (ROOT / ".ci" / "run").read_text()
 
 
