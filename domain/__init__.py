@@ -160,10 +160,9 @@ from .event import (
 )
 from .fragment import SessionFragment
 from .idempotency import KeyUsed
-from .identifiers import identifier, names, natural_number, text
 from .policy import Policy
-from .record import UNRECORDED, Metadata, RecordedEvent, split_event_id
-from .scope import FULL_SESSION, Fragments, FullSession, OwnershipScope, scope, scope_from_json, scope_to_json
+from .record import Metadata, RecordedEvent
+from .scope import FULL_SESSION, Fragments, FullSession, OwnershipScope
 from .stream_names import (
     bundle_stream,
     consumer_stream,
@@ -171,11 +170,8 @@ from .stream_names import (
     key_stream,
     saga_stream,
     session_stream,
-    split_stream,
 )
-from .subject import subject_of
 from .surfaces import Surfaces
-from .value import VALUE
 
 CATALOGUE.check()
 
@@ -319,7 +315,6 @@ __all__ = [
     "TerminalReason",
     "TransferNotPending",
     "TransferPending",
-    "UNRECORDED",
     "Unclaimed",
     "UndoMissing",
     "UnknownEvent",
@@ -335,7 +330,6 @@ __all__ = [
     "UpgradePlan",
     "UpgradeRejected",
     "UpgradeStep",
-    "VALUE",
     "Violation",
     "WitnessConsumed",
     "accept",
@@ -351,19 +345,9 @@ __all__ = [
     "conversation_stream",
     "decision",
     "event_type",
-    "identifier",
     "key_stream",
-    "names",
-    "natural_number",
     "saga",
     "saga_stream",
-    "scope",
-    "scope_from_json",
-    "scope_to_json",
     "session",
     "session_stream",
-    "split_event_id",
-    "split_stream",
-    "subject_of",
-    "text",
 ]

@@ -17,7 +17,7 @@ from .bounds import (
     MAX_PART_LENGTH,
     MAX_TEXT_LENGTH,
 )
-from .errors import InvalidArgument, InvalidIdentifier
+from .errors.input import InvalidArgument, InvalidIdentifier
 from .shown import shown
 from .value import require_size, several
 

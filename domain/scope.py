@@ -10,7 +10,7 @@ from typing import Annotated, Final, TypeAlias
 from pydantic import Field, PlainSerializer, PlainValidator
 
 from .bounds import MAX_NAMES, MAX_NAMES_BYTES
-from .errors import InvalidArgument
+from .errors.input import InvalidArgument
 from .identifiers import identifier, is_name
 from .shown import shown
 from .value import require_size, several

@@ -10,7 +10,8 @@ from typing import Any, Final, TypeVar, cast
 from pydantic import ConfigDict, ValidationError
 from pydantic_core import to_json as to_any_json
 
-from .errors import BoundExceeded, InvalidArgument, MunimentError
+from .errors.base import MunimentError
+from .errors.input import BoundExceeded, InvalidArgument
 from .shown import kind_of, shown
 
 ValueT = TypeVar("ValueT")

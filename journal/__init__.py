@@ -61,3 +61,11 @@ __all__ = [
     "system_clock",
     "without_password",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("muniment")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

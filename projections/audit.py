@@ -21,9 +21,13 @@ from ..domain import (
     OwnershipReceipt,
     ReadinessWitness,
     RecordedEvent,
-    natural_number,
     session as events,
     session_stream,
+)
+from ..domain.identifiers import (
+    natural_number,
+)
+from ..domain.stream_names import (
     split_stream,
 )
 

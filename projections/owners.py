@@ -7,7 +7,15 @@ from typing import NamedTuple
 
 from pydantic_core import from_json, to_json
 
-from ..domain import OwnershipCapability, OwnershipScope, scope_from_json, scope_to_json, session as events
+from ..domain import (
+    OwnershipCapability,
+    OwnershipScope,
+    session as events,
+)
+from ..domain.scope import (
+    scope_from_json,
+    scope_to_json,
+)
 from .projection import Projection
 from .temporal import Change, Row, Set, TemporalTable, Unset
 from .views import TableMapping

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..domain import RecordedEvent, split_stream
+from ..domain import (
+    RecordedEvent,
+)
 from ..domain.saga import (
     SagaBegun,
     SagaCompensated,
@@ -14,6 +16,9 @@ from ..domain.saga import (
     SagaCompleted,
     SagaResolved,
     SagaStatus,
+)
+from ..domain.stream_names import (
+    split_stream,
 )
 from .projection import Projection
 from .temporal import Change, Row, Set, TemporalTable

@@ -19,7 +19,7 @@ def main() -> None:
     """Run the command line, if what it needs is installed, and whatever goes wrong is one line."""
     try:
         _open_what_is_closed()
-        from .cli import cli
+        from muniment.scripts.cli import cli
     except ModuleNotFoundError as error:
         if error.name not in ("click", "rich"):
             raise
@@ -62,8 +62,7 @@ def _run(cli: Any) -> NoReturn:
 
 def _outcome(cli: Any) -> int:
     import click
-
-    from .output import error_envelope_of
+    from muniment.scripts.output import error_envelope_of
 
     stdout = sys.stdout
     try:

@@ -19,6 +19,8 @@ from muniment.domain import (
     FullSession,
     MunimentError,
     RecordedEvent,
+)
+from muniment.domain.scope import (
     scope_to_json,
 )
 from pydantic_core import to_json, to_jsonable_python

@@ -1,8 +1,10 @@
 """Every room says what is public, in a sorted ``__all__``."""
 
 import importlib
+from importlib import metadata
 
 import pytest
+from muniment import journal
 
 ROOMS = [
     "muniment.domain",
@@ -18,6 +20,12 @@ def test_public_names_are_sorted_and_there(room: str) -> None:
     module = importlib.import_module(room)
     assert module.__all__ == sorted(module.__all__)
     assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert journal.__version__ == metadata.version("muniment")
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = journal.nonsense
 
 
 @pytest.mark.parametrize("room", ROOMS)

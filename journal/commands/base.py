@@ -11,8 +11,10 @@ from ...domain import (
     OwnershipReceipt,
     Policy,
     Surfaces,
-    identifier,
     session_stream,
+)
+from ...domain.identifiers import (
+    identifier,
 )
 from ...domain.value import exact
 

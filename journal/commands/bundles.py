@@ -16,6 +16,8 @@ from ...domain import (
     bundle,
     bundle_stream,
     bundles_from_manifests,
+)
+from ...domain.identifiers import (
     identifier,
     names,
     text,

@@ -16,10 +16,12 @@ from ...domain import (
     SelfDelegation,
     SessionFragment,
     bundle_stream,
-    identifier,
-    names,
     session,
     session_stream,
+)
+from ...domain.identifiers import (
+    identifier,
+    names,
 )
 from .base import SessionCommands, checked, checked_or_none
 

@@ -15,11 +15,13 @@ from ...domain import (
     ProposalRequest,
     conversation,
     conversation_stream,
+)
+from ...domain.bounds import MAX_DURATION_MS, MAX_NAMES, MAX_VOTERS
+from ...domain.identifiers import (
     identifier,
     names,
     natural_number,
 )
-from ...domain.bounds import MAX_DURATION_MS, MAX_NAMES, MAX_VOTERS
 from ...domain.value import several
 from ..writing.times import time_ms
 from .base import Executes, checked

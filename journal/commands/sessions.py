@@ -15,13 +15,17 @@ from ...domain import (
     OwnershipScope,
     ReadinessWitness,
     SessionNotFound,
-    identifier,
-    scope as checked_scope,
     session,
     session_stream,
-    text,
 )
 from ...domain.bounds import MAX_ROLES
+from ...domain.identifiers import (
+    identifier,
+    text,
+)
+from ...domain.scope import (
+    scope as checked_scope,
+)
 from ...domain.value import several
 from .base import checked
 from .delegations import DelegationCommands

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from eventsourcing import sqlite as library
 
@@ -14,8 +15,39 @@ from ...projections import Grip
 from ..storage.forks import Inside
 from . import log
 
-if TYPE_CHECKING:
-    from .datastore import SQLiteDatastore
+
+class Connections(Protocol):
+    """The connections that transactions run on: those of a datastore."""
+
+    translate_error: Callable[[sqlite3.Error], Exception]
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this process was forked from the one that opened them."""
+
+    def begin_writing(self, writing: Writing, begin: str, synchronous: str) -> sqlite3.Cursor:
+        """Wait for the turn to write, and begin; ``end_writing`` must follow."""
+
+    def is_writing(self, writing: Writing) -> bool:
+        """Whether it is this transaction's turn to write."""
+
+    def require_writable(self) -> None:
+        """Refuse to commit what is not waited for any more."""
+
+    def end_writing(self, writing: Writing) -> None:
+        """Roll back what is not committed, and let the next one write."""
+
+    def mend(self) -> None:
+        """End a transaction that was left open by one who was interrupted."""
+
+    def take_reader(self) -> sqlite3.Connection:
+        """A connection that nobody else reads through; ``give_back`` must follow."""
+
+    def after_long_read(self, reader: sqlite3.Connection) -> None:
+        """Take over what had to stay in the log meanwhile."""
+
+    def give_back(self, reader: sqlite3.Connection) -> None:
+        """Keep a reader for the next one who reads."""
 
 
 class Writing(Grip, Inside):
@@ -28,7 +60,7 @@ class Writing(Grip, Inside):
 
     __slots__ = ("_begin", "_commit", "_cursor", "_entry", "_is_ended", "_synchronous", "datastore", "is_committed")
 
-    def __init__(self, datastore: SQLiteDatastore, *, commit: bool, synchronous: str) -> None:
+    def __init__(self, datastore: Connections, *, commit: bool, synchronous: str) -> None:
         self._is_ended = True
         super().__init__()
         self.datastore = datastore
@@ -102,7 +134,7 @@ class Reading(Inside):
 
     __slots__ = ("__weakref__", "_cursor", "_entry", "datastore", "since", "thread")
 
-    def __init__(self, datastore: SQLiteDatastore) -> None:
+    def __init__(self, datastore: Connections) -> None:
         self.datastore = datastore
         self.since = time.monotonic()
         self._cursor: sqlite3.Cursor | None = None

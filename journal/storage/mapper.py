@@ -16,8 +16,6 @@ from typing_extensions import TypedDict
 from ...domain import (
     CATALOGUE,
     MAX_EVENT_BYTES,
-    UNRECORDED,
-    VALUE,
     DamagedRecord,
     EventTooLarge,
     InvalidArgument,
@@ -25,6 +23,12 @@ from ...domain import (
     Metadata,
     RecordedEvent,
     UnknownEventType,
+)
+from ...domain.record import (
+    UNRECORDED,
+)
+from ...domain.value import (
+    VALUE,
 )
 
 EventT = TypeVar("EventT")

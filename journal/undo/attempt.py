@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from ...domain import (
-    UNRECORDED,
     AlreadyCompensated,
     CommandRefused,
     Event,
@@ -29,6 +28,9 @@ from ...domain.bundle import (
     links_as_before,
 )
 from ...domain.compensation import RULES, bundles_needed, operation, why_it_stays
+from ...domain.record import (
+    UNRECORDED,
+)
 from ...domain.session import SessionDelegated, SessionHandedOver
 from ..storage.recording import Condition, NoneSince, Unchanged
 from ..writing.context import Context

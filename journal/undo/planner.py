@@ -19,12 +19,16 @@ from ...domain import (
     UnknownEvent,
     UnknownPosition,
     UnknownVersion,
-    natural_number,
     session_stream,
-    split_event_id,
-    text,
 )
 from ...domain.bundle import BundleLinked, BundleRegistered
+from ...domain.identifiers import (
+    natural_number,
+    text,
+)
+from ...domain.record import (
+    split_event_id,
+)
 from ...domain.session import SessionStatus
 from ..storage.application import JournalApplication
 from ..tables import Projections

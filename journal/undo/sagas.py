@@ -21,13 +21,15 @@ from ...domain import (
     SagaEnded,
     SagaNotFound,
     UndoMissing,
-    identifier,
-    names,
     saga,
     saga_stream,
-    text,
 )
 from ...domain.bounds import MAX_STEPS
+from ...domain.identifiers import (
+    identifier,
+    names,
+    text,
+)
 from ...domain.shown import shown
 from ...domain.value import exact, function, several
 from ...projections import Projector, SagasView, TemporalStore

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ...domain import Event, FootprintClass, RecordedEvent, session as events, split_event_id, split_stream
+from ...domain import (
+    Event,
+    FootprintClass,
+    RecordedEvent,
+    session as events,
+)
 from ...domain.bundle import UpgradeStaged
 from ...domain.compensation import ONLY_UNDOING, UNDONE_BY, why_it_stays
 from ...domain.conversation import (
@@ -16,7 +21,13 @@ from ...domain.conversation import (
     ConversationEvent,
 )
 from ...domain.conversation.laws import ConversationLaws
+from ...domain.record import (
+    split_event_id,
+)
 from ...domain.saga import SagaCompensated, SagaCompleted, SagaResolved
+from ...domain.stream_names import (
+    split_stream,
+)
 from ...projections import coherence_violations, footprint_changes
 
 

@@ -12,9 +12,11 @@ from ...domain import (
     UnknownPosition,
     saga_stream,
     session_stream,
-    split_event_id,
 )
 from ...domain.bundle import BundleLinked, BundleWithdrawn
+from ...domain.record import (
+    split_event_id,
+)
 from ...domain.saga import SagaCompensated, SagaCompleted, SagaResolved
 from ...domain.session import SessionDelegated, SessionHandedOver, SessionStatus
 from ..storage.application import JournalApplication

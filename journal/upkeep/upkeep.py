@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ...domain import JournalReadOnly, JournalWithoutId, UnknownPosition, natural_number, text
+from ...domain import (
+    JournalReadOnly,
+    JournalWithoutId,
+    UnknownPosition,
+)
+from ...domain.identifiers import (
+    natural_number,
+    text,
+)
 from ...domain.value import function_or_none
 from ...projections import (
     Events,

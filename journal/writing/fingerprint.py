@@ -22,9 +22,11 @@ from ...domain import (
     InvalidArgument,
     OwnershipCapability,
     OwnershipReceipt,
-    scope_to_json,
 )
 from ...domain.bounds import MAX_IDENTIFIER_LENGTH
+from ...domain.scope import (
+    scope_to_json,
+)
 from ...domain.shown import kind_of
 
 _SHORT: Final = 12

@@ -13,11 +13,15 @@ from muniment.domain import (
     MunimentError,
     OwnershipCapability,
     StaleCapability,
+)
+from muniment.domain.identifiers import (
     identifier,
+    text,
+)
+from muniment.domain.scope import (
     scope,
     scope_from_json,
     scope_to_json,
-    text,
 )
 
 from .facts import A1

@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 import pytest
 from muniment.domain import (
     FULL_SESSION,
-    UNRECORDED,
     CancellationWitness,
     CommandRefused,
     Event,
@@ -47,6 +46,9 @@ from muniment.domain.conversation import (
 )
 from muniment.domain.conversation.phases import AnchorAction
 from muniment.domain.idempotency import KeyUsed
+from muniment.domain.record import (
+    UNRECORDED,
+)
 from muniment.journal import Finding, Journal
 from muniment.journal.storage.mapper import EventMapper
 

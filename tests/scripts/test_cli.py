@@ -427,7 +427,7 @@ def test_demo_end_to_end(tmp_path: Path) -> None:
 
 
 def test_the_benchmark_runs(tmp_path: Path) -> None:
-    from muniment.scripts.bench import main
+    from muniment.scripts.bench.run import main
 
     result = CliRunner().invoke(main, ["--quick", "--json", "--folder", str(tmp_path)])
     facts = json.loads(result.stdout)["data"]

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from muniment.scripts.comparison import CaseRun, Tally
-from muniment.scripts.conformance import main
-from muniment.scripts.delegation_comparison import DelegationRun
-from muniment.scripts.traces import TraceError, read_cases
+from muniment.scripts.conformance.delegation import DelegationRun
+from muniment.scripts.conformance.ownership import CaseRun, Tally
+from muniment.scripts.conformance.run import main
+from muniment.scripts.conformance.traces import TraceError, read_cases
 
 from ..conftest import TRACES
 from .reference_model import Reference, draw_case

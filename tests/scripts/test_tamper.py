@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from muniment.scripts.tamper import BEGIN, END, lines, outcomes
-from muniment.scripts.tamper_edits import EDITS
+from muniment.scripts.tamper.edits import EDITS
+from muniment.scripts.tamper.run import BEGIN, END, lines, outcomes
 
 PAGE = Path(__file__).parents[2] / "docs" / "tamper.md"
 

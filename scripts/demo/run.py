@@ -19,12 +19,12 @@ from muniment.domain import (
 )
 from muniment.journal import Journal
 from muniment.projections import OwnersView
-from muniment.scripts.demo_conversation import CONVERSATION, hold_conversation
-from muniment.scripts.demo_copies import restored
-from muniment.scripts.demo_hand_over import fail_hand_over
+from muniment.scripts.conformance.traces import Json, Translation, give, open_sessions, read_cases
+from muniment.scripts.demo.conversation import CONVERSATION, hold_conversation
+from muniment.scripts.demo.copies import restored
+from muniment.scripts.demo.hand_over import fail_hand_over
 from muniment.scripts.describe import describe
 from muniment.scripts.output import envelope, progress_bar, record_to_plain, short_kind, show, table, to_plain
-from muniment.scripts.traces import Json, Translation, give, open_sessions, read_cases
 
 _DEFAULT_NAME = "muniment-demo.db"
 _SHOWN_SESSIONS = 8

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import click
-from muniment.domain import ConversationNotFound, Deadline, identifier
+from muniment.domain import (
+    ConversationNotFound,
+    Deadline,
+)
+from muniment.domain.identifiers import (
+    identifier,
+)
 from muniment.journal import Projections
-from muniment.scripts.cli_base import (
+from muniment.scripts.cli.base import (
     LARGEST,
     actor_option,
     at_option,

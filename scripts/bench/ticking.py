@@ -8,7 +8,7 @@ from typing import Any, Final
 from muniment.domain import Accepted, ConversationConfig, ProposalRequest, conversation, conversation_stream
 from muniment.domain.conversation import ConversationState, Role
 from muniment.journal import Journal
-from muniment.scripts.measure_reading import seconds
+from muniment.scripts.bench.reading import seconds
 from muniment.scripts.places import Place
 
 DEADLINES: Final = 3

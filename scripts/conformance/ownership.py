@@ -12,7 +12,7 @@ from muniment.domain import CommandRefused, OwnershipCapability, Policy, Readine
 from muniment.domain.session import MAX_RECORDED_REFUSALS
 from muniment.journal import Journal
 from muniment.projections import AuditRecord
-from muniment.scripts.traces import Json, Translation, give, open_sessions, reason_to_theirs
+from muniment.scripts.conformance.traces import Json, Translation, give, open_sessions, reason_to_theirs
 
 COMPARED: Final = ("commands", "final states", "audit records")
 

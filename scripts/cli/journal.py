@@ -1,4 +1,4 @@
-"""The command line."""
+"""The commands on a journal as a whole: reading it, keeping it in order, copying it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from muniment.domain import (
     RecordedEvent,
     SessionNotFound,
     UnknownVersion,
-    identifier,
     session_stream,
+)
+from muniment.domain.identifiers import (
+    identifier,
 )
 from muniment.journal import (
     MAX_LINE_BYTES,
@@ -30,15 +32,10 @@ from muniment.journal import (
     restore as restore_journal,
     without_password,
 )
-from muniment.scripts import (  # they add their commands
-    cli_authorities as cli_authorities,
-    cli_conversations as cli_conversations,
-    cli_undo as cli_undo,
-)
-from muniment.scripts.cli_base import (
+from muniment.scripts.cli.base import (
     LARGEST,
     at_option,
-    cli as cli,
+    cli,
     journal_options,
     json_option,
     open_caught_up,
@@ -46,7 +43,7 @@ from muniment.scripts.cli_base import (
     require_session,
     tables_at,
 )
-from muniment.scripts.demo import run_demo
+from muniment.scripts.demo.run import run_demo
 from muniment.scripts.describe import describe_presented, what_happened
 from muniment.scripts.output import (
     envelope,

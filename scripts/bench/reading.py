@@ -10,13 +10,7 @@ from uuid import UUID
 
 from eventsourcing.application import Application
 from muniment.journal import Journal
-from muniment.scripts.measure_writing import (
-    SESSIONS,
-    Holding,
-    claims_and_transfers,
-    cost_per_command,
-    plain_application,
-)
+from muniment.scripts.bench.writing import SESSIONS, Holding, claims_and_transfers, cost_per_command, plain_application
 from muniment.scripts.places import Place, remove
 
 READS_EVERYTHING: Final = (

@@ -7,7 +7,7 @@ import sys
 import click
 from muniment.domain import InvalidArgument
 from muniment.journal import UndoPlan
-from muniment.scripts.cli_base import LARGEST, actor_option, cli, journal_options, open_caught_up, open_journal
+from muniment.scripts.cli.base import LARGEST, actor_option, cli, journal_options, open_caught_up, open_journal
 from muniment.scripts.describe import describe
 from muniment.scripts.output import envelope, show, table, to_plain
 

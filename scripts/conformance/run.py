@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import click
-from muniment.scripts import delegation_comparison
-from muniment.scripts.comparison import COMPARED, LAWS, CaseRun, Tally
-from muniment.scripts.delegation_comparison import DelegationRun
+from muniment.scripts.conformance import delegation as delegation_comparison
+from muniment.scripts.conformance.delegation import DelegationRun
+from muniment.scripts.conformance.ownership import COMPARED, LAWS, CaseRun, Tally
+from muniment.scripts.conformance.traces import Json, TraceError, read_cases
 from muniment.scripts.output import envelope, progress_bar, show, table
-from muniment.scripts.traces import Json, TraceError, read_cases
 
 
 @click.command(help=__doc__)
@@ -95,7 +95,3 @@ def _show(path: str, kind: _Kind, tally: Tally) -> None:
         show(difference)
     if len(tally.otherwise) > 20:
         show(f"… and {len(tally.otherwise) - 20} more")
-
-
-if __name__ == "__main__":
-    main()

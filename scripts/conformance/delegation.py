@@ -19,8 +19,8 @@ from muniment.domain import (
     OverlappingSessions,
 )
 from muniment.journal import Journal, Projections
-from muniment.scripts.comparison import Tally
-from muniment.scripts.traces import Json, TraceError
+from muniment.scripts.conformance.ownership import Tally
+from muniment.scripts.conformance.traces import Json, TraceError
 
 COMPARED: Final = ("commands", "footprints", "final states")
 

@@ -17,7 +17,7 @@ import click
 from muniment.domain import Fragments, MunimentError, Policy
 from muniment.journal import Journal
 from muniment.scripts.output import say
-from muniment.scripts.tamper_edits import EDITS, Edit, checkpoint, make_edit
+from muniment.scripts.tamper.edits import EDITS, Edit, checkpoint, make_edit
 
 BEGIN: Final = "<!-- matrix -->\n"
 END: Final = "<!-- end of matrix -->"
@@ -119,7 +119,3 @@ def main(write: Path | None) -> None:
     before, _, rest = write.read_text().partition(BEGIN)
     write.write_text(f"{before}{BEGIN}{table}{END}{rest.partition(END)[2]}")
     say(f"{len(EDITS)} edits tried; the table in {write} is renewed")
-
-
-if __name__ == "__main__":
-    main()

@@ -15,6 +15,8 @@ from muniment.domain import (
     JournalReadOnly,
     MunimentError,
     SessionNotFound,
+)
+from muniment.domain.identifiers import (
     identifier,
 )
 from muniment.journal import Journal, Projections

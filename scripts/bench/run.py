@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
-from muniment.scripts import measure_reading as reading, measure_ticks as ticking, measure_writing as writing
+from muniment.scripts.bench import reading, ticking, writing
 from muniment.scripts.output import envelope, progress_bar, show, table
 from muniment.scripts.places import Place, files, schemas, started_server
 
@@ -185,7 +185,3 @@ def main(quick: bool, folder: Path | None, postgres: str | None, as_json: bool) 
         envelope("bench", figures)
     else:
         print_tables(figures)
-
-
-if __name__ == "__main__":
-    main()

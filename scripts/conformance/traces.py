@@ -32,6 +32,8 @@ from muniment.domain import (
     TransferPending,
     Unclaimed,
     WitnessConsumed,
+)
+from muniment.domain.scope import (
     scope_from_json,
     scope_to_json,
 )

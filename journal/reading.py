@@ -1,0 +1,191 @@
+"""The past, read: records by position and by stream, as they are committed, and the tables as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from itertools import chain, islice
+from weakref import WeakSet
+
+from ..domain import (
+    InvalidArgument,
+    JournalClosed,
+    RecordedEvent,
+    UnknownPosition,
+)
+from ..domain.identifiers import (
+    integer,
+    natural_number,
+    text,
+)
+from ..domain.shown import shown
+from ..domain.value import exact
+from ..projections import Projector, TemporalStore
+from .follow import Following
+from .projecting import Projecting
+from .storage.changes import Running
+from .storage.engine import Storage
+from .storage.mapper import decode
+from .storage.recording import PAGE_SIZE
+from .tables import Projections
+from .upkeep.upkeep import Upkeep
+from .writing.times import to_ms
+
+
+class Reading(Upkeep):
+    """What is read of a journal, and what goes on reading until the journal is closed.
+
+    Attributes:
+        application: the ``eventsourcing`` application that it is kept by.
+    """
+
+    def __init__(self, storage: Storage, store: TemporalStore, projector: Projector) -> None:
+        super().__init__(self, storage, store, projector)
+        self.application = storage.application
+        self._running: WeakSet[Running] = WeakSet()
+        self._is_closed = False
+
+    def at(self, *, position: int | None = None, time: int | datetime | None = None) -> Projections:
+        """The tables as they were.
+
+        Args:
+            position: as of this position; 0 is before the first event.
+            time: as of this time: UTC ms since 1970, or a ``datetime`` that knows its time zone.
+
+        Raises:
+            UnknownPosition: the journal has not reached the position.
+            InvalidArgument: neither or both are given, or the time has no time zone.
+        """
+        if (position is None) == (time is None):
+            raise InvalidArgument("at", "takes either a position or a time")
+        if time is not None:
+            position = self.timeline.position_at(to_ms(time))
+        else:
+            position = self._known_position(position, least=0)
+        return Projections(self, self._store, self._projector, position)
+
+    def record(self, position: int) -> RecordedEvent:
+        """Read the record at a position.
+
+        Raises:
+            UnknownPosition: there is none.
+            InvalidArgument: it is no integer.
+            UnknownEventType, DamagedRecord: it cannot be decoded.
+        """
+        position = self._known_position(position, least=1)
+        for record in self.read(position - 1, 1):
+            if record.position == position:
+                return record
+        raise UnknownPosition(position, self.head())
+
+    def _known_position(self, position: object, *, least: int) -> int:
+        given = integer(position)
+        if given is None:
+            raise InvalidArgument("position", f"must be an integer, not {shown(position)}")
+        head = self.head()
+        if not least <= given <= head:
+            raise UnknownPosition(given, head)
+        return given
+
+    def read(self, after: int | str = 0, limit: int | None = None) -> Iterator[RecordedEvent]:
+        """Read records of all streams, by position.
+
+        Args:
+            after: begin behind this position, or behind that of a cursor.
+            limit: at most so many.
+
+        Raises:
+            UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
+            InvalidArgument: a number is negative, or too large for any journal.
+            OtherPast: the cursor is of events that this journal does not have.
+            UnknownPosition: the journal has not reached the position or the cursor.
+        """
+        after = self.position_of(after) if issubclass(type(after), str) else natural_number("after", after)
+        size = PAGE_SIZE if limit is None else min(natural_number("limit", limit), PAGE_SIZE)
+        if size:
+            pages = self.application.recorder.pages(after, size=size)
+            first = next(pages, None)
+            if first is None:
+                self.position_of(after)
+                return
+            rows = chain(first, chain.from_iterable(pages))
+            yield from map(decode, rows if limit is None else islice(rows, limit))
+
+    def read_stream(
+        self,
+        stream: str,
+        after: int = 0,
+        *,
+        newest_first: bool = False,
+        limit: int | None = None,
+        behind: int = 0,
+        through: int | None = None,
+    ) -> Iterator[RecordedEvent]:
+        """Read one stream's records, by version.
+
+        Args:
+            stream: the stream's name.
+            after: only those behind this version.
+            newest_first: whether to begin with the last.
+            limit: at most so many.
+            behind: only those behind this position of the journal.
+            through: only those up to this position of the journal.
+
+        Raises:
+            UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
+            InvalidArgument: a number is negative, or too large for any journal.
+        """
+        yield from self.application.records(
+            text("stream", stream),
+            gt=natural_number("after", after),
+            desc=exact("newest_first", newest_first, bool),
+            limit=None if limit is None else natural_number("limit", limit),
+            behind=natural_number("behind", behind),
+            through=None if through is None else natural_number("through", through),
+        )
+
+    def follow(self, after: int | str = 0, types: Collection[str] = ()) -> Following:
+        """Yield records as they are committed, by this process or another, beginning with those that are there.
+
+        A consumer that keeps how far it has come keeps a cursor, ``journal.cursor(record.position)``. A position says
+        nothing of whose it is: after a restore, other events may stand there.
+
+        Args:
+            after: begin behind this position, or behind that of a cursor; ``journal.head()`` for new ones only.
+            types: only records of these types, such as ``session.closed.v1``; all if there are none.
+
+        Returns:
+            An endless iterator, to be used in a ``with`` block. Closing the journal ends it too.
+
+        Raises:
+            InvalidArgument: a type, the position or the cursor makes no sense.
+            UnknownPosition: the journal has not reached the position.
+            OtherPast: the cursor is of another journal, or of events that this copy of it does not have.
+            JournalWithoutId: an older Muniment made the journal, which knows no cursors yet.
+            UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
+            JournalUnavailable: when the server is lost; follow again, behind the last record that was yielded.
+        """
+        # Asks the journal in any case, so that a closed one says so here, and not in the thread that reads.
+        position = self.position_of(after)
+        following = Following(self.application.recorder, self.application.mapper, position, types)
+        self._keep(following)
+        return following
+
+    def project(self) -> Projecting:
+        """Keep the tables caught up in the background, so that those who read find little to do.
+
+        Returns:
+            What does it, to be used in a ``with`` block; it says how each projection fares. Closing the journal ends
+            it too.
+        """
+        self.head()  # so that a closed journal says so here, and not in the thread
+        projecting = Projecting(self._projector, self.head, self.application.recorder.changes, self._storage.log_health)
+        self._keep(projecting)
+        return projecting
+
+    def _keep(self, running: Running) -> None:
+        """Have it stopped when the journal is closed, which may be happening now."""
+        self._running.add(running)
+        if self._is_closed:
+            running.stop()
+            raise JournalClosed(self.url)

@@ -1,0 +1,1 @@
+"""The benchmark: Muniment against named peers, side by side."""

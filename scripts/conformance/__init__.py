@@ -1,0 +1,1 @@
+"""Recorded commands of the reference runtimes, given to Muniment, and their answers compared."""

@@ -1,0 +1,1 @@
+"""The tamper matrix: edits of a journal, and what finds each."""
