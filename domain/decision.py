@@ -51,6 +51,11 @@ def decision(name: str, *, uses_key: bool = True) -> Callable[[DecideT], DecideT
     return mark
 
 
+def is_of_the_domain(decide: Callable[..., Any]) -> bool:
+    """Whether a decision is the domain's own, which makes its events by their constructors, and so of sound values."""
+    return decide in _names and decide.__module__.startswith("muniment.domain.")
+
+
 def uses_idempotency_key(decide: Callable[..., Any]) -> bool:
     """Whether a command, once accepted, uses up the idempotency key that it is given under."""
     return decide not in _questions

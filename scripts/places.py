@@ -17,7 +17,6 @@ Place: TypeAlias = Callable[[], AbstractContextManager[str]]
 """Gives the URL of an empty place, and clears it afterwards."""
 
 _NUMBERS: Final = count(1)
-_watchers: Final[list[subprocess.Popen[bytes]]] = []
 
 
 def files(folder: Path) -> Place:
@@ -60,16 +59,19 @@ rm -rf "$1"
 
 
 def _watch(folder: Path) -> None:
+    # The end that is written to stays open until this program is gone.
+    reads, _ = os.pipe()
     # A session of its own: what is sent to the program and its children ends the program, and not whoever clears up.
     watcher = subprocess.Popen(  # noqa: S603  # its text is ours
         ["/bin/sh", "-c", _WATCH, "sh", str(folder)],
-        stdin=subprocess.PIPE,
+        stdin=reads,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    # Kept open, and kept from complaining that nobody waits for it: it outlives this program.
-    _watchers.append(watcher)
+    os.close(reads)
+    # It outlives this program, and nobody waits for it.
+    watcher.returncode = 0
 
 
 @contextmanager

@@ -98,7 +98,8 @@ class EventMapper(Mapper[str]):
 
 
 def _event_to_json(record: RecordedEvent) -> bytes:
-    return _serializer(record.type).to_json(record.event, exclude_defaults=True, warnings="error")
+    # Any text for ``warnings`` makes pydantic let go of the interpreter's lock, for which other threads then queue.
+    return _serializer(record.type).to_json(record.event, exclude_defaults=True, warnings=True)
 
 
 def decode(row: Row) -> RecordedEvent:

@@ -32,7 +32,7 @@ from ...domain import (
     saga_stream,
 )
 from ...domain.bounds import MAX_PARTS
-from ...domain.decision import DECISION_NAMES, uses_idempotency_key
+from ...domain.decision import DECISION_NAMES, is_of_the_domain, uses_idempotency_key
 from ...domain.identifiers import (
     text,
 )
@@ -43,7 +43,7 @@ from ...domain.shown import kind_of, shown
 from ...domain.stream_names import (
     split_stream,
 )
-from ...domain.value import several
+from ...domain.value import exact, several
 from ...projections import IdempotencyProjection, IdempotencyView
 from ..storage.application import JournalApplication
 from ..storage.recording import Condition, Unchanged
@@ -155,10 +155,11 @@ class CommandPlanner:
             CommandRefused, IdempotencyConflict, ConcurrencyConflict
         """
         context = self._context.current
+        function = getattr(command, "func", command)
         own = streams[0]
         in_saga = context.saga is not None and own.name != saga_stream(context.saga)
         decided = streams[:-1] if in_saga else streams
-        fingerprint = None if context.idempotency_key is None else _fingerprint(decided, command, arguments)
+        fingerprint = None if context.idempotency_key is None else _fingerprint(decided, function, arguments)
         filed = None if fingerprint is None else str(fingerprint)
         for _ in range(MAX_ATTEMPTS):
             if fingerprint is not None:
@@ -171,7 +172,7 @@ class CommandPlanner:
                 # A stale acceptance fails when it is appended. Anything else is only believed of the newest state.
                 yield Read(partial(self.refresh, streams))
                 decision = command(*[stream.state for stream in decided], *arguments)
-            _require_decision(decision, decided)
+            _require_decision(decision, decided, is_trusted=is_of_the_domain(function))
             records = self._records(streams, decision, context, filed)
             if records:
                 if in_saga and not streams[-1].state.is_open:
@@ -282,10 +283,9 @@ def checked_streams(streams: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _fingerprint(
-    streams: Sequence[Stream[Any]], command: Callable[..., Decision[Any]], arguments: tuple[object, ...]
+    streams: Sequence[Stream[Any]], function: Callable[..., Decision[Any]], arguments: tuple[object, ...]
 ) -> Fingerprint | None:
     """What the context's idempotency key is filed under; None for a command that uses none up."""
-    function = getattr(command, "func", command)
     if not uses_idempotency_key(function):
         return None
     own_name = getattr(function, "__name__", type(function).__name__)
@@ -293,7 +293,7 @@ def _fingerprint(
     return Fingerprint.of_call(name, function, tuple(stream.name for stream in streams), arguments)
 
 
-def _require_decision(decision: object, streams: Sequence[Stream[Any]]) -> None:
+def _require_decision(decision: object, streams: Sequence[Stream[Any]], *, is_trusted: bool) -> None:
     """A command is its author's; what it decides is looked at before it is written."""
     if type(decision) is not Accepted and type(decision) is not Refused:
         raise InvalidArgument("command", f"must return Accepted or Refused, not {shown(decision)}")
@@ -304,6 +304,9 @@ def _require_decision(decision: object, streams: Sequence[Stream[Any]]) -> None:
     for event in events:
         if not issubclass(type(event), Event):
             raise InvalidArgument("command", f"must decide for events, not {shown(event)}")
+        if not is_trusted:
+            # It may have been built past its checks.
+            exact("event", event, type(event))
     if given.placed and not {each.stream for each in given.placed} <= {stream.name for stream in streams}:
         raise InvalidArgument("command", "must place events in the streams that it is decided on")
 
