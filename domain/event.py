@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar, cast, data
 from pydantic import Field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
+from .effects import Effects
 from .errors import MunimentError
 from .value import VALUE, value_type
 
@@ -34,6 +35,11 @@ class Event(Generic[OutcomeT]):
     def outcome(self) -> OutcomeT:
         """What the command that appended this event answered; a repeat under an idempotency key answers it again."""
         raise NotImplementedError
+
+    @property
+    def effects(self) -> Effects | None:
+        """What it changed in a session; None if that is nothing that a table or a law follows."""
+        return None
 
 
 class Fact(Event[None]):

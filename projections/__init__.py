@@ -1,5 +1,6 @@
 """What the past adds up to: tables that are made from the events alone, and remember every state they had."""
 
+from ..domain.effects import WitnessStatus
 from .audit import AuditEvent, AuditRecord, AuditView, Events, audit_records
 from .bundles import BundleRow, BundlesProjection, BundlesView, UpgradeRow, UpgradesView
 from .conversation_views import (
@@ -34,7 +35,7 @@ from .store import TRACKING, TemporalStore
 from .temporal import FOREVER, PREFIX, Change, Row, Set, TemporalTable, Unset, Value
 from .timeline import TimelineProjection, TimelineView
 from .views import MappingView, TableMapping, TableReader
-from .witnesses import WitnessesProjection, WitnessesView, WitnessRow, WitnessStatus
+from .witnesses import WitnessesProjection, WitnessesView, WitnessRow
 
 __all__ = [
     "AuditEvent",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from ..domain import DelegationReceipt, Event, Footprint, FootprintClass, session as events
+from ..domain import Event, Footprint, FootprintClass, RecordedEvent
+from .folded import effects_of
 from .projection import Projection
 from .temporal import Change, Row, Set, TemporalTable, Unset
 from .views import MappingView, readable
@@ -21,55 +22,32 @@ FOOTPRINTS = TemporalTable(
 )
 
 
+Mark: TypeAlias = tuple[str, str, FootprintClass | None]
+"""A session, an authority, and how it has the session since; None for not at all."""
+
+
 class FootprintsProjection(Projection):
     """Sets a row with every change of how an authority has a session."""
 
     name = "footprints"
     tables = (FOOTPRINTS,)
 
-
-Mark: TypeAlias = tuple[str, str, FootprintClass | None]
-"""A session, an authority, and how it has the session since; None for not at all."""
-
-
-def _delegated(receipt: DelegationReceipt) -> list[Mark]:
-    session_id = receipt.session_id
-    return [
-        *((session_id, authority, None) for authority in receipt.cleared),
-        (session_id, receipt.from_authority, receipt.from_after),
-        (session_id, receipt.to_authority, receipt.to_after),
-    ]
+    def handle(self, record: RecordedEvent) -> Iterable[Change]:
+        """Set or unset a row for each authority whose hold of the session the event changed."""
+        effects = effects_of(record.event)
+        if effects is None or not effects.footprint:
+            return ()
+        return [_change((authority, effects.session_id), held) for authority, held in effects.footprint]
 
 
-def _restored(session_id: str, footprint: Iterable[tuple[str, FootprintClass | None]]) -> list[Mark]:
-    return [(session_id, authority, held) for authority, held in footprint]
-
-
-_MARKS: Final[dict[type[Event[Any]], Callable[[Any], list[Mark]]]] = {
-    events.SessionOpened: lambda event: [(event.session_id, authority, None) for authority in event.cleared],
-    events.SessionHosted: lambda event: [(event.session_id, event.authority, FootprintClass.NATIVE)],
-    events.SessionDelegated: lambda event: _delegated(event.receipt),
-    events.SessionHandedOver: lambda event: _delegated(event.receipt),
-    events.HostingWithdrawn: lambda event: [(event.session_id, event.authority, None)],
-    events.DelegationReverted: lambda event: _restored(event.receipt.session_id, event.footprint),
-    events.HandOverReverted: lambda event: _restored(event.receipt.session_id, event.footprint),
-    events.OpeningWithdrawn: lambda event: _restored(event.session_id, event.footprint),
-}
+def _change(key: tuple[str, str], held: FootprintClass | None) -> Change:
+    return Unset(FOOTPRINTS, key) if held is None else Set(FOOTPRINTS, key, (held.value,))
 
 
 def footprint_changes(event: Event[Any]) -> list[Mark]:
-    """How an event changes the footprints of its session."""
-    marks = _MARKS.get(type(event))
-    return [] if marks is None else marks(event)
-
-
-def _changes(event: Event[Any]) -> Iterator[Change]:
-    for session_id, authority, held in footprint_changes(event):
-        key = (authority, session_id)
-        yield Unset(FOOTPRINTS, key) if held is None else Set(FOOTPRINTS, key, (held.value,))
-
-
-FootprintsProjection.handlers = dict.fromkeys(_MARKS, _changes)
+    """How an event changes the footprints of its session: session, authority, and how that has it since."""
+    effects = effects_of(event)
+    return [] if effects is None else [(effects.session_id, *holding) for holding in effects.footprint]
 
 
 class FootprintsView(MappingView[str, Footprint]):

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic_core import from_json, to_json
 
-from ..domain import (
-    OwnershipCapability,
-    OwnershipScope,
-    session as events,
-)
+from ..domain import OwnershipScope, RecordedEvent, session as events
+from ..domain.effects import SessionStatus
 from ..domain.scope import (
     scope_from_json,
     scope_to_json,
 )
+from .folded import effects_of
 from .projection import Projection
-from .temporal import Change, Row, Set, TemporalTable, Unset
+from .temporal import Change, Row, Set, TemporalTable, Unset, Value
 from .views import TableMapping
 
 OWNERS = TemporalTable(
@@ -52,54 +51,26 @@ class OwnersProjection(Projection):
     name = "owners"
     tables = (OWNERS,)
 
-
-# Plain strings: an enum's value is looked up anew every time, and that shows when a million events are folded.
-_ACTIVE, _CLOSED, _CANCELLED, _FAULTED = (
-    status.value
-    for status in (
-        events.SessionStatus.ACTIVE,
-        events.SessionStatus.CLOSED,
-        events.SessionStatus.CANCELLED,
-        events.SessionStatus.FAULTED,
-    )
-)
-
-
-def _held(capability: OwnershipCapability) -> tuple[Set]:
-    value = (capability.owner, capability.generation, scope_text(capability.scope), _ACTIVE)
-    return (Set(OWNERS, (capability.session_id,), value),)
-
-
-def _unheld(session_id: str, status: str) -> tuple[Set]:
-    return (Set(OWNERS, (session_id,), (None, None, None, status)),)
+    def handle(self, record: RecordedEvent) -> Iterable[Change]:
+        """Set or unset the row of the session whose owner or status the event changed."""
+        effects = effects_of(record.event)
+        if effects is None:
+            return ()
+        held, status = effects.capability, effects.status
+        row: tuple[Value, ...]
+        if held is not None:
+            row = (held.owner, held.generation, scope_text(held.scope), _ACTIVE)
+        elif status is SessionStatus.UNOPENED:
+            return (Unset(OWNERS, (effects.session_id,)),)
+        elif status is not None or effects.ends_ownership:
+            row = (None, None, None, _ACTIVE if status is None else status.value)
+        else:
+            return ()
+        return (Set(OWNERS, (effects.session_id,), row),)
 
 
-def _restored(event: events.OwnershipRestored) -> tuple[Set]:
-    return _unheld(event.session_id, _ACTIVE) if event.capability is None else _held(event.capability)
-
-
-def _not_opened(event: events.OpeningWithdrawn) -> tuple[Change]:
-    if event.status is events.SessionStatus.UNOPENED:
-        return (Unset(OWNERS, (event.session_id,)),)
-    return _unheld(event.session_id, event.status.value)
-
-
-OwnersProjection.handlers = {
-    events.SessionOpened: lambda event: _unheld(event.session_id, _ACTIVE),
-    events.OwnershipClaimed: lambda event: _held(event.capability),
-    events.OwnershipTransferred: lambda event: _held(event.capability),
-    events.ScopeAttenuated: lambda event: _held(event.capability),
-    events.TransferCommitted: lambda event: _held(event.capability),
-    events.OwnershipReleased: lambda event: _unheld(event.capability.session_id, _ACTIVE),
-    events.OwnerDied: lambda event: _unheld(event.capability.session_id, _FAULTED),
-    events.TransferAbandoned: lambda event: _unheld(event.capability.session_id, _CANCELLED),
-    events.TransferCommitFailed: lambda event: _unheld(event.capability.session_id, _FAULTED),
-    events.SessionClosed: lambda event: _unheld(event.capability.session_id, _CLOSED),
-    events.SessionHandedOver: lambda event: _held(event.capability),
-    events.HandOverReverted: lambda event: _held(event.capability),
-    events.OwnershipRestored: _restored,
-    events.OpeningWithdrawn: _not_opened,
-}
+# A plain string: an enum's value is looked up anew every time, and that shows when a million events are folded.
+_ACTIVE: Final = SessionStatus.ACTIVE.value
 
 
 class OwnersView(TableMapping[str, OwnerRow]):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from enum import StrEnum
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..domain import CancellationWitness, OwnershipScope, ReadinessWitness, session as events
+from ..domain import CancellationWitness, OwnershipScope, ReadinessWitness, RecordedEvent
+from ..domain.effects import WitnessStatus
+from .folded import effects_of
 from .owners import read_scope, scope_text
 from .projection import Projection
-from .temporal import Row, Set, TemporalTable
+from .temporal import Change, Row, Set, TemporalTable, Value
 from .views import TableMapping
 
 WITNESSES = TemporalTable(
@@ -18,15 +19,6 @@ WITNESSES = TemporalTable(
     key={"session_id": str, "witness_id": int},
     columns={"status": str, "owner": str, "generation": int, "scope": str, "says": str},
 )
-
-
-class WitnessStatus(StrEnum):
-    """What became of a witness."""
-
-    OUTSTANDING = "outstanding"
-    CONSUMED = "consumed"
-    VOID = "void"
-    CANCELLATION = "cancellation"
 
 
 class WitnessRow(NamedTuple):
@@ -55,41 +47,21 @@ class WitnessesProjection(Projection):
     name = "witnesses"
     tables = (WITNESSES,)
 
+    def handle(self, record: RecordedEvent) -> Iterable[Change]:
+        """Set the rows of the witnesses that something became of."""
+        effects = effects_of(record.event)
+        if effects is None or not effects.witnesses:
+            return ()
+        return [_row(witness, became) for witness, became in effects.witnesses]
 
-# Plain strings: an enum's value is looked up anew every time, and that shows when a million events are folded.
-_OUTSTANDING, _CONSUMED, _VOID, _CANCELLATION = (status.value for status in WitnessStatus)
 
-
-def _readiness(witness: ReadinessWitness, status: str) -> Set:
-    value = (status, witness.owner, witness.generation, scope_text(witness.scope), witness.predicate)
+def _row(witness: ReadinessWitness | CancellationWitness, became: WitnessStatus) -> Set:
+    value: tuple[Value, ...]
+    if isinstance(witness, CancellationWitness):
+        value = (became.value, witness.owner, witness.generation, None, str(witness.reason))
+    else:
+        value = (became.value, witness.owner, witness.generation, scope_text(witness.scope), witness.predicate)
     return Set(WITNESSES, (witness.session_id, witness.witness_id), value)
-
-
-def _void(witnesses: Iterable[ReadinessWitness]) -> Iterator[Set]:
-    return (_readiness(witness, _VOID) for witness in witnesses)
-
-
-def _cancellation(witness: CancellationWitness) -> Set:
-    value = (_CANCELLATION, witness.owner, witness.generation, None, str(witness.reason))
-    return Set(WITNESSES, (witness.session_id, witness.witness_id), value)
-
-
-WitnessesProjection.handlers = {
-    events.ReadinessWitnessIssued: lambda event: (_readiness(event.witness, _OUTSTANDING),),
-    events.ReadinessWitnessConsumed: lambda event: (_readiness(event.witness, _CONSUMED),),
-    events.OwnershipReleased: lambda event: _void(event.voided),
-    events.OwnershipTransferred: lambda event: _void(event.voided),
-    events.ScopeAttenuated: lambda event: _void(event.voided),
-    events.TransferCommitted: lambda event: _void(event.voided),
-    events.TransferCommitFailed: lambda event: _void(event.voided),
-    events.SessionClosed: lambda event: _void(event.voided),
-    events.SessionHandedOver: lambda event: _void(event.voided),
-    events.HandOverReverted: lambda event: _void(event.voided),
-    events.OwnershipRestored: lambda event: _void(event.voided),
-    events.ReadinessWitnessWithdrawn: lambda event: _void([event.witness]),
-    events.OwnerDied: lambda event: (*_void(event.voided), _cancellation(event.witness)),
-    events.TransferAbandoned: lambda event: (*_void(event.voided), _cancellation(event.witness)),
-}
 
 
 class WitnessesView(TableMapping[tuple[str, int], WitnessRow]):

@@ -1,6 +1,7 @@
 """Sessions: their events, the state they add up to, and the decisions that lead to them."""
 
 from ..bounds import MAX_RECORDED_REFUSALS
+from ..effects import SessionStatus
 from .delegation import DelegationRequest, delegate, hand_over, host
 from .delegation_events import (
     DelegationRejected,
@@ -24,7 +25,6 @@ from .events import (
     ScopeAttenuated,
     SessionClosed,
     SessionOpened,
-    SessionStatus,
     TransferAbandoned,
     TransferBegun,
     TransferCommitFailed,

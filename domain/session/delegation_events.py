@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ..artifacts import DelegationReceipt, OwnershipCapability, ReadinessWitness
+from ..artifacts import DelegationReceipt, FootprintClass, OwnershipCapability, ReadinessWitness
 from ..bundle.values import RuntimeUpgradeArtifact
 from ..delegation import DelegationOutcome, DelegationWitness
+from ..effects import Effects, delegated, passed_on
 from ..event import Event, Fact, event_type
 from ..fragment import SessionFragment
 from ..identifiers import Identifier, Text
@@ -18,6 +19,10 @@ class SessionHosted(Fact):
     session_id: Identifier
     authority: Identifier
 
+    @property
+    def effects(self) -> Effects:
+        return Effects(self.session_id, footprint=((self.authority, FootprintClass.NATIVE),))
+
 
 @event_type("session.delegated")
 class SessionDelegated(Event[DelegationOutcome]):
@@ -29,6 +34,10 @@ class SessionDelegated(Event[DelegationOutcome]):
     @property
     def outcome(self) -> DelegationOutcome:
         return DelegationOutcome(self.receipt, self.witness)
+
+    @property
+    def effects(self) -> Effects:
+        return Effects(self.receipt.session_id, footprint=delegated(self.receipt))
 
 
 @event_type("session.handed_over")
@@ -59,6 +68,10 @@ class SessionHandedOver(Event[DelegationOutcome]):
     @property
     def outcome(self) -> DelegationOutcome:
         return DelegationOutcome(self.receipt, self.witness, self.capability)
+
+    @property
+    def effects(self) -> Effects:
+        return passed_on(self.capability, self.voided, delegated(self.receipt))
 
 
 @event_type("session.delegation_rejected")

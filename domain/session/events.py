@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from ..artifacts import (
     CancellationWitness,
     Counter,
@@ -13,20 +11,11 @@ from ..artifacts import (
     ReadinessWitness,
     TerminalReason,
 )
+from ..effects import Effects, SessionStatus, WitnessStatus, became, given_up, owned, passed_on
 from ..event import Event, Fact, event_type
 from ..fragment import SessionFragment
 from ..identifiers import Identifier, Text
 from .brief import digest_of
-
-
-class SessionStatus(StrEnum):
-    """Where a session stands in its life (telltale 4)."""
-
-    UNOPENED = "unopened"
-    ACTIVE = "active"
-    CLOSED = "closed"
-    CANCELLED = "cancelled"
-    FAULTED = "faulted"
 
 
 @event_type("session.opened")
@@ -44,6 +33,14 @@ class SessionOpened(Fact):
     roles: tuple[Identifier, ...] = ()
     cleared: tuple[Identifier, ...] = ()
 
+    @property
+    def effects(self) -> Effects:
+        return Effects(
+            self.session_id,
+            SessionStatus.ACTIVE,
+            footprint=tuple((authority, None) for authority in self.cleared),
+        )
+
 
 @event_type("session.ownership_claimed")
 class OwnershipClaimed(Event[OwnershipCapability]):
@@ -54,6 +51,10 @@ class OwnershipClaimed(Event[OwnershipCapability]):
     @property
     def outcome(self) -> OwnershipCapability:
         return self.capability
+
+    @property
+    def effects(self) -> Effects:
+        return owned(self.capability)
 
 
 @event_type("session.ownership_released")
@@ -67,6 +68,10 @@ class OwnershipReleased(Fact):
 
     capability: OwnershipCapability
     voided: tuple[ReadinessWitness, ...] = ()
+
+    @property
+    def effects(self) -> Effects:
+        return given_up(self.capability, self.voided)
 
 
 @event_type("session.ownership_transferred")
@@ -89,6 +94,10 @@ class OwnershipTransferred(Event[OwnershipCapability]):
     def outcome(self) -> OwnershipCapability:
         return self.capability
 
+    @property
+    def effects(self) -> Effects:
+        return passed_on(self.capability, self.voided)
+
 
 @event_type("session.scope_attenuated")
 class ScopeAttenuated(Event[OwnershipCapability]):
@@ -107,6 +116,10 @@ class ScopeAttenuated(Event[OwnershipCapability]):
     @property
     def outcome(self) -> OwnershipCapability:
         return self.capability
+
+    @property
+    def effects(self) -> Effects:
+        return passed_on(self.capability, self.voided)
 
 
 @event_type("session.transfer_begun")
@@ -142,6 +155,10 @@ class TransferCommitted(Event[OwnershipCapability]):
     def outcome(self) -> OwnershipCapability:
         return self.capability
 
+    @property
+    def effects(self) -> Effects:
+        return passed_on(self.capability, self.voided)
+
 
 @event_type("session.transfer_rolled_back")
 class TransferRolledBack(Fact):
@@ -160,12 +177,20 @@ class ReadinessWitnessIssued(Event[ReadinessWitness]):
     def outcome(self) -> ReadinessWitness:
         return self.witness
 
+    @property
+    def effects(self) -> Effects:
+        return became(self.witness, WitnessStatus.OUTSTANDING)
+
 
 @event_type("session.witness_consumed")
 class ReadinessWitnessConsumed(Fact):
     """A readiness witness was spent, for good (telltale 2.9; law 4)."""
 
     witness: ReadinessWitness
+
+    @property
+    def effects(self) -> Effects:
+        return became(self.witness, WitnessStatus.CONSUMED)
 
 
 @event_type("session.owner_died")
@@ -190,6 +215,10 @@ class OwnerDied(Event[CancellationWitness]):
     def outcome(self) -> CancellationWitness:
         return self.witness
 
+    @property
+    def effects(self) -> Effects:
+        return given_up(self.capability, self.voided, SessionStatus.FAULTED, self.witness)
+
 
 @event_type("session.transfer_abandoned")
 class TransferAbandoned(Event[CancellationWitness]):
@@ -213,6 +242,10 @@ class TransferAbandoned(Event[CancellationWitness]):
     def outcome(self) -> CancellationWitness:
         return self.witness
 
+    @property
+    def effects(self) -> Effects:
+        return given_up(self.capability, self.voided, SessionStatus.CANCELLED, self.witness)
+
 
 @event_type("session.transfer_commit_failed")
 class TransferCommitFailed(Fact):
@@ -232,6 +265,10 @@ class TransferCommitFailed(Fact):
     voided: tuple[ReadinessWitness, ...] = ()
     released_fragments: tuple[SessionFragment, ...] = ()
 
+    @property
+    def effects(self) -> Effects:
+        return given_up(self.capability, self.voided, SessionStatus.FAULTED)
+
 
 @event_type("session.closed")
 class SessionClosed(Fact):
@@ -246,6 +283,10 @@ class SessionClosed(Fact):
     capability: OwnershipCapability
     voided: tuple[ReadinessWitness, ...] = ()
     released_fragments: tuple[SessionFragment, ...] = ()
+
+    @property
+    def effects(self) -> Effects:
+        return given_up(self.capability, self.voided, SessionStatus.CLOSED)
 
 
 class Rejection(Fact):

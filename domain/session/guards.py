@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..artifacts import OwnershipCapability, OwnershipReceipt
+from ..effects import SessionStatus
 from ..errors import (
     HandOverRequired,
     ReceiptMismatch,
@@ -17,7 +18,6 @@ from ..errors import (
 from ..event import Refused
 from ..policy import Policy
 from ..scope import FULL_SESSION, OwnershipScope
-from .events import SessionStatus
 from .refusals import refuse
 from .state import SessionState
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from ..artifacts import CancellationWitness, OwnershipCapability, TerminalReason
 from ..bounds import MAX_INCARNATIONS
 from ..decision import decision
+from ..effects import SessionStatus
 from ..errors import SessionAlreadyOpen, StaleCapability, Unclaimed
 from ..event import Decision, accept
 from ..limits import require_fewer
-from .events import OwnerDied, SessionClosed, SessionOpened, SessionStatus
+from .events import OwnerDied, SessionClosed, SessionOpened
 from .fragments import held_fragments
 from .guards import refuse_unless_live, require_active, require_full_session, require_nothing_staged
 from .state import SessionState

@@ -14,10 +14,10 @@ from ..artifacts import (
     TerminalReason,
 )
 from ..delegation import DelegationWitness
+from ..effects import Effects, SessionStatus, WitnessStatus, became, made_void, passed_on
 from ..event import Fact, event_type
 from ..fragment import SessionFragment
 from ..identifiers import Identifier
-from .events import SessionStatus
 
 FootprintEntry: TypeAlias = tuple[Identifier, FootprintClass | None]
 """An authority, and how it has the session; None for not at all."""
@@ -49,6 +49,16 @@ class OwnershipRestored(Fact):
     restored_fragments: tuple[SessionFragment, ...] = ()
     dropped: OwnershipReceipt | None = None
 
+    @property
+    def effects(self) -> Effects:
+        return Effects(
+            self.session_id,
+            ends_ownership=True,
+            capability=self.capability,
+            generation=self.generation,
+            witnesses=made_void(self.voided),
+        )
+
 
 @event_type("session.opening_withdrawn")
 class OpeningWithdrawn(Fact):
@@ -70,12 +80,20 @@ class OpeningWithdrawn(Fact):
     reason: TerminalReason | None = None
     footprint: tuple[FootprintEntry, ...] = ()
 
+    @property
+    def effects(self) -> Effects:
+        return Effects(self.session_id, self.status, footprint=self.footprint)
+
 
 @event_type("session.witness_withdrawn")
 class ReadinessWitnessWithdrawn(Fact):
     """A readiness witness was taken back before it was spent; it is void (law 8)."""
 
     witness: ReadinessWitness
+
+    @property
+    def effects(self) -> Effects:
+        return became(self.witness, WitnessStatus.VOID)
 
 
 @event_type("session.hosting_withdrawn")
@@ -84,6 +102,10 @@ class HostingWithdrawn(Fact):
 
     session_id: Identifier
     authority: Identifier
+
+    @property
+    def effects(self) -> Effects:
+        return Effects(self.session_id, footprint=((self.authority, None),))
 
 
 @event_type("session.delegation_reverted")
@@ -99,6 +121,10 @@ class DelegationReverted(Fact):
     receipt: DelegationReceipt
     witness: DelegationWitness
     footprint: tuple[FootprintEntry, ...]
+
+    @property
+    def effects(self) -> Effects:
+        return Effects(self.receipt.session_id, footprint=self.footprint)
 
 
 @event_type("session.hand_over_reverted")
@@ -122,6 +148,10 @@ class HandOverReverted(Fact):
     footprint: tuple[FootprintEntry, ...]
     voided: tuple[ReadinessWitness, ...] = ()
     restored_fragments: tuple[SessionFragment, ...] = ()
+
+    @property
+    def effects(self) -> Effects:
+        return passed_on(self.capability, self.voided, self.footprint)
 
 
 @event_type("session.fragments_restored")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..artifacts import FootprintClass, OwnershipCapability, OwnershipReceipt, ReadinessWitness, TerminalReason
+from ..effects import SessionStatus
 from ..fragment import SessionFragment
-from .events import SessionStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..artifacts import FootprintClass, OwnershipCapability, OwnershipReceipt, ReadinessWitness, TerminalReason
+from ..artifacts import (
+    CancellationWitness,
+    FootprintClass,
+    OwnershipCapability,
+    OwnershipReceipt,
+    ReadinessWitness,
+    TerminalReason,
+)
 from ..delegation import DelegationOutcome
+from ..effects import Effects, SessionStatus, WitnessStatus
 from ..event import Event
 from ..fragment import SessionFragment
 from ..scope import OwnershipScope
 from . import delegation_events, events, restoration_events
-from .events import SessionStatus
 from .standing import SessionStanding
 
 
@@ -85,11 +92,13 @@ class SessionState:
 
     def apply(self, event: Event[Any]) -> None:
         """Take one event in. Events of other streams' types change nothing."""
-        handler = _HANDLERS.get(type(event))
+        effects, handler = event.effects, _HANDLERS.get(type(event))
+        if effects is not None:
+            self._take(effects)
         if handler is not None:
             handler(self, event)
-            if not isinstance(event, events.Rejection):
-                self.refused.clear()
+        if (effects is not None or handler is not None) and not isinstance(event, events.Rejection):
+            self.refused.clear()
 
     def outstanding_witnesses(self) -> tuple[ReadinessWitness, ...]:
         """The readiness witnesses that can still be consumed, by id."""
@@ -139,58 +148,63 @@ class SessionState:
             fragments=dict(self.fragments),
         )
 
+    def _take(self, effects: Effects) -> None:
+        if effects.ends_ownership:
+            self.live = self.pending = None
+            self.outstanding.clear()
+        if effects.capability is not None:
+            self.live = effects.capability
+        if effects.generation:
+            self.generation = effects.generation
+        for witness, became in effects.witnesses:
+            self._take_witness(witness, became)
+        if effects.status is not None:
+            self.status = effects.status
+        for authority, held in effects.footprint:
+            if held is None:
+                self.footprint.pop(authority, None)
+            else:
+                self.footprint[authority] = held
+
+    def _take_witness(self, witness: ReadinessWitness | CancellationWitness, became: WitnessStatus) -> None:
+        number = witness.witness_id
+        if became is WitnessStatus.OUTSTANDING and isinstance(witness, ReadinessWitness):
+            self.issued[number] = witness
+            self.outstanding.add(number)
+        else:
+            self.outstanding.discard(number)
+        if became is WitnessStatus.CONSUMED:
+            self.consumed.add(number)
+        if became in (WitnessStatus.OUTSTANDING, WitnessStatus.CANCELLATION):
+            self.witnesses = number
+
     def _on_opened(self, event: events.SessionOpened) -> None:
         self.incarnation = event.incarnation
         self.roles = event.roles
-        self.status = SessionStatus.ACTIVE
         self.terminal_reason = None
+        # Older events do not name all the authorities that had the incarnation before.
         self.footprint.clear()
         self.outcomes.clear()
 
-    def _on_claimed(self, event: events.OwnershipClaimed) -> None:
-        self._hold(event.capability)
-
-    def _on_attenuated(self, event: events.ScopeAttenuated) -> None:
-        self._end_ownership()
-        self._hold(event.capability)
-
-    def _on_transferred(
-        self, event: events.OwnershipTransferred | events.TransferCommitted | delegation_events.SessionHandedOver
-    ) -> None:
-        self._end_ownership()
-        self._hold(event.capability)
+    def _on_moved(self, event: events.OwnershipTransferred | events.TransferCommitted) -> None:
         self._hold_fragments(event.moved_fragments)
 
     def _on_handed_over(self, event: delegation_events.SessionHandedOver) -> None:
-        self._on_transferred(event)
+        self._hold_fragments(event.moved_fragments)
         self._on_delegated(event)
         if event.witness.ownership_receipt is not None:
             self.claims = event.witness.ownership_receipt.claim_id
 
-    def _on_hosted(self, event: delegation_events.SessionHosted) -> None:
-        self.footprint[event.authority] = FootprintClass.NATIVE
-
-    def _on_hosting_withdrawn(self, event: restoration_events.HostingWithdrawn) -> None:
-        self.footprint.pop(event.authority, None)
-
     def _on_delegated(self, event: delegation_events.SessionDelegated | delegation_events.SessionHandedOver) -> None:
-        receipt = event.receipt
-        for authority in receipt.cleared:
-            self.footprint.pop(authority, None)
-        self.footprint[receipt.from_authority] = receipt.from_after
-        self.footprint[receipt.to_authority] = receipt.to_after
-        self.delegations = receipt.delegation_id
-        self.outcomes[receipt.delegation_id] = event.outcome
+        self.delegations = event.receipt.delegation_id
+        self.outcomes[event.receipt.delegation_id] = event.outcome
 
     def _on_delegation_reverted(
         self, event: restoration_events.DelegationReverted | restoration_events.HandOverReverted
     ) -> None:
-        self._set_footprint(event.footprint)
         self.outcomes.pop(event.receipt.delegation_id, None)
 
     def _on_hand_over_reverted(self, event: restoration_events.HandOverReverted) -> None:
-        self._end_ownership()
-        self._hold(event.capability)
         self._hold_fragments(event.restored_fragments)
         self._on_delegation_reverted(event)
 
@@ -205,23 +219,13 @@ class SessionState:
         self._release_fragments(event.released_fragments)
 
     def _on_ownership_restored(self, event: restoration_events.OwnershipRestored) -> None:
-        self._end_ownership()
-        self.live = event.capability
-        self.generation = event.generation
         self._hold_fragments(event.restored_fragments)
         if event.staged is not None:
             self.pending = event.staged
             self.claims = event.staged.claim_id
 
     def _on_opening_withdrawn(self, event: restoration_events.OpeningWithdrawn) -> None:
-        self.status, self.roles, self.terminal_reason = event.status, event.roles, event.reason
-        self._set_footprint(event.footprint)
-
-    def _on_witness_withdrawn(self, event: restoration_events.ReadinessWitnessWithdrawn) -> None:
-        self.outstanding.discard(event.witness.witness_id)
-
-    def _on_released(self, event: events.OwnershipReleased) -> None:
-        self._end_ownership()
+        self.roles, self.terminal_reason = event.roles, event.reason
 
     def _on_begun(self, event: events.TransferBegun) -> None:
         self.pending = event.receipt
@@ -230,37 +234,18 @@ class SessionState:
     def _on_rolled_back(self, event: events.TransferRolledBack) -> None:
         self.pending = None
 
-    def _on_issued(self, event: events.ReadinessWitnessIssued) -> None:
-        witness = event.witness
-        self.witnesses = witness.witness_id
-        self.issued[witness.witness_id] = witness
-        self.outstanding.add(witness.witness_id)
-
-    def _on_consumed(self, event: events.ReadinessWitnessConsumed) -> None:
-        self.outstanding.discard(event.witness.witness_id)
-        self.consumed.add(event.witness.witness_id)
-
-    def _on_owner_died(self, event: events.OwnerDied) -> None:
-        self.witnesses = event.witness.witness_id
-        self._finish(SessionStatus.FAULTED, event.witness.reason)
-
-    def _on_abandoned(self, event: events.TransferAbandoned) -> None:
-        self.witnesses = event.witness.witness_id
-        self._finish(SessionStatus.CANCELLED, event.witness.reason)
+    def _on_given_up(self, event: events.OwnerDied | events.TransferAbandoned) -> None:
+        self._finish(event.witness.reason)
 
     def _on_commit_failed(self, event: events.TransferCommitFailed) -> None:
-        self._finish(SessionStatus.FAULTED, event.reason)
+        self._finish(event.reason)
 
     def _on_closed(self, event: events.SessionClosed) -> None:
-        self._finish(SessionStatus.CLOSED, None)
+        self._finish(None)
 
     def _on_rejection(self, event: events.Rejection) -> None:
         self.refusals += 1
         self.refused.add(event.key())
-
-    def _hold(self, capability: OwnershipCapability) -> None:
-        self.live = capability
-        self.generation = capability.generation
 
     def _hold_fragments(self, fragments: Iterable[SessionFragment]) -> None:
         for fragment in fragments:
@@ -270,44 +255,24 @@ class SessionState:
         for fragment in fragments:
             self.fragments.pop(fragment.key, None)
 
-    def _set_footprint(self, footprint: Iterable[restoration_events.FootprintEntry]) -> None:
-        for authority, held in footprint:
-            if held is None:
-                self.footprint.pop(authority, None)
-            else:
-                self.footprint[authority] = held
-
-    def _end_ownership(self) -> None:
-        self.live = None
-        self.pending = None
-        self.outstanding.clear()
-
-    def _finish(self, status: SessionStatus, reason: TerminalReason | None) -> None:
-        self._end_ownership()
+    def _finish(self, reason: TerminalReason | None) -> None:
         self.fragments.clear()
-        self.status = status
         self.terminal_reason = reason
 
 
 _HANDLERS: dict[type[Event[Any]], Callable[[SessionState, Any], None]] = {
     events.SessionOpened: SessionState._on_opened,
-    events.OwnershipClaimed: SessionState._on_claimed,
-    events.OwnershipReleased: SessionState._on_released,
-    events.OwnershipTransferred: SessionState._on_transferred,
-    events.ScopeAttenuated: SessionState._on_attenuated,
+    events.OwnershipTransferred: SessionState._on_moved,
     events.TransferBegun: SessionState._on_begun,
-    events.TransferCommitted: SessionState._on_transferred,
+    events.TransferCommitted: SessionState._on_moved,
     events.TransferRolledBack: SessionState._on_rolled_back,
-    events.ReadinessWitnessIssued: SessionState._on_issued,
-    events.ReadinessWitnessConsumed: SessionState._on_consumed,
-    events.OwnerDied: SessionState._on_owner_died,
-    events.TransferAbandoned: SessionState._on_abandoned,
+    events.OwnerDied: SessionState._on_given_up,
+    events.TransferAbandoned: SessionState._on_given_up,
     events.TransferCommitFailed: SessionState._on_commit_failed,
     events.SessionClosed: SessionState._on_closed,
     events.CapabilityRejected: SessionState._on_rejection,
     events.ReceiptRejected: SessionState._on_rejection,
     events.WitnessRejected: SessionState._on_rejection,
-    delegation_events.SessionHosted: SessionState._on_hosted,
     delegation_events.SessionDelegated: SessionState._on_delegated,
     delegation_events.SessionHandedOver: SessionState._on_handed_over,
     delegation_events.DelegationRejected: SessionState._on_rejection,
@@ -316,8 +281,6 @@ _HANDLERS: dict[type[Event[Any]], Callable[[SessionState, Any], None]] = {
     delegation_events.FragmentsReleased: SessionState._on_fragments_released,
     restoration_events.OwnershipRestored: SessionState._on_ownership_restored,
     restoration_events.OpeningWithdrawn: SessionState._on_opening_withdrawn,
-    restoration_events.ReadinessWitnessWithdrawn: SessionState._on_witness_withdrawn,
-    restoration_events.HostingWithdrawn: SessionState._on_hosting_withdrawn,
     restoration_events.DelegationReverted: SessionState._on_delegation_reverted,
     restoration_events.HandOverReverted: SessionState._on_hand_over_reverted,
     restoration_events.FragmentsRestored: SessionState._on_fragments_restored,

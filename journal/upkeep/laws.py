@@ -21,14 +21,13 @@ from ...domain.conversation import (
     ConversationEvent,
 )
 from ...domain.conversation.laws import ConversationLaws
+from ...domain.effects import Effects, WitnessStatus
 from ...domain.record import (
     split_event_id,
 )
 from ...domain.saga import SagaCompensated, SagaCompleted, SagaResolved
-from ...domain.stream_names import (
-    split_stream,
-)
-from ...projections import coherence_violations, footprint_changes
+from ...domain.stream_names import split_stream
+from ...projections import coherence_violations
 
 
 class Laws:
@@ -54,49 +53,46 @@ class Laws:
             if record.stream not in self._conversations:
                 self._conversations[record.stream] = ConversationLaws(record.event.conversation_id)
             yield from self._conversations[record.stream].broken_by(record)
-        if split_stream(record.stream)[0] != "session":
-            return
-        yield from self._generation(record)
-        yield from self._witness(record)
-        yield from self._coherence(record)
+        effects = record.event.effects
+        if effects is not None and split_stream(record.stream)[0] == "session":
+            yield from self._generation(record, effects)
+            yield from self._witness(record, effects)
+            yield from self._coherence(record, effects)
 
-    def _generation(self, record: RecordedEvent) -> Iterator[str]:
-        event: Any = record.event
-        if not isinstance(event, _GENERATION_GIVERS):
-            return
-        given = event.generation if isinstance(event, events.OwnershipRestored) else event.capability.generation
-        last = self._generations.get(record.stream, 0)
-        if given <= last:
-            yield f"law 1: generation {given} is given after {last}"
-        self._generations[record.stream] = max(last, given)
+    def _generation(self, record: RecordedEvent, effects: Effects) -> Iterator[str]:
+        given, last = effects.generation, self._generations.get(record.stream, 0)
+        if given:
+            if given <= last:
+                yield f"law 1: generation {given} is given after {last}"
+            self._generations[record.stream] = max(last, given)
 
-    def _witness(self, record: RecordedEvent) -> Iterator[str]:
-        event, stream = record.event, record.stream
-        outstanding = self._outstanding.get(stream, set())
-        if isinstance(event, events.ReadinessWitnessIssued):
-            number = event.witness.witness_id
-            if number <= self._witnesses.get(stream, 0):
-                yield f"law 4: witness {number} is issued again"
-            self._witnesses[stream] = number
-            self._outstanding.setdefault(stream, set()).add(number)
-        elif isinstance(event, events.ReadinessWitnessConsumed | events.ReadinessWitnessWithdrawn):
-            number = event.witness.witness_id
-            if number not in outstanding:
-                yield f"law 4: witness {number} is consumed or withdrawn, and is not outstanding"
-            outstanding.discard(number)
-        elif isinstance(event, _ENDINGS):
-            voided = {witness.witness_id for witness in event.voided}
+    def _witness(self, record: RecordedEvent, effects: Effects) -> Iterator[str]:
+        outstanding = self._outstanding.setdefault(record.stream, set())
+        voided = set()
+        for witness, became in effects.witnesses:
+            number = witness.witness_id
+            if became is WitnessStatus.OUTSTANDING:
+                if number <= self._witnesses.get(record.stream, 0):
+                    yield f"law 4: witness {number} is issued again"
+                self._witnesses[record.stream] = number
+                outstanding.add(number)
+            elif became is WitnessStatus.VOID and effects.ends_ownership:
+                voided.add(number)
+            elif became is not WitnessStatus.CANCELLATION:
+                if number not in outstanding:
+                    yield f"law 4: witness {number} is consumed or withdrawn, and is not outstanding"
+                outstanding.discard(number)
+        if effects.ends_ownership:
             if voided != outstanding:
                 yield f"law 4: witnesses {sorted(outstanding)} end here, and the event voids {sorted(voided)}"
             outstanding.clear()
 
-    def _coherence(self, record: RecordedEvent) -> Iterator[str]:
-        changes = footprint_changes(record.event)
-        if not changes:
+    def _coherence(self, record: RecordedEvent, effects: Effects) -> Iterator[str]:
+        if not effects.footprint:
             return
         footprint = self._footprints.setdefault(record.stream, {})
         self._footprints_before[record.id] = dict(footprint)
-        for _, authority, held in changes:
+        for authority, held in effects.footprint:
             if held is None:
                 footprint.pop(authority, None)
             else:
@@ -104,7 +100,7 @@ class Laws:
         for event_id in record.metadata.compensates or ():
             if self._footprints_before.get(event_id, footprint) != footprint:
                 yield f"law 8: {record.id} does not give back the footprint from before {event_id}"
-        session_id = changes[0][0]
+        session_id = effects.session_id
         for violation in coherence_violations({session_id: list(footprint.items())}):
             yield f"law 7: {violation.kind} of {session_id!r}: {', '.join(violation.authorities)}"
 
@@ -156,26 +152,3 @@ _MAY_END: Final = (
     ConsensusTimeoutCancelled,
 )
 """What may have ended by itself, so that nothing undoes it."""
-
-_GENERATION_GIVERS: Final = (
-    events.OwnershipClaimed,
-    events.OwnershipTransferred,
-    events.ScopeAttenuated,
-    events.TransferCommitted,
-    events.SessionHandedOver,
-    events.HandOverReverted,
-    events.OwnershipRestored,
-)
-_ENDINGS: Final = (
-    events.OwnershipReleased,
-    events.OwnershipTransferred,
-    events.ScopeAttenuated,
-    events.TransferCommitted,
-    events.OwnerDied,
-    events.TransferAbandoned,
-    events.TransferCommitFailed,
-    events.SessionClosed,
-    events.SessionHandedOver,
-    events.HandOverReverted,
-    events.OwnershipRestored,
-)
