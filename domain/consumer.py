@@ -84,7 +84,7 @@ class ConsumerState:
             handler(self, event)
 
     def standing(self, *, is_brief: bool = False) -> Cursors:
-        """How far it has come; there is nothing here that undoing gives back."""
+        """How far it has come; there is nothing here that undoing restores."""
         return self.cursors
 
     def _on_acknowledged(self, event: NotificationsAcknowledged) -> None:

@@ -98,7 +98,7 @@ class Refused:
 
 
 Decision: TypeAlias = Accepted[ResultT] | Refused
-"""What a command comes to. A command may also simply raise: refused, and nothing recorded."""
+"""The outcome of a command. A command may also simply raise: it is refused, and nothing is recorded."""
 
 
 def accept(event: Event[OutcomeT]) -> Accepted[OutcomeT]:

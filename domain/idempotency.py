@@ -88,5 +88,5 @@ class KeyState:
             self.used = event
 
     def standing(self, *, is_brief: bool = False) -> KeyStanding:
-        """Whether it was used; there is nothing here that undoing gives back."""
+        """Whether it was used; there is nothing here that undoing restores."""
         return KeyStanding(self.used)

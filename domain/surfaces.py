@@ -31,7 +31,7 @@ class Surfaces:
         return cls(ownership_receipt=False, semantic_handoff=False, reconfiguration_transition=False)
 
     def require(self, operation: str) -> None:
-        """Make sure that the runtime has what an operation stands on; each of them stands on all three.
+        """Make sure that the runtime has what an operation depends on. Each of them depends on all three.
 
         Args:
             operation: what is asked for, for the message.

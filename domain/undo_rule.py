@@ -20,7 +20,7 @@ HasEnded: TypeAlias = Callable[[Any, Any], bool]
 
 
 class Part(StrEnum):
-    """A part of a stream's state that events change, and that later events stand on."""
+    """A part of a stream's state that events change, and that later events depend on."""
 
     LIFE = "life"
     OWNERSHIP = "ownership"

@@ -123,7 +123,7 @@ class AsyncJournal:
     async def execute(
         self, stream: str | tuple[str, ...], command: Callable[..., Decision[ResultT]], *arguments: object
     ) -> ResultT:
-        """Decide a command on the state of a stream, and append what it comes to; see ``Journal.execute``."""
+        """Decide a command on the state of a stream, and append the events it produces; see ``Journal.execute``."""
         require_function("command", command)
         self._begin()
         try:

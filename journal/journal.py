@@ -96,7 +96,7 @@ class Journal(Reading):
             clock: tells the time, UTC, in ms since 1970.
             read_only: no event and no table is written, and nothing need be permitted but reading. What would append
                 raises ``JournalReadOnly``; what is refused is refused as ever, and left off the record. The tables are
-                made anew from the events, in a temporary file, when the first of them is read. SQLite leaves its
+                rebuilt from the events, in a temporary file, when the first of them is read. SQLite leaves its
                 ``-wal`` and ``-shm`` beside a file, where it may.
 
         Raises:
@@ -224,11 +224,11 @@ class Journal(Reading):
     def execute(
         self, stream: str | tuple[str, ...], command: Callable[..., Decision[ResultT]], *arguments: object
     ) -> ResultT:
-        """Decide a command on the state of a stream, and append what it comes to, all of it or nothing.
+        """Decide a command on the state of a stream, and append the events it produces, all or none.
 
         Args:
             stream: the stream's name, such as ``session-s-42``; or several, of which the first is the command's own. If
-                one to which nothing is appended changes before the append, the command is decided anew.
+                one to which nothing is appended changes before the append, the command is decided again.
             command: a pure function of the states and the arguments.
             arguments: what it takes beyond the states.
 
@@ -260,7 +260,7 @@ class Journal(Reading):
 
         Args:
             event: its id, such as ``session-s-42@3``, or its position.
-            dry_run: only say what it comes to, and what makes it impossible.
+            dry_run: only preview the result, and what makes it impossible.
 
         Returns:
             What was undone, or would be, and what is different afterwards.
@@ -269,7 +269,7 @@ class Journal(Reading):
             UnknownPosition, UnknownEvent: there is none.
             NotCompensable: nothing undoes an event of its type.
             AlreadyCompensated: it is undone.
-            LaterEventDepends: a later event stands on it.
+            LaterEventDepends: a later event depends on it.
         """
         undoing = self._undo_planner.of_event(event)
         return self._undo_planner.plan(undoing) if exact("dry_run", dry_run, bool) else self._undo(undoing)
@@ -280,7 +280,7 @@ class Journal(Reading):
         Args:
             stream: the stream's name, such as ``session-s-42``.
             to_version: the last version that stays.
-            dry_run: only say what it comes to, and what makes it impossible.
+            dry_run: only preview the result, and what makes it impossible.
 
         Returns:
             What was undone, or would be, and what is different afterwards.
@@ -288,7 +288,7 @@ class Journal(Reading):
         Raises:
             UnknownVersion: the stream has no such version.
             NotCompensable: nothing undoes one of the events.
-            LaterEventDepends: an event of another stream stands on one of them.
+            LaterEventDepends: an event of another stream depends on one of them.
         """
         undoing = self._undo_planner.to_version(stream, to_version)
         return self._undo_planner.plan(undoing) if exact("dry_run", dry_run, bool) else self._undo(undoing)

@@ -23,7 +23,7 @@ MAX_RETRY_S: Final = 5.0
 
 
 class ProjectionHealth(NamedTuple):
-    """How one projection fares.
+    """The health of one projection.
 
     Attributes:
         position: the position that its tables have reached.
@@ -46,7 +46,7 @@ class Projecting(Running):
         projector: catches the tables up.
         head: the journal's last position.
         changes: says when something was committed.
-        log: says how SQLite's log fares.
+        log: tells the health of SQLite's log.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Projecting(Running):
         return self._log()
 
     def health(self) -> dict[str, ProjectionHealth]:
-        """How each projection fares, by name.
+        """The health of each projection, by name.
 
         Raises:
             JournalError: the storage cannot be asked.

@@ -175,8 +175,8 @@ class Reading(Upkeep):
         """Keep the tables caught up in the background, so that those who read find little to do.
 
         Returns:
-            What does it, to be used in a ``with`` block; it says how each projection fares. Closing the journal ends
-            it too.
+            What does it, to be used in a ``with`` block; it tells the health of each projection. Closing the journal
+            ends it too.
         """
         self.head()  # so that a closed journal says so here, and not in the thread
         projecting = Projecting(self._projector, self.head, self.application.recorder.changes, self._storage.log_health)
@@ -184,7 +184,7 @@ class Reading(Upkeep):
         return projecting
 
     def _keep(self, running: Running) -> None:
-        """Have it stopped when the journal is closed, which may be happening now."""
+        """Stop it when the journal closes, which may be happening now."""
         self._running.add(running)
         if self._is_closed:
             running.stop()

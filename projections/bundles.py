@@ -61,7 +61,7 @@ class UpgradeRow(NamedTuple):
         phase: where it stands.
         previous_members: who ran the bundle before it, sorted.
         next_members: who runs it after it, sorted.
-        reason: why it came to nothing; None otherwise.
+        reason: why it failed; None otherwise.
         since: the position of the event from which on all this holds.
     """
 

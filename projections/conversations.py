@@ -92,7 +92,7 @@ LATE_FIRINGS = TemporalTable(
 
 
 class ProposalStatus(StrEnum):
-    """Where a proposal stands: voted on, or what voting came to; abandoned if this member left before."""
+    """Where a proposal stands: voted on, or the outcome of the vote; abandoned if this member left before."""
 
     OPEN = "open"
     YES = "yes"

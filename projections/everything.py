@@ -15,7 +15,7 @@ from .witnesses import WitnessesProjection
 
 
 def all_projections() -> tuple[Projection, ...]:
-    """Every projection, made anew: some remember where they stand, and are for one projector."""
+    """A new set of every projection. Some remember where they stand, so a set is for one projector."""
     return (
         OwnersProjection(),
         WitnessesProjection(),

@@ -249,7 +249,7 @@ def _is_over(over: SimpleQueue[None], timeout_s: float) -> bool:
 
 
 class _Deadline:
-    """The time until which a lock may stay with whoever has it; begins anew whenever it changes hands."""
+    """The time until which a lock may stay with whoever has it; begins again whenever it changes hands."""
 
     def __init__(self, lock: Lock, timeout_s: float) -> None:
         self._lock = lock

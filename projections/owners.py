@@ -69,7 +69,7 @@ class OwnersProjection(Projection):
         return (Set(OWNERS, (effects.session_id,), row),)
 
 
-# A plain string: an enum's value is looked up anew every time, and that shows when a million events are folded.
+# A plain string: an enum's value is looked up every time, and that shows when a million events are folded.
 _ACTIVE: Final = SessionStatus.ACTIVE.value
 
 

@@ -20,7 +20,7 @@ BATCH_SIZE: Final = 2_000
 """Events per transaction: the longest that appending waits for a projection is the time one batch takes to write."""
 
 FAR_BEHIND: Final = 20_000
-"""From how many events on tables that have less than half of them are made anew, which is faster than catching up."""
+"""From how many events on tables that have less than half of them are rebuilt, which is faster than catching up."""
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the position reached and the position aimed for."""
@@ -166,7 +166,7 @@ class Projector:
         }
 
     def rebuild(self, progress: Progress | None = None) -> RebuildReport:
-        """Make every table anew from the first event, beside the live ones, compare, and swap.
+        """Rebuild every table from the first event, beside the live ones, compare, and swap.
 
         Raises:
             ProjectionStopped, UnknownEventType, DamagedRecord

@@ -41,7 +41,7 @@ class ProposalRow(NamedTuple):
         expires_at_s: from when on it cannot be voted on, UTC, in seconds since 1970.
         status: where it stands.
         resolved_at: when, in ms; None while it is open.
-        incarnation: how often the conversation had been opened then; one that was removed may be opened anew.
+        incarnation: how often the conversation had been opened then; one that was removed may be opened again.
         since: the position of the event from which on all this holds.
     """
 

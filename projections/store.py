@@ -127,7 +127,7 @@ class TableWriter(ABC):
 
 
 class Rebuild(ABC):
-    """Tables that are made anew beside the live ones, from the first event.
+    """Tables that are rebuilt beside the live ones, from the first event.
 
     Rows wait in memory until they have ended, so that most are written once, and none is looked for.
 
@@ -214,7 +214,7 @@ class TemporalStore(ABC):
 
     @abstractmethod
     def rebuild(self) -> AbstractContextManager[Rebuild]:
-        """Make every table anew; what is not finished when the block ends is dropped."""
+        """Rebuild every table; what is not finished when the block ends is dropped."""
 
     @abstractmethod
     def table_names(self) -> set[str]:

@@ -27,7 +27,7 @@ class TemporalTable:
 
     Attributes:
         name: the table's name, without its version.
-        version: raise it when the same events come to different rows; the table is then built anew, beside the old.
+        version: raise it when the same events result in different rows; the table is then rebuilt beside the old one.
         key: the columns that say which fact a row is about, and their types.
         columns: the columns that say what the fact is, and their types.
         lookup: columns by which rows are searched, other than the key's first.

@@ -148,7 +148,7 @@ class TimelineView(TableReader):
         # What is no more than an hour above the lowest contradicts nothing that came later.
         after = self._position_by_all(int(row[1]) + STEP_MS, head)
         with self._lock:
-            # Put back only when all went well: what an error or an interrupt left half read is read anew.
+            # Put back only when all went well: what an error or an interrupt left half read is read again.
             doubts, self._doubts = self._doubts, _Doubts(self._events, 0)
             if doubts.after != after or doubts.through > head:
                 doubts = _Doubts(self._events, after)

@@ -175,5 +175,5 @@ def readable(projection: str, table: TemporalTable, row: Row) -> Iterator[None]:
     try:
         yield
     except _UNREADABLE as error:
-        problem = f"a stored row cannot be read ({type(error).__name__}: {error}); replay makes it anew"
+        problem = f"a stored row cannot be read ({type(error).__name__}: {error}); replay rebuilds it"
         raise ProjectionStopped(projection, table.row_position(row), problem) from error

@@ -119,7 +119,7 @@ class UpgradeCommitted(UpgradeEvent):
 
 @event_type("bundle.upgrade_failed")
 class UpgradeFailed(UpgradeEvent):
-    """The staged upgrade breaks a rule, and came to nothing (aura 2.30)."""
+    """The staged upgrade breaks a rule, and failed (aura 2.30)."""
 
     artifact: RuntimeUpgradeArtifact
 
@@ -133,7 +133,7 @@ class UpgradeRolledBack(UpgradeEvent):
 
 @event_type("bundle.members_restored")
 class MembersRestored(Fact):
-    """Members, and the upgrade that was under way, were given back as they had been (law 8).
+    """Members, and the upgrade that was under way, were restored as they had been (law 8).
 
     Attributes:
         bundle_id: the bundle.

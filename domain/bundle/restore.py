@@ -1,4 +1,4 @@
-"""What undoes what happened to a bundle: the events that give back what there was before (law 8)."""
+"""What undoes what happened to a bundle: the events that restore what there was before (law 8)."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class ConversationConfig:
         liveness_yes: how those who are silent count, and what is voted when nobody votes by hand.
         max_reelection_attempts: how many elections may be rejected before the host is to declare a deadlock.
         peers_time_out: whether a peer's proposal has a consensus timeout here too (de-mls 7.4, 20).
-        auto_votes_keep_phases: whether a vote that is due where none may be cast by hand comes to nothing (de-mls 7.4,
+        auto_votes_keep_phases: whether a vote that is due where none may be cast by hand is dropped (de-mls 7.4,
             22).
         failed_votes_keep_auto_votes: whether a vote by hand that fails leaves the automatic one (de-mls 7.4, 23).
         only_approved_emergencies_end_reelection: whether a rejected emergency leaves a reelection as it is (de-mls 7.5,

@@ -1,4 +1,4 @@
-"""What a decision on a conversation comes to, event by event, each on what the ones before led to."""
+"""The events that a decision on a conversation produces, each on the state that the ones before led to."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class MemberLeaving(ConversationFact):
 
     Attributes:
         reason: why.
-        abandoned: the proposals that were voted on, which come to nothing here.
+        abandoned: the proposals that were voted on, which are dropped.
     """
 
     reason: LeaveReason
@@ -142,7 +142,7 @@ class ConfigSynced(ConversationFact):
 
 @event_type("conversation.phase_changed")
 class PhaseChanged(ConversationEvent[Phase]):
-    """One phase gave way to another, or began anew (de-mls 1.3).
+    """One phase gave way to another, or began again (de-mls 1.3).
 
     Attributes:
         previous: the phase before.
@@ -227,7 +227,7 @@ class StewardListInstalled(ConversationFact):
 
 @event_type("conversation.score_changed")
 class ScoreChanged(ConversationFact):
-    """A member is thought better or worse of (de-mls 4.4, 4.6).
+    """A member's score rises or falls (de-mls 4.4, 4.6).
 
     Attributes:
         reason: why.
@@ -279,7 +279,7 @@ class FreezeRoundFinalized(ConversationFact):
 
     Attributes:
         epoch: the epoch that it was for.
-        result: what it came to.
+        result: its outcome.
         candidates: how many there were.
         winner: the commit that was merged; None if none was.
         rejected: the candidates that could not be.

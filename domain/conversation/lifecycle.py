@@ -59,7 +59,9 @@ from .voting_events import ProposalOpened
 def open_conversation(
     state: ConversationState, role: Role, self_id: str, config: ConversationConfig, now: int
 ) -> Decision[None]:
-    """Create a conversation, or ask to be let into one (de-mls 1.3, T1, T2). One that was removed begins anew.
+    """Create a conversation, or ask to be let into one (de-mls 1.3, T1, T2).
+
+    One that was removed gets a new incarnation.
 
     Raises:
         ConversationExists
@@ -133,7 +135,7 @@ def self_leave_id(self_id: str) -> int:
 
 
 def begin_leaving(draft: Draft, reason: LeaveReason) -> None:
-    """Be on the way out: nothing is due any more, and what is voted on comes to nothing here."""
+    """Start leaving: deadlines are cancelled and open votes are dropped."""
     for proposal_id in sorted(draft.state.auto_votes):
         end_auto_vote(draft, proposal_id, CancelReason.LEFT)
     for proposal_id in sorted(draft.state.timeouts):
@@ -163,7 +165,7 @@ def remove(state: ConversationState, now: int) -> Decision[None]:
 
 @decision("conversation.sync_config")
 def sync_config(state: ConversationState, source_epoch: int, changes: ConfigChanges, now: int) -> Decision[None]:
-    """Take over the group's configuration; what is as it was is no change (de-mls 2.1, 4.8).
+    """Adopt the group's configuration. Unchanged settings append nothing (de-mls 2.1, 4.8).
 
     Raises:
         ConversationNotFound, ConversationEnded

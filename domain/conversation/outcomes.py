@@ -1,4 +1,4 @@
-"""What the votes come to, and what that leads to (de-mls 4.3, 4.4)."""
+"""The outcome of votes, and what follows from it (de-mls 4.3, 4.4)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .voting_events import (
 
 
 def tally(yes: int, no: int, voters: int, *, liveness_yes: bool, at_timeout: bool = False) -> Outcome | None:
-    """What votes come to; None while that is open (de-mls 4.3).
+    """The outcome of the votes; None while that is open (de-mls 4.3).
 
     Args:
         yes: how many voted for it.
@@ -87,7 +87,7 @@ def resolve_by_host(draft: Draft, proposal: Proposal, outcome: Outcome) -> None:
 
 @decision("conversation.resolve")
 def resolve(state: ConversationState, proposal_id: int, outcome: Outcome, now: int) -> Decision[Phase | None]:
-    """Take it from the host what voting came to, which may know it from elsewhere.
+    """Record the outcome of a vote that the host tells, which may know it from elsewhere.
 
     Of a proposal that was resolved before nothing follows again; what is due of it is dropped all the same (de-mls
     4.4).

@@ -1,4 +1,4 @@
-"""What undoes what happened to a conversation: the events that give back what there was before (law 8)."""
+"""What undoes what happened to a conversation: the events that restore what there was before (law 8)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def open_again(event: events.ConversationWithdrawn, before: ConversationStanding
 def restore_phase(
     event: events.PhaseChanged | events.PhaseTimerAnchored, before: ConversationStanding, now: ConversationState
 ) -> Event[Any] | None:
-    """Give back the phase, with the anchor that it had."""
+    """Restore the phase, with the anchor that it had."""
     situation = now.situation
     if before.phase is None or situation.phase is None or situation.life is not Life.OPEN:
         return None
@@ -69,7 +69,7 @@ def restore_phase(
 
 
 def restore_config(event: events.ConfigSynced, before: ConversationStanding, now: ConversationState) -> Event[Any]:
-    """Give back the configuration, as far as it was changed."""
+    """Restore the configuration, as far as it was changed."""
     changes = ConfigChanges(**{name: getattr(before.config, name) for name, _ in event.changes.given()})
     return events.ConfigSynced(now.conversation_id, now.situation.at, event.source_epoch, changes)
 
@@ -77,7 +77,7 @@ def restore_config(event: events.ConfigSynced, before: ConversationStanding, now
 def restore_mode(
     event: events.OperatingModeChanged, before: ConversationStanding, now: ConversationState
 ) -> Event[Any]:
-    """Give back the operating mode."""
+    """Restore the operating mode."""
     at, mode = now.situation.at, now.situation.mode
     return events.OperatingModeChanged(now.conversation_id, at, mode, before.mode, Cause.REVERTED)
 
@@ -85,7 +85,7 @@ def restore_mode(
 def restore_retries(
     event: events.ElectionRetriesChanged, before: ConversationStanding, now: ConversationState
 ) -> Event[Any]:
-    """Give back the count of rejected elections."""
+    """Restore the count of rejected elections."""
     at, retries = now.situation.at, now.situation.retries
     return events.ElectionRetriesChanged(now.conversation_id, at, retries, before.retries, event.maximum)
 
@@ -93,14 +93,14 @@ def restore_retries(
 def restore_stewards(
     event: events.StewardListInstalled, before: ConversationStanding, now: ConversationState
 ) -> Event[Any]:
-    """Give back the list of who may commit; an election that was accepted with the event can be accepted again."""
+    """Restore the list of who may commit. An election that was accepted with the event can be accepted again."""
     elected_by = None if event.steward_list is None else event.steward_list.proposal_id
     taken_back = None if elected_by in before.accepted_elections else elected_by
     return events.StewardListInstalled(now.conversation_id, now.situation.at, before.steward_list, taken_back)
 
 
 def restore_score(event: events.ScoreChanged, before: ConversationStanding, now: ConversationState) -> Event[Any]:
-    """Take back what a member was thought better or worse of."""
+    """Undo the change of a member's score."""
     member, delta, standing = event.member, -event.delta, now.score(event.member)
     score, is_down = standing + delta, comes_down(standing, standing + delta)
     return events.ScoreChanged(
@@ -152,9 +152,9 @@ def propose_again(event: voting.ProposalWithdrawn, before: ConversationStanding,
 def restore_auto_vote(
     event: voting.AutoVoteScheduled | voting.AutoVoteCancelled, before: ConversationStanding, now: ConversationState
 ) -> Event[Any] | None:
-    """Give back the vote that would have been cast by itself, due when it was; or that there was none.
+    """Restore the vote that would have been cast by itself, due when it was; or that there was none.
 
-    Where none would be any more, as this member has voted or nothing is left to vote on, none is given back.
+    Where none would be any more, as this member has voted or nothing is left to vote on, none is restored.
     """
     proposal_id, at = event.proposal_id, now.situation.at
     standing, present = before.auto_votes.get(proposal_id), now.auto_votes.get(proposal_id)
@@ -175,7 +175,7 @@ def restore_timeout(
     before: ConversationStanding,
     now: ConversationState,
 ) -> Event[Any] | None:
-    """Give back until when votes were waited for; or that they were waited for without an end.
+    """Restore until when votes were waited for; or that they were waited for without an end.
 
     Where votes are not waited for any more, and nothing is voted on, they are not waited for again.
     """

@@ -137,7 +137,7 @@ _AFRESH: Final[Changes] = {
     for name in Situation.__dataclass_fields__
     if name not in ("at", "incarnation", "visits")
 }
-"""What begins anew with every incarnation."""
+"""What every incarnation begins with."""
 
 _HANDLERS: Final[dict[type[Event[Any]], Callable[[Situation, Any], Changes]]] = {
     events.ConversationOpened: _opened,

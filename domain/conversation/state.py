@@ -52,7 +52,7 @@ class PendingTimeout(NamedTuple):
 
 
 class Resolution(NamedTuple):
-    """What a proposal came to."""
+    """The outcome of a proposal."""
 
     kind: ProposalKind
     outcome: Outcome
@@ -60,7 +60,7 @@ class Resolution(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ConversationStanding:
-    """Where a conversation stands: what undoing gives back, and compares.
+    """Where a conversation stands: what undoing restores, and compares.
 
     Attributes:
         approved_at_selection: how many approved requests waited when the selection began; 0 in any other phase.
@@ -95,7 +95,7 @@ class ConversationState:
         self_id: who this member is; empty before it is opened.
         proposals: what is voted on, by number.
         votes: who voted what on each.
-        resolved: what the last proposals came to, oldest first.
+        resolved: the outcomes of the last proposals, oldest first.
         accepted_elections: the elections whose list was installed, of those that are remembered.
         auto_votes: the votes that will be cast by themselves.
         timeouts: until when votes are waited for.
@@ -160,7 +160,7 @@ class ConversationState:
         """Where it stands now.
 
         Args:
-            is_brief: whether only that is of interest which undoing gives back; the rest is empty.
+            is_brief: whether only that is of interest which undoing restores; the rest is empty.
         """
         now = self.situation
         return ConversationStanding(
@@ -249,7 +249,7 @@ class ConversationState:
         if event.taken_back is not None:
             self.accepted_elections.discard(event.taken_back)
         elected_by = None if event.steward_list is None else event.steward_list.proposal_id
-        # Where undoing gives back a list, its election may be forgotten by now, and its number be another's.
+        # Where undoing restores a list, its election may be forgotten by now, and its number be another's.
         if elected_by is not None and elected_by in self.resolved:
             self.accepted_elections.add(elected_by)
 

@@ -103,7 +103,7 @@ class VoteSource(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What voting on a proposal came to (de-mls 4.3)."""
+    """The outcome of the vote on a proposal (de-mls 4.3)."""
 
     YES = "yes"
     NO = "no"
@@ -138,7 +138,7 @@ class StewardListReason(StrEnum):
 
 
 class FreezeOutcome(StrEnum):
-    """What a freeze round came to (de-mls 1.3, T12 to T15)."""
+    """The outcome of a freeze round (de-mls 1.3, T12 to T15)."""
 
     APPLIED = "applied"
     REMOVED_US = "removed_us"
@@ -284,7 +284,7 @@ class Candidate:
 
 
 class ScoreReason(StrEnum):
-    """Why a member is thought better or worse of (de-mls 4.4, 4.6)."""
+    """Why a member's score rises or falls (de-mls 4.4, 4.6)."""
 
     EMERGENCY_CONFIRMED = "emergency_confirmed"
     EMERGENCY_REFUTED = "emergency_refuted"

@@ -87,7 +87,7 @@ def receive_proposal(
     expires_at_s: int | None,
     now: int,
 ) -> Decision[Phase | None]:
-    """Take in a peer's proposal, with the vote that came with it, if one did (de-mls 4.2).
+    """Receive a peer's proposal, and the vote that came with it, if one did (de-mls 4.2).
 
     One that only its creator votes on is taken only if it removes that creator; otherwise it is ignored, and so is
     every proposal before this member is let in.
@@ -160,7 +160,7 @@ def vote(state: ConversationState, proposal_id: int, choice: bool, now: int) -> 
 def receive_vote(
     state: ConversationState, proposal_id: int, voter: str, choice: bool, now: int
 ) -> Decision[Phase | None]:
-    """Take in a peer's vote, in any phase; before this member is let in, it is ignored (de-mls 1.5).
+    """Receive a peer's vote, in any phase. Before this member is let in, it is ignored (de-mls 1.5).
 
     Raises:
         ConversationNotFound, ConversationEnded

@@ -143,11 +143,11 @@ class ConsensusTimeoutFired(ConversationFact):
 
 @event_type("conversation.consensus_resolved")
 class ConsensusResolved(ConversationFact):
-    """Voting on a proposal came to its end (de-mls 4.3).
+    """Voting on a proposal ended (de-mls 4.3).
 
     Attributes:
         proposal: what was voted on.
-        result: what it came to.
+        result: its outcome.
         via: what brought that about.
         yes: how many voted for it.
         no: how many voted against it.

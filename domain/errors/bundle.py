@@ -9,7 +9,7 @@ from .base import CommandRefused
 
 @dataclass(eq=False)
 class MissingSurface(CommandRefused):
-    """The runtime lacks what the operation stands on (aura 2.22).
+    """The runtime lacks what the operation depends on (aura 2.22).
 
     Attributes:
         operation: what was asked for.

@@ -117,10 +117,10 @@ class ProposalExists(CommandRefused):
 
 @dataclass(eq=False)
 class ProposalNotActive(CommandRefused):
-    """Voting on the proposal came to another end than this takes (de-mls 4.3).
+    """The outcome of the vote is not the one that this requires (de-mls 4.3).
 
     Attributes:
-        outcome: what it came to.
+        outcome: its outcome.
     """
 
     conversation_id: str

@@ -20,7 +20,7 @@ from .brief import digest_of
 
 @event_type("session.opened")
 class SessionOpened(Fact):
-    """A session began, or began anew after it had finished.
+    """A session began: for the first time, or again after it had finished.
 
     Attributes:
         incarnation: how often this id was opened, this time included.

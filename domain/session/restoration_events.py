@@ -66,7 +66,7 @@ class OpeningWithdrawn(Fact):
 
     Attributes:
         session_id: the session.
-        incarnation: the incarnation that came to nothing.
+        incarnation: the incarnation that is withdrawn.
         status: where the session stands again.
         roles: the roles of the incarnation before it.
         reason: why that one had ended for good, or None.

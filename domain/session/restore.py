@@ -1,6 +1,6 @@
-"""What undoes what happened to a session: the events that give back what there was before (law 8).
+"""What undoes what happened to a session: the events that restore what there was before (law 8).
 
-Each function takes the event to undo, what held before it, and the session as it is now. What is given back comes under
+Each function takes the event to undo, what held before it, and the session as it is now. What is restored gets
 new generations, claim ids, witness ids and delegation ids, so nothing from before is live again (law 1).
 """
 

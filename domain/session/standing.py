@@ -12,7 +12,7 @@ from ..fragment import SessionFragment
 
 @dataclass(frozen=True, slots=True)
 class SessionStanding:
-    """What undoing gives back, under new generations and numbers (law 8).
+    """What undoing restores, under new generations and numbers (law 8).
 
     Attributes:
         status: unopened, active, or how it finished.

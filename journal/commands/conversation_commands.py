@@ -35,7 +35,9 @@ class ConversationCommands(ProposalCommands):
     def create(
         self, conversation_id: str, self_id: str, config: ConversationConfig | None = None, *, now: int | None = None
     ) -> None:
-        """Create a conversation, in which work can begin (de-mls 1.3, T1). One that was removed begins anew.
+        """Create a conversation, in which work can begin (de-mls 1.3, T1).
+
+        One that was removed gets a new incarnation.
 
         Args:
             conversation_id: the conversation.
@@ -104,7 +106,9 @@ class ConversationCommands(ProposalCommands):
         return self._run(conversation.install_stewards, conversation_id, now, distinct_stewards(stewards), why)
 
     def sync_config(self, conversation_id: str, changes: ConfigChanges, *, epoch: int, now: int | None = None) -> None:
-        """Take over the group's configuration; phase deadlines that run move with it (de-mls 2.2, 4.8).
+        """Adopt the group's configuration. Phase deadlines that run move with it (de-mls 2.2, 4.8).
+
+        Unchanged settings append nothing.
 
         Raises:
             InvalidArgument: a time is zero; nothing of it is taken.
@@ -124,7 +128,7 @@ class ConversationCommands(ProposalCommands):
         is_local: bool = False,
         now: int | None = None,
     ) -> Phase | None:
-        """Take in a commit that somebody offers, or this member does; it freezes one that works (de-mls 4.6).
+        """Receive a commit that a member offers. It freezes a conversation that works (de-mls 4.6).
 
         When there are as many as there are stewards, whoever offered them, the next tick begins the selection.
 
@@ -159,7 +163,7 @@ class ConversationCommands(ProposalCommands):
     ) -> Phase | None:
         """Take it from the host that a commit was merged, and this member is still in the group (de-mls 1.3, T12, T18).
 
-        In a freeze round, it is thought better of who made it, and worse of whose turn it was instead (de-mls 4.6).
+        In a freeze round the committer's score rises, and that of the steward whose turn it was falls (de-mls 4.6).
 
         Args:
             conversation_id: the conversation.

@@ -131,7 +131,7 @@ class DelegationCommands(SessionCommands):
         """Claim the fragments of a manifest, all or none (aura 2.14).
 
         Returns:
-            Those that were not held before; to give back what this claim got, release exactly these.
+            Those that were not held before; to return what this claim got, release exactly these.
 
         Raises:
             ScopeViolation: the capability does not reach over all of them.

@@ -97,7 +97,7 @@ class ProposalCommands:
         expires_at_s: int | None = None,
         now: int | None = None,
     ) -> Phase | None:
-        """Take in a peer's proposal; this member's vote on it is cast by itself if not by hand (de-mls 2.4, 4.2).
+        """Receive a peer's proposal. This member's vote is cast by itself if not by hand (de-mls 2.4, 4.2).
 
         Args:
             conversation_id: the conversation.
@@ -145,7 +145,7 @@ class ProposalCommands:
     def receive_vote(
         self, conversation_id: str, proposal_id: int, voter: str, choice: bool, *, now: int | None = None
     ) -> Phase | None:
-        """Take in a peer's vote, in any phase (de-mls 1.5, 4.3). On what is resolved, it is not counted.
+        """Receive a peer's vote, in any phase (de-mls 1.5, 4.3). A vote on a resolved proposal is not counted.
 
         Raises:
             ProposalNotFound, ProposalNotActive, ProposalExpired, AlreadyVoted

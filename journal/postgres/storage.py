@@ -169,7 +169,7 @@ class PostgresStorage(Storage):
             yield cursor
 
     def backup(self, path: Path) -> int:
-        """Write the events to a journal in an SQLite file, whose tables are made anew when they are read."""
+        """Write the events to a journal in an SQLite file, whose tables are rebuilt when they are read."""
         head = self._recorder.head()
         with whole_file(path) as made:
             return self._copy(made, head)
@@ -199,7 +199,7 @@ class PostgresStorage(Storage):
         self._datastore.translate_error = lambda _: error
 
     def _events(self, head: int) -> Iterator[StoredEvent]:
-        # The copy gives the positions anew, so they must be without holes.
+        # The copy gives new positions, so they must be without holes.
         expected = count(1)
         for position, stream, version, topic, state in chain.from_iterable(self._recorder.pages(through=head)):
             if position != next(expected):

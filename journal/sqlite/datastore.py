@@ -301,7 +301,7 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
                 self.give_back(reader)
 
     def log_health(self) -> LogHealth | None:
-        """How the log fares; None for a database in memory."""
+        """The health of the log; None for a database in memory."""
         if self._in_memory:
             return None
         names = {thread.ident: thread.name for thread in threading.enumerate()}

@@ -21,7 +21,7 @@ _OTHERS: Final = "a read by another connection or process"
 
 
 def health(path: Path, reads: Iterable[tuple[str, float]]) -> LogHealth:
-    """How the log beside a file fares.
+    """The health of the log beside a file.
 
     Args:
         path: the file.
@@ -43,7 +43,7 @@ def is_long(since: float) -> bool:
 
 
 def bound(writer: sqlite3.Connection) -> None:
-    """Have the log cut to its bound whenever it begins anew."""
+    """Have the log cut to its bound whenever it starts over."""
     writer.execute(f"PRAGMA journal_size_limit={MAX_LOG_BYTES}")
 
 

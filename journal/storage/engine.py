@@ -26,7 +26,7 @@ SYNCHRONOUS: Final = ("FULL", "NORMAL")
 
 
 class LogHealth(NamedTuple):
-    """How SQLite's log fares.
+    """The health of SQLite's log.
 
     Attributes:
         size: how long it is, in bytes; it is kept below 16 MiB while nobody reads for long.
@@ -104,7 +104,7 @@ class Storage(ABC):
         """
 
     def log_health(self) -> LogHealth | None:
-        """How SQLite's log fares, and who keeps it from being taken over; None where there is none."""
+        """The health of SQLite's log, and who keeps it from being checkpointed; None where there is none."""
         return None
 
     @abstractmethod

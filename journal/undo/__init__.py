@@ -1,1 +1,1 @@
-"""Undoing: what it comes to is planned, and appended as events that compensate. Sagas undo themselves."""
+"""Undoing: it is planned, and appended as events that compensate. Sagas undo themselves."""

@@ -1,4 +1,4 @@
-"""What undoing comes to: a plan of compensating events, made on the streams as they are (law 8)."""
+"""The plan of an undo: compensating events, made on the streams as they are (law 8)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Known: TypeAlias = dict[str, list[RecordedEvent]]
 """Records of streams, from version 1, that need not be read again."""
 
 _NEED_BUNDLES: Final = tuple(each.type for each in (BundleLinked, SessionDelegated, SessionHandedOver))
-"""The types of events that stand on bundles from other streams."""
+"""The types of events that depend on bundles from other streams."""
 
 
 _ALL: Final = Surfaces()
@@ -60,7 +60,7 @@ class Past(Protocol):
         """A stream's records, of which some are known."""
 
     def dependents(self, event: Event[Any]) -> Iterable[RecordedEvent]:
-        """The events of other streams that stand on what an event made known."""
+        """The events of other streams that depend on what an event made known."""
 
 
 class UndoStep(NamedTuple):
@@ -97,7 +97,7 @@ class StateChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class UndoPlan:
-    """What undoing comes to.
+    """The result of an undo, or its preview.
 
     Attributes:
         steps: what is undone, and by what, in the order in which it is appended: newest first. Empty if there are
@@ -182,7 +182,7 @@ class UndoAttempt:
 
     @property
     def conditions(self) -> list[Condition]:
-        """What the plan stands on beside the streams that it appends to."""
+        """What the plan depends on beside the streams that it appends to."""
         appended = {each.stream for each in self.placed}
         return [each for each in self._conditions if not isinstance(each, Unchanged) or each.stream not in appended]
 
@@ -296,7 +296,7 @@ class UndoAttempt:
             raise AlreadyCompensated(record.id, history.chain(record)[-1].id)
         later = history.latest_that_stands_on(record)
         if isinstance(record.event, BundleRegistered | BundleLinked):
-            # What stands on a bundle may be in any stream, and may be appended at this very moment.
+            # What depends on a bundle may be in any stream, and may be appended at this very moment.
             self._conditions.append(NoneSince(_NEED_BUNDLES, self._head))
             others = (each for each in self._past.dependents(record.event) if each.id not in self._gone)
             later = later or next(others, None)
@@ -316,7 +316,7 @@ class UndoAttempt:
             raise NotCompensable(record.id, record.type, reason)
 
     def _end(self, undoing: Undoing) -> None:
-        """Append the saga's end, if this undoes one; and stand on the saga's going on, if this is done in one."""
+        """Append the saga's end, if this undoes one; and depend on the saga that this is done in going on."""
         if undoing.ending is not None:
             history = self._history(undoing.ending_stream)
             self.placed.append(Placed(undoing.ending_stream, undoing.ending(history)))

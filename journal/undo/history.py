@@ -1,4 +1,4 @@
-"""One stream's past: what was undone and done again in it, what stands on what, and how it stood before any event."""
+"""One stream's past: what was undone and done again in it, what depends on what, and how it stood before any event."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class StreamHistory:
         return found
 
     def set_aside(self, ids: Collection[str]) -> None:
-        """Look no more at events that are undone together, or come to nothing together."""
+        """Ignore events that are undone together, or cancel each other out."""
         self._remaining = [record for record in self._remaining if record.id not in ids]
 
     def latest_that_stands_on(self, record: RecordedEvent) -> RecordedEvent | None:

@@ -101,7 +101,7 @@ class UndoPlanner:
         )
 
     def plan(self, undoing: Undoing) -> UndoPlan:
-        """Say what undoing comes to; append nothing."""
+        """Preview what undoing does; append nothing."""
         return UndoAttempt(self, undoing, {}, self._planner.context.saga, self._surfaces).plan
 
     def steps(self, undoing: Undoing) -> Steps[UndoPlan]:
@@ -145,7 +145,7 @@ class UndoPlanner:
         raise ConcurrencyConflict(records[0].stream, MAX_ATTEMPTS)
 
     def done_before(self, undoing: Undoing) -> UndoPlan | None:
-        """What undoing came to before under the context's idempotency key; None if the key was not used.
+        """The result of undoing before under the context's idempotency key; None if the key was not used.
 
         Raises:
             IdempotencyConflict: it was used for something else.
@@ -159,7 +159,7 @@ class UndoPlanner:
         return StreamHistory(stream, self._records(stream, known))
 
     def dependents(self, event: Event[Any]) -> Iterator[RecordedEvent]:
-        """The events of other streams that stand on a bundle's being known: links, and delegations of live sessions."""
+        """The events of other streams that depend on a bundle being known: links, and delegations of live sessions."""
         if not isinstance(event, BundleRegistered | BundleLinked):
             return
         bundle_id = event.bundle.bundle_id
@@ -222,7 +222,7 @@ class UndoPlanner:
         return StreamHistory(stream, list(self._application.records(stream, through=position))).state.standing()
 
     def _recall(self, first: RecordedEvent) -> UndoPlan:
-        """What undoing came to under an idempotency key: everything that was appended together up to this record."""
+        """The result of undoing under an idempotency key: everything that was appended together up to this record."""
         if isinstance(first.event, KeyUsed):
             return UndoPlan()
         records = [first]

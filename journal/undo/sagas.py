@@ -101,7 +101,7 @@ class Sagas(SagasView):
             undo: how to undo steps outside the journal, by their names.
             leave: the names of the steps to leave as they are, also where ``undo`` has a function for them.
             reason: why, in at most 2 000 characters.
-            dry_run: only say what it comes to.
+            dry_run: only preview the result.
 
         Returns:
             What was undone in the journal.
@@ -110,7 +110,7 @@ class Sagas(SagasView):
             SagaNotFound, SagaEnded: there is no such saga, or nothing left to do.
             UndoMissing: a step is neither to be undone nor to be left; nothing is begun.
             InvalidArgument: a step is to be left that is none.
-            NotCompensable, LaterEventDepends: what was appended cannot be undone, or something stands on it.
+            NotCompensable, LaterEventDepends: what was appended cannot be undone, or something depends on it.
         """
         functions, dry_run = undo_functions(undo), exact("dry_run", dry_run, bool)
         saga_id = identifier("saga_id", saga_id)

@@ -99,7 +99,7 @@ class Laws:
                 footprint[authority] = held
         for event_id in record.metadata.compensates or ():
             if self._footprints_before.get(event_id, footprint) != footprint:
-                yield f"law 8: {record.id} does not give back the footprint from before {event_id}"
+                yield f"law 8: {record.id} does not restore the footprint from before {event_id}"
         session_id = effects.session_id
         for violation in coherence_violations({session_id: list(footprint.items())}):
             yield f"law 7: {violation.kind} of {session_id!r}: {', '.join(violation.authorities)}"

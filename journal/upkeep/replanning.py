@@ -63,7 +63,7 @@ class Replanning:
     def __init__(self, application: JournalApplication, state_of: Callable[[str, int], Any]) -> None:
         self.application = application
         self._state_of = state_of
-        # What stands on a bundle: the bundles linked from it, and the sessions delegated through it, with positions.
+        # What depends on a bundle: the bundles linked from it, and the sessions delegated through it, with positions.
         self._linked: dict[str, dict[str, int]] = {}
         self._delegated: dict[str, dict[tuple[str, int], int]] = {}
         self._in_saga: dict[str, list[tuple[str, int]]] = {}
@@ -97,7 +97,7 @@ class Replanning:
         raise UnknownPosition(position, self.application.recorder.head())
 
     def dependents(self, bundle_id: str, before: int) -> Iterator[int]:
-        """The positions of the events that stand on a bundle, and hold before a position."""
+        """The positions of the events that depend on a bundle, and hold before a position."""
         yield from self._linked.get(bundle_id, {}).values()
         for (session_id, delegation_id), position in self._delegated.get(bundle_id, {}).items():
             state = self._state_of(session_stream(session_id), before)

@@ -132,7 +132,7 @@ class Upkeep(Projections):
         return head
 
     def replay(self, progress: Progress | None = None) -> RebuildReport:
-        """Make every table anew from the first event, and compare it with what stood before.
+        """Rebuild every table from the first event, and compare it with what stood before.
 
         Args:
             progress: called with the position reached and the position aimed for.

@@ -211,7 +211,7 @@ def _tables(
             if reached > head:
                 yield Finding("table", None, f"{projection.name} claims position {reached}, and the end is {head}")
             if missing and reached:
-                yield Finding("table", None, f"{missing[0].name} is missing; opening the journal makes it anew")
+                yield Finding("table", None, f"{missing[0].name} is missing; opening the journal rebuilds it")
             if missing:
                 continue
             # The rows first: those that come meanwhile come with a later position.

@@ -1,4 +1,4 @@
-"""The write path: decide a command on the state of a stream, append what it comes to, move the state forward.
+"""The write path: decide a command on the state of a stream, append the events it produces, move the state forward.
 
 It is written once, as steps that say what has to be read or appended next. A driver does that: the one here in the
 caller's thread, the one of ``AsyncJournal`` without blocking its event loop.
@@ -56,7 +56,7 @@ ResultT = TypeVar("ResultT")
 Clock = Callable[[], int]
 
 MAX_ATTEMPTS: Final = 20
-"""How often a command is decided anew after losing a race, before ``ConcurrencyConflict``."""
+"""How many version conflicts a command survives before ``ConcurrencyConflict``."""
 
 
 @dataclass(slots=True)
@@ -323,7 +323,7 @@ def _accepted(
 
 
 def _conditions(streams: Sequence[Stream[Any]], records: Sequence[RecordedEvent]) -> list[Condition]:
-    """What the decision stands on beside the streams that it appends to."""
+    """What the decision depends on beside the streams that it appends to."""
     if _only_own(streams, records):
         return []
     appended = {record.stream for record in records}

@@ -74,7 +74,7 @@ class Request:
 def write_together(recorder: AggregateRecorder, batch: Sequence[Request]) -> None:
     """Append what several callers want in one transaction; each request learns what became of it.
 
-    One that stands on other streams has a transaction of its own, since what others append there would be in its way.
+    One that depends on other streams has a transaction of its own, since what others append there would be in its way.
     """
     if len(batch) > 1 and any(request.conditions for request in batch):
         write_together(recorder, [request for request in batch if not request.conditions])
@@ -114,7 +114,7 @@ class GroupCommit:
     """Appends through a recorder, together with whoever else is waiting.
 
     A caller that finds nobody writing writes at once. Those who come meanwhile queue up; when the writer is done, the
-    first of them writes for all. Nobody is told that its events are recorded before the transaction is committed.
+    first of them writes for all. No caller returns before its events are committed.
 
     Whoever writes may be interrupted at any moment, and may then leave undone what it should do for others: those who
     wait look by themselves from time to time, and whoever writes next first sees to what was left.

@@ -59,7 +59,7 @@ def new_state(stream: str) -> Any:
 
 
 class Stream(Generic[LockT]):
-    """One stream as far as it is known here. It may be behind, which the append finds out.
+    """A cached stream. It may be stale; the append then fails, and it is read again.
 
     Attributes:
         name: the stream's name, ``<kind>-<id>``.
@@ -82,7 +82,7 @@ class Stream(Generic[LockT]):
         self._is_whole = True
 
     def advance(self, records: Iterable[RecordedEvent]) -> None:
-        """Take in events that follow the last known one."""
+        """Fold events that follow the last known one."""
         for record in records:
             # Whoever is interrupted in between leaves a state that is neither the one nor the other.
             self._is_whole = False

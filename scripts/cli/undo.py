@@ -11,7 +11,7 @@ from muniment.scripts.cli.base import LARGEST, actor_option, cli, journal_option
 from muniment.scripts.describe import describe
 from muniment.scripts.output import envelope, show, table, to_plain
 
-_dry_run_option = click.option("--dry-run", is_flag=True, help="Only show what it comes to; append nothing.")
+_dry_run_option = click.option("--dry-run", is_flag=True, help="Only preview the result; append nothing.")
 
 
 @cli.command()

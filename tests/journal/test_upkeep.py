@@ -266,7 +266,7 @@ def test_a_backup_overwrites_nothing(path: Path, tmp_path: Path) -> None:
 def test_a_table_that_cannot_be_read_says_so(path: Path, statement: str) -> None:
     edited(path, statement)
     with reopened(path) as journal:
-        with pytest.raises(ProjectionStopped, match="replay makes it anew"):
+        with pytest.raises(ProjectionStopped, match="replay rebuilds it"):
             (dict(journal.owners.items()), journal.owners["s-1"], dict(journal.witnesses.items()))
         assert journal.replay().differences
         assert journal.owners["s-1"].owner == "bob"
