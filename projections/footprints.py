@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
 
 from ..domain import Event, Footprint, FootprintClass, RecordedEvent
-from .folded import effects_of
 from .projection import Projection
 from .temporal import Change, Row, Set, TemporalTable, Unset
 from .views import MappingView, readable
@@ -34,7 +33,7 @@ class FootprintsProjection(Projection):
 
     def handle(self, record: RecordedEvent) -> Iterable[Change]:
         """Set or unset a row for each authority whose hold of the session the event changed."""
-        effects = effects_of(record.event)
+        effects = record.event.effects
         if effects is None or not effects.footprint:
             return ()
         return [_change((authority, effects.session_id), held) for authority, held in effects.footprint]
@@ -46,7 +45,7 @@ def _change(key: tuple[str, str], held: FootprintClass | None) -> Change:
 
 def footprint_changes(event: Event[Any]) -> list[Mark]:
     """How an event changes the footprints of its session: session, authority, and how that has it since."""
-    effects = effects_of(event)
+    effects = event.effects
     return [] if effects is None else [(effects.session_id, *holding) for holding in effects.footprint]
 
 

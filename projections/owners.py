@@ -14,7 +14,6 @@ from ..domain.scope import (
     scope_from_json,
     scope_to_json,
 )
-from .folded import effects_of
 from .projection import Projection
 from .temporal import Change, Row, Set, TemporalTable, Unset, Value
 from .views import TableMapping
@@ -53,7 +52,7 @@ class OwnersProjection(Projection):
 
     def handle(self, record: RecordedEvent) -> Iterable[Change]:
         """Set or unset the row of the session whose owner or status the event changed."""
-        effects = effects_of(record.event)
+        effects = record.event.effects
         if effects is None:
             return ()
         held, status = effects.capability, effects.status

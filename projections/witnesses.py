@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from ..domain import CancellationWitness, OwnershipScope, ReadinessWitness, RecordedEvent
 from ..domain.effects import WitnessStatus
-from .folded import effects_of
 from .owners import read_scope, scope_text
 from .projection import Projection
 from .temporal import Change, Row, Set, TemporalTable, Value
@@ -49,7 +48,7 @@ class WitnessesProjection(Projection):
 
     def handle(self, record: RecordedEvent) -> Iterable[Change]:
         """Set the rows of the witnesses that something became of."""
-        effects = effects_of(record.event)
+        effects = record.event.effects
         if effects is None or not effects.witnesses:
             return ()
         return [_row(witness, became) for witness, became in effects.witnesses]

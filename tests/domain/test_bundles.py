@@ -47,8 +47,7 @@ from muniment.domain.bundle import (
     UpgradeRolledBack,
     UpgradeStaged,
 )
-
-from ..given_when_then import given_bundle
+from muniment.journal.testing import given_bundle
 
 CHAT = ComposedBundle("chat", ("p",), frozenset({"say"}), frozenset({"count"}))
 VOTE = ComposedBundle("vote", ("q", "p"), frozenset({"count"}), frozenset({"say"}))

@@ -33,8 +33,8 @@ from muniment.domain.conversation import (
     StewardList,
     StewardListInstalled,
 )
+from muniment.journal.testing import given_conversation, types
 
-from ..given_when_then import given_conversation, types
 from .conversation_facts import (
     ADD,
     AT,

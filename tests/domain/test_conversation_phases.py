@@ -42,8 +42,8 @@ from muniment.domain.conversation import (
     transition,
 )
 from muniment.domain.conversation.draft import Draft
+from muniment.journal.testing import given_conversation, types
 
-from ..given_when_then import given_conversation, types
 from .conversation_facts import (
     ADD,
     AT,

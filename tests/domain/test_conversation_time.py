@@ -40,8 +40,8 @@ from muniment.domain.conversation import (
     phase_deadline,
     require_synchronisable,
 )
+from muniment.journal.testing import Given, given_conversation, types
 
-from ..given_when_then import Given, given_conversation, types
 from .conversation_facts import (
     ELECTION,
     FREEZING,

@@ -39,8 +39,8 @@ from muniment.domain.conversation import (
     VoteCast,
     VoteSource,
 )
+from muniment.journal.testing import given_conversation, types
 
-from ..given_when_then import given_conversation, types
 from .conversation_facts import (
     ADD,
     BROKEN,

@@ -47,8 +47,8 @@ from muniment.domain.session import (
     SessionHosted,
     SessionState,
 )
+from muniment.journal.testing import given
 
-from ..given_when_then import given
 from .facts import A1, CLAIMED, OPENED
 from .test_bundles import CHAT, request_to
 

@@ -25,8 +25,8 @@ from muniment.domain import (
     session,
 )
 from muniment.domain.session import FragmentsClaimed, FragmentsMoved, FragmentsReleased
+from muniment.journal.testing import given
 
-from ..given_when_then import given
 from .facts import A1, CLAIMED, OPENED
 
 A, B = "bundle:a", "bundle:b"

@@ -34,8 +34,8 @@ from muniment.domain.session import (
     release,
 )
 from muniment.domain.session.guards import NOT_LIVE
+from muniment.journal.testing import given
 
-from ..given_when_then import given
 from .facts import (
     A1,
     ALPHA,

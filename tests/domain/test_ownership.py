@@ -26,8 +26,8 @@ from muniment.domain.session import (
     release,
 )
 from muniment.domain.session.guards import NO_OWNER, NOT_LIVE
+from muniment.journal.testing import given
 
-from ..given_when_then import given
 from .facts import A1, ALPHA, ALPHA_BETA, BEGUN, CLAIMED, CLOSED, ISSUED, OPENED, REFERENCE, RELEASED, STRICT, WITNESS
 
 

@@ -14,8 +14,8 @@ from muniment.domain.session import (
     rollback_transfer,
 )
 from muniment.domain.session.guards import NOT_LIVE, NOT_PENDING
+from muniment.journal.testing import given
 
-from ..given_when_then import given
 from .facts import A1, CLAIMED, ISSUED, OPENED, RECEIPT
 
 FORGED = replace(A1, generation=7)

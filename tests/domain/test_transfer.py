@@ -37,8 +37,8 @@ from muniment.domain.session import (
     transfer,
 )
 from muniment.domain.session.guards import NOT_LIVE, NOT_PENDING, RECEIPT_MISMATCH
+from muniment.journal.testing import given
 
-from ..given_when_then import given
 from .facts import (
     A1,
     ALPHA,

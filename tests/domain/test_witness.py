@@ -25,8 +25,8 @@ from muniment.domain.session import (
 )
 from muniment.domain.session.guards import NOT_LIVE
 from muniment.domain.session.witness import ALREADY_CONSUMED, NEVER_ISSUED, NO_LONGER_MATCHES, WITNESS_MISMATCH
+from muniment.journal.testing import given
 
-from ..given_when_then import given
 from .facts import A1, ALPHA, B2, BEGUN, CLAIMED, CONSUMED, ISSUED, OPENED, WITNESS
 
 

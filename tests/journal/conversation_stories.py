@@ -7,9 +7,9 @@ from typing import Any
 from muniment.domain import ProposalRequest
 from muniment.domain.conversation import ConversationEvent, Phase
 from muniment.journal import Journal
+from muniment.journal.testing import types
 
 from ..domain.conversation_facts import ADD
-from ..given_when_then import types
 
 REMOVE_ALICE = ProposalRequest.remove_member("alice")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from muniment.domain import CreatorVote, OperatingMode, Outcome, Phase, conversation
 from muniment.domain.conversation import ConfigChanges, ConsensusResolved
 from muniment.journal import Journal
+from muniment.journal.testing import types
 
 from ..domain.conversation_facts import ADD, BROKEN, DEADLOCK, ELECTION
-from ..given_when_then import types
 from .conversation_stories import approved, member, phase_of, phases, ticked, told
 
 

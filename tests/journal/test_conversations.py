@@ -19,11 +19,11 @@ from muniment.domain import (
     UnknownPosition,
 )
 from muniment.journal import AsyncConversations, AsyncJournal, ConversationCommands, Conversations, Journal
+from muniment.journal.testing import types
 from muniment.projections import ConversationRow, LateFiring, PendingDeadline, PhaseVisit, ProposalStatus
 
 from ..conftest import Clock
 from ..domain.conversation_facts import ADD, BROKEN, ELECTION
-from ..given_when_then import types
 from .conversation_stories import approved, member, reelecting, ticked
 from .processes import finish, start_at_once
 

@@ -6,17 +6,30 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from muniment.domain import Decision, Event, MunimentError, Placed, Refused, bundle, conversation, session
+
+from ...domain import Decision, Event, MunimentError, Placed, Refused, bundle, conversation, session
 
 
 class Then:
-    """What a command came to."""
+    """The outcome of a command. Each method asserts one, and fails the test that is running.
+
+    Args:
+        decide: gives the command.
+    """
 
     def __init__(self, decide: Callable[[], Decision[Any]]) -> None:
         self._decide = decide
 
     def then(self, *events: Event[Any], elsewhere: tuple[Placed, ...] = ()) -> Any:
-        """It is accepted, and appends exactly these events, and these to other streams; returns what it answers."""
+        """Assert that it is accepted, and appends exactly these events.
+
+        Args:
+            events: what goes to the command's own stream.
+            elsewhere: what goes to other streams.
+
+        Returns:
+            What the command answers.
+        """
         decision = self._decide()
         assert not isinstance(decision, Refused), f"refused: {decision.error!r}"
         assert decision.events == events
@@ -24,19 +37,19 @@ class Then:
         return decision.result
 
     def accepted(self) -> tuple[Event[Any], ...]:
-        """It is accepted; returns the events that it appends."""
+        """Assert that it is accepted; return the events that it appends."""
         decision = self._decide()
         assert not isinstance(decision, Refused), f"refused: {decision.error!r}"
         return decision.events
 
     def answers(self, expected: object) -> None:
-        """It is accepted, and answers this."""
+        """Assert that it is accepted, and answers this."""
         decision = self._decide()
         assert not isinstance(decision, Refused), f"refused: {decision.error!r}"
         assert decision.result == expected
 
     def refused(self, error: type[MunimentError], **facts: object) -> None:
-        """It is refused with these facts, and nothing is recorded."""
+        """Assert that it is refused with an error that has these attributes, and that nothing is recorded."""
         with pytest.raises(error) as caught:
             self._decide()
         _has_facts(caught.value, facts)
@@ -44,7 +57,14 @@ class Then:
     def refused_on_record(
         self, error: type[MunimentError], *events: Event[Any], elsewhere: tuple[Placed, ...] = (), **facts: object
     ) -> None:
-        """It is refused with these facts, and exactly these events are recorded, and these in other streams."""
+        """Assert that it is refused on the record, with exactly these events.
+
+        Args:
+            error: the error's class.
+            events: what is recorded in the command's own stream.
+            elsewhere: what is recorded in other streams.
+            facts: attributes of the error.
+        """
         decision = self._decide()
         assert isinstance(decision, Refused), f"accepted: {decision}"
         assert type(decision.error) is error
@@ -54,40 +74,45 @@ class Then:
 
 
 class Given:
-    """What happened to a session, or to whatever the state is of, before."""
+    """What happened before.
+
+    Args:
+        events: what happened.
+        state: folds them.
+    """
 
     def __init__(self, *events: Event[Any], state: Any) -> None:
         self.state = state
         self.go(*events)
 
     def go(self, *events: Event[Any]) -> Given:
-        """And then this happens."""
+        """Let more happen; return this."""
         for event in events:
             self.state.apply(event)
         return self
 
     def when(self, command: Callable[..., Decision[Any]], *arguments: Any, **settings: Any) -> Then:
-        """A command comes."""
+        """Give a command: a decision's function, which is called with the state and these arguments."""
         return Then(lambda: command(self.state, *arguments, **settings))
 
 
 def given(*events: Event[Any], session_id: str = "s-1") -> Given:
-    """Begin a sentence."""
+    """Say what happened to a session."""
     return Given(*events, state=session.SessionState(session_id))
 
 
 def given_bundle(*events: Event[Any], bundle_id: str = "chat") -> Given:
-    """Begin a sentence about a bundle."""
+    """Say what happened to a bundle."""
     return Given(*events, state=bundle.BundleState(bundle_id))
 
 
 def given_conversation(*events: Event[Any], conversation_id: str = "c") -> Given:
-    """Begin a sentence about a conversation."""
+    """Say what happened to a conversation."""
     return Given(*events, state=conversation.ConversationState(conversation_id))
 
 
 def types(events: Iterable[Event[Any]]) -> list[str]:
-    """The types of events, in short."""
+    """The types of events, without their stream's kind and their version."""
     return [event.type.partition(".")[2].rpartition(".")[0] for event in events]
 
 

@@ -1,0 +1,15 @@
+"""A kit for who builds on Muniment, with pytest: ``pip install 'muniment[testing]'``. No other room imports it.
+
+- ``given(…).when(…).then(…)``: decisions, tested as sentences about events
+- ``JournalContract``: what every storage engine must keep to, as a class of tests to inherit
+"""
+
+import pytest
+
+# Before they are imported, so that an assertion that fails says what it compared.
+pytest.register_assert_rewrite(f"{__name__}.contract", f"{__name__}.given_when_then")
+
+from .contract import JournalContract
+from .given_when_then import Given, Then, given, given_bundle, given_conversation, types
+
+__all__ = ["Given", "JournalContract", "Then", "given", "given_bundle", "given_conversation", "types"]
