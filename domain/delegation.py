@@ -1,4 +1,4 @@
-"""What a delegation or a hand-over answers, beside its receipt (aura 1.6, 4)."""
+"""What a delegation or a hand-over answers, beside its receipt (aura 1.6; aura 4)."""
 
 from __future__ import annotations
 

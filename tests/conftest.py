@@ -21,6 +21,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what it leaves running behind its back so, and the programs that tests interrupt would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a PostgreSQL server, so that it can be left out."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        engine = getattr(item, "callspec", None)
+        needs_server = any("postgres" in name or name == "own_server" for name in names)
+        if needs_server or (engine is not None and "postgres" in engine.params.values()):
+            item.add_marker(pytest.mark.postgres)
+
+
 TRACES = Path(__file__).parent / "traces"
 
 
