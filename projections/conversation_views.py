@@ -122,27 +122,13 @@ class ConversationsView(MappingView[str, ConversationRow]):
 
 
 def _to_row(now: Situation, deadlines: list[Deadline], since: int) -> ConversationRow:
-    return ConversationRow(
-        now.life,
-        now.role,
-        now.phase,
-        None if now.phase is None else now.entered_at,
-        now.mode,
-        now.anchor,
-        tuple(deadlines),
-        now.epoch,
-        now.proposals,
-        now.own_elections,
-        now.emergencies,
-        now.approved,
-        now.candidates,
-        now.stewards,
-        now.retries,
-        now.incarnation,
-        now.reason,
-        now.at,
-        since,
-    )
+    facts = {name: getattr(now, name) for name in _FACTS}
+    entered_at = None if now.phase is None else now.entered_at
+    return ConversationRow(**facts, entered_at=entered_at, deadlines=tuple(deadlines), since=since)
+
+
+_FACTS: Final = [name for name in ConversationRow._fields if name not in ("entered_at", "deadlines", "since")]
+"""What a row has of the facts that the tables hold, by their names."""
 
 
 class PendingDeadline(NamedTuple):

@@ -7,7 +7,8 @@ domain's own functions, so that tables and decisions cannot disagree (de-mls 5.4
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from enum import StrEnum
+from enum import Enum, StrEnum
+from operator import attrgetter
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -15,7 +16,7 @@ from pydantic import TypeAdapter
 from ..domain import ConversationConfig, Event, Proposal, RecordedEvent, conversation as events
 from ..domain.conversation import DeadlineKind, Life, Phase, Situation, phase_deadline
 from .projection import CurrentRow, Projection
-from .temporal import Change, Row, Set, TemporalTable, Unset
+from .temporal import Change, Row, Set, TemporalTable, Unset, Value
 
 CONVERSATIONS = TemporalTable(
     name="conversations",
@@ -105,7 +106,17 @@ NO_PROPOSAL: Final = -1
 """What stands in the place of a proposal's number where a deadline is about none."""
 
 _CONFIG = TypeAdapter(ConversationConfig)
-_PHASES: Final = {phase.value: phase for phase in Phase}
+_FACTS: Final[Callable[[Situation], tuple[Any, ...]]] = attrgetter(*CONVERSATIONS.columns)
+"""A conversation's facts in the order of the columns, which have their names."""
+
+_READ: Final[dict[str, Callable[[Any], Any]]] = {
+    "life": Life,
+    "role": events.Role,
+    "reason": events.LeaveReason,
+    "phase": Phase,
+    "mode": events.OperatingMode,
+}
+"""What reads the columns that hold no plain value."""
 
 
 def to_situation(row: Row, config: str) -> Situation:
@@ -115,45 +126,15 @@ def to_situation(row: Row, config: str) -> Situation:
         KeyError, ValueError, TypeError: somebody changed one.
     """
     CONVERSATIONS.require_types(row)
-    _, at, life, incarnation, role, reason, phase, entered_at, visits, anchor, mode, *counts, _ = row
-    return Situation(
-        at,
-        Life(life),
-        incarnation,
-        events.Role(role),
-        None if reason is None else events.LeaveReason(reason),
-        None if phase is None else _PHASES[phase],
-        entered_at,
-        visits,
-        anchor,
-        events.OperatingMode(mode),
-        _CONFIG.validate_json(config),
-        *counts,
-    )
+    facts: dict[str, Any] = dict(zip(CONVERSATIONS.columns, row[1:], strict=False))
+    for name, read in _READ.items():
+        if facts[name] is not None:
+            facts[name] = read(facts[name])
+    return Situation(config=_CONFIG.validate_json(config), **facts)
 
 
-def _to_columns(now: Situation) -> tuple[Any, ...]:
-    return (
-        now.at,
-        now.life.value,
-        now.incarnation,
-        now.role.value,
-        now.reason,
-        now.phase,
-        now.entered_at,
-        now.visits,
-        now.anchor,
-        now.mode.value,
-        now.epoch,
-        now.retries,
-        now.proposals,
-        now.own_elections,
-        now.emergencies,
-        now.approved,
-        now.approved_at_selection,
-        now.candidates,
-        now.stewards,
-    )
+def _to_columns(now: Situation) -> tuple[Value, ...]:
+    return tuple(fact.value if isinstance(fact, Enum) else fact for fact in _FACTS(now))
 
 
 class ConversationsProjection(Projection):

@@ -22,13 +22,42 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+SLOW = {
+    "test_backup",
+    "test_cli_undo",
+    "test_conformance",
+    "test_conversation_laws",
+    "test_conversation_undo_sequences",
+    "test_group_commit",
+    "test_hostile_files",
+    "test_laws",
+    "test_locks",
+    "test_log_growth",
+    "test_older_format",
+    "test_public_surface",
+    "test_session_model",
+    "test_tamper",
+    "test_timeline",
+    "test_undo_counterfactual",
+    "test_undo_matrix",
+}
+"""The modules that search for long, or wait."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a PostgreSQL server, so that it can be left out."""
+    """Mark what takes long, starts processes, or needs a PostgreSQL server, so that it can be left out."""
     for item in items:
+        module = getattr(item, "module", None)
+        if module is not None and module.__name__.rpartition(".")[2] in SLOW:
+            item.add_marker(pytest.mark.slow)
+        if {"subprocess", "multiprocessing"} & set(vars(module) if module is not None else ()):
+            item.add_marker(pytest.mark.processes)
         names = getattr(item, "fixturenames", ())
-        engine = getattr(item, "callspec", None)
-        needs_server = any("postgres" in name or name == "own_server" for name in names)
-        if needs_server or (engine is not None and "postgres" in engine.params.values()):
+        drawn = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        # What is drawn may be an object that raises when it is looked at.
+        engines = [each for each in drawn if type(each) is str]
+        if "postgres" in engines or any("postgres" in name or name == "own_server" for name in names):
             item.add_marker(pytest.mark.postgres)
 
 
