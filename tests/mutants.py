@@ -2,8 +2,9 @@
 
     python -m tests.mutants [--count N] [--seed N] [FILE...]
 
-Each mutant is tried with the tests of the domain alone, which takes seconds. A survivor is a missing test, or a change
-that makes no difference; ``EQUIVALENT`` lists those, with the reason.
+Each mutant is tried with the tests of the domain, which takes seconds, and then with those of the journal that are
+about the same. A survivor is a missing test, or a change that makes no difference; ``EQUIVALENT`` lists those, with the
+reason.
 """
 
 from __future__ import annotations
@@ -24,6 +25,28 @@ from typing import Final, NamedTuple
 ROOT: Final = Path(__file__).parents[1]
 SKIPPED: Final = ("__init__", "events", "values", "standing", "view", "bounds", "redecision", "errors")
 """What decides nothing, or is tried by other tests than those of the domain."""
+
+STAGES: Final = (
+    ("tests/domain",),
+    tuple(
+        f"tests/journal/test_{name}.py"
+        for name in (
+            "law_6",
+            "sagas",
+            "saga_edges",
+            "notifications",
+            "idempotency",
+            "undo",
+            "undo_needs",
+            "conversation_undo",
+            "conversation_undo_needs",
+            "bad_input",
+            "bounds",
+            "redecision",
+        )
+    ),
+)
+"""The tests that a mutant is tried with, those that take least first."""
 
 EQUIVALENT: Final[dict[str, str]] = {}
 """Mutants that no test can tell from what was there, by their names, with the reason."""
@@ -96,27 +119,20 @@ def _swap(node: ast.AST) -> bool:
 
 
 def is_noticed(mutant: Mutant, folder: Path) -> bool:
-    """Whether a test of the domain fails with a mutant in the place of what is there."""
+    """Whether a test fails with a mutant in the place of what is there."""
+    return any(_fails(mutant, folder, tests) for tests in STAGES)
+
+
+def _fails(mutant: Mutant, folder: Path, tests: tuple[str, ...]) -> bool:
     changed = folder / "muniment" / "domain" / mutant.path
     original = changed.read_text()
     changed.write_text(mutant.source)
-    # The folder comes before the installed rooms, of which the domain is found in it alone.
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "-p",
-        "no:randomly",
-        "-p",
-        "no:cacheprovider",
-        "tests/domain",
-    ]
+    options = ["-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider", "-m", "not postgres"]
     try:
         run = subprocess.run(
-            command,
+            [sys.executable, "-m", "pytest", *options, *tests],
             cwd=ROOT,
+            # The folder comes before the installed rooms, of which the domain is found in it alone.
             env={**os.environ, "PYTHONPATH": str(folder)},
             capture_output=True,
             timeout=300,

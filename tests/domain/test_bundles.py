@@ -35,6 +35,7 @@ from muniment.domain import (
     bundles_from_manifest,
     bundles_from_manifests,
 )
+from muniment.domain.bounds import MAX_RECORDED_REFUSALS
 from muniment.domain.bundle import (
     BundleLinked,
     BundleLinkRejected,
@@ -101,6 +102,17 @@ def test_an_import_that_neither_exports_is_refused_on_record_of_the_left_bundle(
     left = state_of(CHAT)
     left.apply(rejected)
     given_bundle(bundle_id="both").when(bundle.link, left, state_of(other)).refused_on_record(IncompatibleInterfaces)
+
+
+def test_refused_links_are_recorded_up_to_their_bound_and_the_last_one_says_so() -> None:
+    left, other = state_of(CHAT), replace(VOTE, exports=frozenset())
+    left.refusals = MAX_RECORDED_REFUSALS - 1
+    last = BundleLinkRejected("chat", "vote", "both", "incompatible_interfaces", last=True)
+    link = given_bundle(bundle_id="both").when(bundle.link, left, state_of(other))
+    link.refused_on_record(IncompatibleInterfaces, elsewhere=(Placed("bundle-chat", last),))
+    left.apply(last)
+    another = given_bundle(bundle_id="another").when(bundle.link, left, state_of(other))
+    another.refused_on_record(IncompatibleInterfaces)
 
 
 def test_bundles_with_a_session_in_common_are_not_linked() -> None:
