@@ -45,6 +45,7 @@ STAGES: Final = (
             "redecision",
         )
     ),
+    tuple(f"tests/journal/test_{name}.py" for name in ("conversation_laws", "undo_matrix", "undo_counterfactual")),
 )
 """The tests that a mutant is tried with, those that take least first."""
 

@@ -404,3 +404,10 @@ def test_a_clock_that_went_back_is_woken_for_what_was_due_then() -> None:
     for event in (*WAITING, received(at=90_000, proposal_id=3), auto_vote(3, 90_000)):
         state.apply(event)
     assert next_wakeup(state, 5) == 0
+
+
+def test_what_is_due_at_the_very_time_of_the_last_event_is_due_for_a_clock_that_went_back() -> None:
+    scheduled = conversation.AutoVoteScheduled("c", 90_000, 3, True, 0, 90_000)
+    state = given_conversation(*MEMBER, received(at=90_000, proposal_id=3), scheduled).state
+    assert state.situation.at == 90_000
+    assert next_wakeup(state, 89_999) == next_wakeup(state, 5) == 0

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 from muniment.domain import (
     FULL_SESSION,
+    BoundExceeded,
     Fragments,
     InvalidArgument,
     InvalidIdentifier,
@@ -23,6 +24,7 @@ from muniment.domain.scope import (
     scope_from_json,
     scope_to_json,
 )
+from muniment.domain.value import several
 
 from .facts import A1
 
@@ -141,3 +143,11 @@ def test_every_error_stands_in_the_tree_of_its_module() -> None:
     assert errors.__doc__ is not None
     missing = [error.__name__ for error in all_errors() if error.__name__ not in errors.__doc__.split()]
     assert missing == []
+
+
+def test_of_several_as_many_are_taken_as_the_bound_says() -> None:
+    assert list(several("x", range(3), 3)) == [0, 1, 2]
+    taken = several("x", range(4), 3)
+    assert [next(taken) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(BoundExceeded, match="at most 3 are taken"):
+        next(taken)
