@@ -10,13 +10,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
-from .artifacts import (
-    CancellationWitness,
-    DelegationReceipt,
-    FootprintClass,
-    OwnershipCapability,
-    ReadinessWitness,
-)
+from .artifacts import CancellationWitness, DelegationReceipt, FootprintClass, OwnershipCapability, ReadinessWitness
 
 
 class SessionStatus(StrEnum):

@@ -9,14 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints
 
-from .bounds import (
-    MAX_IDENTIFIER_LENGTH,
-    MAX_NAMES,
-    MAX_NAMES_BYTES,
-    MAX_NUMBER,
-    MAX_PART_LENGTH,
-    MAX_TEXT_LENGTH,
-)
+from .bounds import MAX_IDENTIFIER_LENGTH, MAX_NAMES, MAX_NAMES_BYTES, MAX_NUMBER, MAX_PART_LENGTH, MAX_TEXT_LENGTH
 from .errors.input import InvalidArgument, InvalidIdentifier
 from .shown import shown
 from .value import require_size, several

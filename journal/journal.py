@@ -8,16 +8,9 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from ..domain import (
-    Decision,
-    JournalClosed,
-    Policy,
-    Surfaces,
-)
+from ..domain import Decision, JournalClosed, Policy, Surfaces
 from ..domain.bounds import DEFAULT_LOCK_TIMEOUT_S
-from ..domain.identifiers import (
-    text,
-)
+from ..domain.identifiers import text
 from ..domain.value import exact, function
 from ..projections import IdempotencyView, Projector, all_projections
 from .commands.bundles import Bundles

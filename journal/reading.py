@@ -7,17 +7,8 @@ from datetime import datetime
 from itertools import chain, islice
 from weakref import WeakSet
 
-from ..domain import (
-    InvalidArgument,
-    JournalClosed,
-    RecordedEvent,
-    UnknownPosition,
-)
-from ..domain.identifiers import (
-    integer,
-    natural_number,
-    text,
-)
+from ..domain import InvalidArgument, JournalClosed, RecordedEvent, UnknownPosition
+from ..domain.identifiers import integer, natural_number, text
 from ..domain.shown import shown
 from ..domain.value import exact
 from ..projections import Projector, TemporalStore

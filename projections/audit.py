@@ -24,12 +24,8 @@ from ..domain import (
     session as events,
     session_stream,
 )
-from ..domain.identifiers import (
-    natural_number,
-)
-from ..domain.stream_names import (
-    split_stream,
-)
+from ..domain.identifiers import natural_number
+from ..domain.stream_names import split_stream
 
 
 class AuditEvent(StrEnum):

@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from ..domain import (
-    Deadline,
-    DeadlineKind,
-    LeaveReason,
-    Life,
-    OperatingMode,
-    Phase,
-    Role,
-)
+from ..domain import Deadline, DeadlineKind, LeaveReason, Life, OperatingMode, Phase, Role
 from ..domain.conversation import Situation, earliest_wakeup
-from ..domain.identifiers import (
-    natural_number,
-)
+from ..domain.identifiers import natural_number
 from .conversations import (
     CONFIGS,
     CONVERSATIONS,

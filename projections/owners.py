@@ -10,10 +10,7 @@ from pydantic_core import from_json, to_json
 
 from ..domain import OwnershipScope, RecordedEvent, session as events
 from ..domain.effects import SessionStatus
-from ..domain.scope import (
-    scope_from_json,
-    scope_to_json,
-)
+from ..domain.scope import scope_from_json, scope_to_json
 from .projection import Projection
 from .temporal import Change, Row, Set, TemporalTable, Unset, Value
 from .views import TableMapping

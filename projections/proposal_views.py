@@ -4,23 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..domain import (
-    Event,
-    ProposalKind,
-    ProposalRequest,
-    Violation,
-    conversation_stream,
-)
-from ..domain.conversation import (
-    ConversationEvent,
-    ConversationOpened,
-    ProposalOpened,
-    ProposalReceived,
-    proposals_of,
-)
-from ..domain.identifiers import (
-    natural_number,
-)
+from ..domain import Event, ProposalKind, ProposalRequest, Violation, conversation_stream
+from ..domain.conversation import ConversationEvent, ConversationOpened, ProposalOpened, ProposalReceived, proposals_of
+from ..domain.identifiers import natural_number
 from .audit import Events
 from .conversations import PROPOSALS, ConversationsProjection, ProposalStatus
 from .projection import Projector

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..domain import (
-    RecordedEvent,
-)
+from ..domain import RecordedEvent
 from ..domain.saga import (
     SagaBegun,
     SagaCompensated,
@@ -17,9 +15,7 @@ from ..domain.saga import (
     SagaResolved,
     SagaStatus,
 )
-from ..domain.stream_names import (
-    split_stream,
-)
+from ..domain.stream_names import split_stream
 from .projection import Projection
 from .temporal import Change, Row, Set, TemporalTable
 from .views import TableMapping

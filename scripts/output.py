@@ -13,16 +13,8 @@ from importlib.metadata import version
 from typing import Any, Final, TextIO
 
 import click
-from muniment.domain import (
-    ArtifactKind,
-    Fragments,
-    FullSession,
-    MunimentError,
-    RecordedEvent,
-)
-from muniment.domain.scope import (
-    scope_to_json,
-)
+from muniment.domain import ArtifactKind, Fragments, FullSession, MunimentError, RecordedEvent
+from muniment.domain.scope import scope_to_json
 from pydantic_core import to_json, to_jsonable_python
 from rich import box
 from rich.console import Console, Group

@@ -7,13 +7,7 @@ from typing import Any
 from ..artifacts import Footprint
 from ..bounds import MAX_RECORDED_REFUSALS
 from ..decision import decision
-from ..errors import (
-    CommandRefused,
-    DuplicateBundle,
-    IncompatibleInterfaces,
-    InvalidArgument,
-    OverlappingSessions,
-)
+from ..errors import CommandRefused, DuplicateBundle, IncompatibleInterfaces, InvalidArgument, OverlappingSessions
 from ..event import Accepted, Decision, Placed, Refused, accept
 from ..identifiers import names
 from ..stream_names import bundle_stream

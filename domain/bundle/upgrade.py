@@ -17,14 +17,7 @@ from ..errors import (
 )
 from ..event import Accepted, Decision, Event, Refused, accept
 from ..value import json_size, require_size
-from .events import (
-    MembersSeeded,
-    UpgradeAdmitted,
-    UpgradeCommitted,
-    UpgradeFailed,
-    UpgradeRolledBack,
-    UpgradeStaged,
-)
+from .events import MembersSeeded, UpgradeAdmitted, UpgradeCommitted, UpgradeFailed, UpgradeRolledBack, UpgradeStaged
 from .state import BundleState
 from .values import RuntimeUpgradeArtifact, RuntimeUpgradeRequest, UpgradePhase
 

@@ -14,15 +14,7 @@ from .lifecycle import begin_leaving
 from .phases import Cause
 from .scoring import score_absence, score_offers, score_rejections
 from .state import ConversationState
-from .values import (
-    ApprovedRequest,
-    Candidate,
-    FreezeOutcome,
-    LeaveReason,
-    Phase,
-    ProposalKind,
-    RejectedCandidate,
-)
+from .values import ApprovedRequest, Candidate, FreezeOutcome, LeaveReason, Phase, ProposalKind, RejectedCandidate
 
 
 def open_round(draft: Draft) -> None:

@@ -14,14 +14,7 @@ from .phases import PERMITTED, AnchorAction, Cause, Operation, operation_of
 from .scoring import comes_down
 from .state import ConversationStanding, ConversationState
 from .timelines import proposals_of
-from .values import (
-    CancelReason,
-    CreatorVote,
-    Life,
-    Phase,
-    ScoreReason,
-    VoteSource,
-)
+from .values import CancelReason, CreatorVote, Life, Phase, ScoreReason, VoteSource
 from .voting import require_room_for
 
 

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from ..bounds import MAX_STRANGERS, MAX_VOTES_OF_STRANGERS
 from ..decision import decision
-from ..errors import (
-    AlreadyVoted,
-    CommandRefused,
-    ProposalExists,
-    ProposalExpired,
-    ProposalNotActive,
-    ProposalNotFound,
-)
+from ..errors import AlreadyVoted, CommandRefused, ProposalExists, ProposalExpired, ProposalNotActive, ProposalNotFound
 from ..event import Accepted, Decision, Refused
 from ..limits import require_fewer, require_room
 from .draft import Draft
@@ -20,23 +13,8 @@ from .outcomes import apply_outcome, count_votes, end_auto_vote, end_deadlines, 
 from .phases import Operation
 from .situation import Situation
 from .state import ConversationState
-from .values import (
-    CancelReason,
-    CreatorVote,
-    Outcome,
-    Phase,
-    Proposal,
-    ProposalKind,
-    ProposalRequest,
-    VoteSource,
-)
-from .voting_events import (
-    AutoVoteScheduled,
-    ConsensusTimeoutScheduled,
-    ProposalOpened,
-    ProposalReceived,
-    VoteCast,
-)
+from .values import CancelReason, CreatorVote, Outcome, Phase, Proposal, ProposalKind, ProposalRequest, VoteSource
+from .voting_events import AutoVoteScheduled, ConsensusTimeoutScheduled, ProposalOpened, ProposalReceived, VoteCast
 
 
 @decision("conversation.open_proposal")

@@ -27,13 +27,7 @@ from ..stream_names import bundle_stream
 from ..value import VALUE, value_type
 from .delegation_events import DelegationRejected, SessionDelegated, SessionHandedOver, SessionHosted
 from .fragments import fragments_to_move, require_boundary
-from .guards import (
-    refuse_unless_live,
-    require_active,
-    require_narrower,
-    require_no_owner,
-    require_nothing_staged,
-)
+from .guards import refuse_unless_live, require_active, require_narrower, require_no_owner, require_nothing_staged
 from .refusals import refuse_once
 from .state import SessionState
 

@@ -30,14 +30,7 @@ from .transfer import (
     rollback_transfer,
     transfer,
 )
-from .witness import (
-    ALREADY_CONSUMED,
-    NEVER_ISSUED,
-    NO_LONGER_MATCHES,
-    WITNESS_MISMATCH,
-    consume_witness,
-    issue_witness,
-)
+from .witness import ALREADY_CONSUMED, NEVER_ISSUED, NO_LONGER_MATCHES, WITNESS_MISMATCH, consume_witness, issue_witness
 
 
 def _live(state: SessionState) -> OwnershipCapability:

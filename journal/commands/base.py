@@ -5,17 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
-from ...domain import (
-    Decision,
-    OwnershipCapability,
-    OwnershipReceipt,
-    Policy,
-    Surfaces,
-    session_stream,
-)
-from ...domain.identifiers import (
-    identifier,
-)
+from ...domain import Decision, OwnershipCapability, OwnershipReceipt, Policy, Surfaces, session_stream
+from ...domain.identifiers import identifier
 from ...domain.value import exact
 
 ResultT = TypeVar("ResultT")

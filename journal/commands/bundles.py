@@ -17,11 +17,7 @@ from ...domain import (
     bundle_stream,
     bundles_from_manifests,
 )
-from ...domain.identifiers import (
-    identifier,
-    names,
-    text,
-)
+from ...domain.identifiers import identifier, names, text
 from ...projections import BundlesView, Projector, TemporalStore
 from .base import Command, Executes, Steps, carry_out, checked
 

@@ -15,12 +15,7 @@ from ...domain import (
 )
 from ...domain.bounds import MAX_CANDIDATES, MAX_EPOCH, MAX_LISTED_BYTES
 from ...domain.conversation import Candidate, ConfigChanges, Role, StewardListReason, require_synchronisable
-from ...domain.identifiers import (
-    identifier,
-    names,
-    natural_number,
-    text,
-)
+from ...domain.identifiers import identifier, names, natural_number, text
 from ...domain.value import require_size, several
 from .base import checked
 from .proposal_commands import ProposalCommands, distinct_stewards

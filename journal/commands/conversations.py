@@ -23,10 +23,7 @@ from ...domain import (
 )
 from ...domain.consumer import ConsumerState
 from ...domain.conversation import TELLING_TYPES, kinds_told, next_wakeup, tick
-from ...domain.identifiers import (
-    identifier,
-    natural_number,
-)
+from ...domain.identifiers import identifier, natural_number
 from ...domain.value import function_or_none
 from ...projections import ConversationsView, DeadlinesView, Progress, Projector, TemporalStore
 from ..storage.application import JournalApplication

@@ -19,10 +19,7 @@ from ...domain import (
     session,
     session_stream,
 )
-from ...domain.identifiers import (
-    identifier,
-    names,
-)
+from ...domain.identifiers import identifier, names
 from .base import SessionCommands, checked, checked_or_none
 
 ResultT = TypeVar("ResultT")

@@ -17,11 +17,7 @@ from ...domain import (
     conversation_stream,
 )
 from ...domain.bounds import MAX_DURATION_MS, MAX_NAMES, MAX_VOTERS
-from ...domain.identifiers import (
-    identifier,
-    names,
-    natural_number,
-)
+from ...domain.identifiers import identifier, names, natural_number
 from ...domain.value import several
 from ..writing.times import time_ms
 from .base import Executes, checked

@@ -19,13 +19,8 @@ from ...domain import (
     session_stream,
 )
 from ...domain.bounds import MAX_ROLES
-from ...domain.identifiers import (
-    identifier,
-    text,
-)
-from ...domain.scope import (
-    scope as checked_scope,
-)
+from ...domain.identifiers import identifier, text
+from ...domain.scope import scope as checked_scope
 from ...domain.value import several
 from .base import checked
 from .delegations import DelegationCommands

@@ -16,13 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from ...domain import (
-    JournalDamaged,
-    JournalNotEmpty,
-    JournalNotFound,
-    JournalUnavailable,
-    NotAJournal,
-)
+from ...domain import JournalDamaged, JournalNotEmpty, JournalNotFound, JournalUnavailable, NotAJournal
 
 BESIDE: Final = ("-wal", "-shm", "-turns")
 """What lies beside a database: SQLite's log and its index, and the lock by which writers take turns."""

@@ -10,13 +10,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote
 
-from ...domain import (
-    InvalidArgument,
-)
-from ...domain.identifiers import (
-    plain_text,
-    text,
-)
+from ...domain import InvalidArgument
+from ...domain.identifiers import plain_text, text
 from ...domain.shown import kind_of
 
 MAX_NAME_BYTES: Final = 255

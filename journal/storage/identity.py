@@ -8,15 +8,8 @@ from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any, Final, NamedTuple
 
-from ...domain import (
-    InvalidArgument,
-    JournalWithoutId,
-    OtherPast,
-)
-from ...domain.identifiers import (
-    natural_number,
-    text,
-)
+from ...domain import InvalidArgument, JournalWithoutId, OtherPast
+from ...domain.identifiers import natural_number, text
 
 FIRST_FORMAT: Final = 1
 """The format of a journal that names none: the table ``journal`` came with the second."""

@@ -24,12 +24,8 @@ from ...domain import (
     RecordedEvent,
     UnknownEventType,
 )
-from ...domain.record import (
-    UNRECORDED,
-)
-from ...domain.value import (
-    VALUE,
-)
+from ...domain.record import UNRECORDED
+from ...domain.value import VALUE
 
 EventT = TypeVar("EventT")
 MetadataT = TypeVar("MetadataT")

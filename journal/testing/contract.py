@@ -14,13 +14,7 @@ from contextlib import suppress
 
 import pytest
 
-from ...domain import (
-    ConversationConfig,
-    JournalNotEmpty,
-    ProposalRequest,
-    StaleCapability,
-    UnknownPosition,
-)
+from ...domain import ConversationConfig, JournalNotEmpty, ProposalRequest, StaleCapability, UnknownPosition
 from ..journal import Journal
 
 

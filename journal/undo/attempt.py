@@ -19,18 +19,9 @@ from ...domain import (
     bundle_stream,
     saga_stream,
 )
-from ...domain.bundle import (
-    BundleLinked,
-    BundleRegistered,
-    UpgradeEvent,
-    UpgradeFailed,
-    UpgradeStaged,
-    links_as_before,
-)
+from ...domain.bundle import BundleLinked, BundleRegistered, UpgradeEvent, UpgradeFailed, UpgradeStaged, links_as_before
 from ...domain.compensation import RULES, bundles_needed, operation, why_it_stays
-from ...domain.record import (
-    UNRECORDED,
-)
+from ...domain.record import UNRECORDED
 from ...domain.session import SessionDelegated, SessionHandedOver
 from ..storage.recording import Condition, NoneSince, Unchanged
 from ..writing.context import Context

@@ -22,13 +22,8 @@ from ...domain import (
     session_stream,
 )
 from ...domain.bundle import BundleLinked, BundleRegistered
-from ...domain.identifiers import (
-    natural_number,
-    text,
-)
-from ...domain.record import (
-    split_event_id,
-)
+from ...domain.identifiers import natural_number, text
+from ...domain.record import split_event_id
 from ...domain.session import SessionStatus
 from ..storage.application import JournalApplication
 from ..tables import Projections

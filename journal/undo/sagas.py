@@ -25,11 +25,7 @@ from ...domain import (
     saga_stream,
 )
 from ...domain.bounds import MAX_STEPS
-from ...domain.identifiers import (
-    identifier,
-    names,
-    text,
-)
+from ...domain.identifiers import identifier, names, text
 from ...domain.shown import shown
 from ...domain.value import exact, function, several
 from ...projections import Projector, SagasView, TemporalStore

@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ...domain import (
-    Event,
-    FootprintClass,
-    RecordedEvent,
-    session as events,
-)
+from ...domain import Event, FootprintClass, RecordedEvent, session as events
 from ...domain.bundle import UpgradeStaged
 from ...domain.compensation import ONLY_UNDOING, UNDONE_BY, why_it_stays
 from ...domain.conversation import (
@@ -22,9 +17,7 @@ from ...domain.conversation import (
 )
 from ...domain.conversation.laws import ConversationLaws
 from ...domain.effects import Effects, WitnessStatus
-from ...domain.record import (
-    split_event_id,
-)
+from ...domain.record import split_event_id
 from ...domain.saga import SagaCompensated, SagaCompleted, SagaResolved
 from ...domain.stream_names import split_stream
 from ...projections import coherence_violations

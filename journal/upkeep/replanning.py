@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ...domain import (
-    MunimentError,
-    Placed,
-    RecordedEvent,
-    UnknownPosition,
-    saga_stream,
-    session_stream,
-)
+from ...domain import MunimentError, Placed, RecordedEvent, UnknownPosition, saga_stream, session_stream
 from ...domain.bundle import BundleLinked, BundleWithdrawn
-from ...domain.record import (
-    split_event_id,
-)
+from ...domain.record import split_event_id
 from ...domain.saga import SagaCompensated, SagaCompleted, SagaResolved
 from ...domain.session import SessionDelegated, SessionHandedOver, SessionStatus
 from ..storage.application import JournalApplication

@@ -5,24 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ...domain import (
-    JournalReadOnly,
-    JournalWithoutId,
-    UnknownPosition,
-)
-from ...domain.identifiers import (
-    natural_number,
-    text,
-)
+from ...domain import JournalReadOnly, JournalWithoutId, UnknownPosition
+from ...domain.identifiers import natural_number, text
 from ...domain.value import function_or_none
-from ...projections import (
-    Events,
-    Progress,
-    Projector,
-    RebuildReport,
-    TemporalStore,
-    all_projections,
-)
+from ...projections import Events, Progress, Projector, RebuildReport, TemporalStore, all_projections
 from ..storage.address import file_path
 from ..storage.engine import Storage
 from ..storage.identity import Identity

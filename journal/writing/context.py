@@ -16,14 +16,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
-from ...domain import (
-    Metadata,
-    Policy,
-)
-from ...domain.identifiers import (
-    identifier,
-    natural_number,
-)
+from ...domain import Metadata, Policy
+from ...domain.identifiers import identifier, natural_number
 
 ResultT = TypeVar("ResultT")
 

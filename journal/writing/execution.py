@@ -33,16 +33,10 @@ from ...domain import (
 )
 from ...domain.bounds import MAX_PARTS
 from ...domain.decision import DECISION_NAMES, is_of_the_domain, uses_idempotency_key
-from ...domain.identifiers import (
-    text,
-)
-from ...domain.record import (
-    UNRECORDED,
-)
+from ...domain.identifiers import text
+from ...domain.record import UNRECORDED
 from ...domain.shown import kind_of, shown
-from ...domain.stream_names import (
-    split_stream,
-)
+from ...domain.stream_names import split_stream
 from ...domain.value import exact, several
 from ...projections import IdempotencyProjection, IdempotencyView
 from ..storage.application import JournalApplication

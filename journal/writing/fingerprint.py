@@ -16,17 +16,9 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from ...domain import (
-    Fragments,
-    FullSession,
-    InvalidArgument,
-    OwnershipCapability,
-    OwnershipReceipt,
-)
+from ...domain import Fragments, FullSession, InvalidArgument, OwnershipCapability, OwnershipReceipt
 from ...domain.bounds import MAX_IDENTIFIER_LENGTH
-from ...domain.scope import (
-    scope_to_json,
-)
+from ...domain.scope import scope_to_json
 from ...domain.shown import kind_of
 
 _SHORT: Final = 12

@@ -8,25 +8,16 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
-from ...domain import (
-    InvalidIdentifier,
-    RecordedEvent,
-)
+from ...domain import InvalidIdentifier, RecordedEvent
 from ...domain.bundle import BundleState
 from ...domain.consumer import ConsumerState
 from ...domain.conversation import ConversationState
 from ...domain.idempotency import KeyState
-from ...domain.identifiers import (
-    text,
-)
+from ...domain.identifiers import text
 from ...domain.saga import SagaState
 from ...domain.session import SessionState
-from ...domain.stream_names import (
-    split_stream,
-)
-from ...domain.subject import (
-    subject_of,
-)
+from ...domain.stream_names import split_stream
+from ...domain.subject import subject_of
 
 LockT = TypeVar("LockT")
 

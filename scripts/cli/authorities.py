@@ -5,13 +5,8 @@ from __future__ import annotations
 import sys
 
 import click
-from muniment.domain import (
-    BundleNotFound,
-    FootprintClass,
-)
-from muniment.domain.identifiers import (
-    identifier,
-)
+from muniment.domain import BundleNotFound, FootprintClass
+from muniment.domain.identifiers import identifier
 from muniment.scripts.cli.base import at_option, cli, journal_options, open_caught_up, require_session, tables_at
 from muniment.scripts.output import envelope, show, table, to_plain
 

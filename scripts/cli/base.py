@@ -9,16 +9,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import click
-from muniment.domain import (
-    InvalidArgument,
-    JournalError,
-    JournalReadOnly,
-    MunimentError,
-    SessionNotFound,
-)
-from muniment.domain.identifiers import (
-    identifier,
-)
+from muniment.domain import InvalidArgument, JournalError, JournalReadOnly, MunimentError, SessionNotFound
+from muniment.domain.identifiers import identifier
 from muniment.journal import Journal, Projections
 from muniment.scripts.output import error_envelope, progress_bar, say, visible
 

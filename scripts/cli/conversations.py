@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import click
-from muniment.domain import (
-    ConversationNotFound,
-    Deadline,
-)
-from muniment.domain.identifiers import (
-    identifier,
-)
+from muniment.domain import ConversationNotFound, Deadline
+from muniment.domain.identifiers import identifier
 from muniment.journal import Projections
 from muniment.scripts.cli.base import (
     LARGEST,

@@ -20,9 +20,7 @@ from muniment.domain import (
     UnknownVersion,
     session_stream,
 )
-from muniment.domain.identifiers import (
-    identifier,
-)
+from muniment.domain.identifiers import identifier
 from muniment.journal import (
     MAX_LINE_BYTES,
     Finding,
@@ -59,6 +57,9 @@ from muniment.scripts.output import (
     utc,
     visible,
 )
+
+_NOTES = 20
+"""How many notes are shown; a journal of the references' policy may have one for every second command."""
 
 
 @cli.command()
@@ -292,7 +293,9 @@ def verify(url: str, lock_timeout: float, as_json: bool) -> None:
         if report.findings:
             show(table("Findings", ["layer", "position", "problem"], report.findings))
         if report.notes:
-            show(table("Notes", ["layer", "position", "note"], report.notes))
+            show(table("Notes", ["layer", "position", "note"], report.notes[:_NOTES]))
+            if len(report.notes) > _NOTES:
+                show(f"and {len(report.notes) - _NOTES} more notes; --json has them all")
     sys.exit(1 if report.findings else 0)
 
 

@@ -33,10 +33,7 @@ from muniment.domain import (
     Unclaimed,
     WitnessConsumed,
 )
-from muniment.domain.scope import (
-    scope_from_json,
-    scope_to_json,
-)
+from muniment.domain.scope import scope_from_json, scope_to_json
 from muniment.journal import Journal
 
 Json: TypeAlias = dict[str, Any]

@@ -9,14 +9,7 @@ from itertools import count, islice, zip_longest
 from pathlib import Path
 from typing import Any
 
-from muniment.domain import (
-    CommandRefused,
-    InvalidArgument,
-    OwnershipCapability,
-    Policy,
-    RecordedEvent,
-    StaleCapability,
-)
+from muniment.domain import CommandRefused, InvalidArgument, OwnershipCapability, Policy, RecordedEvent, StaleCapability
 from muniment.journal import Journal
 from muniment.projections import OwnersView
 from muniment.scripts.conformance.traces import Json, Translation, give, open_sessions, read_cases

@@ -36,20 +36,7 @@ from muniment.domain.session import (
 from muniment.domain.session.guards import NOT_LIVE
 from muniment.journal.testing import given
 
-from .facts import (
-    A1,
-    ALPHA,
-    BEGUN,
-    CLAIMED,
-    CLOSED,
-    ISSUED,
-    OPENED,
-    RECEIPT,
-    RELEASED,
-    STRICT,
-    WITNESS,
-    cancellation,
-)
+from .facts import A1, ALPHA, BEGUN, CLAIMED, CLOSED, ISSUED, OPENED, RECEIPT, RELEASED, STRICT, WITNESS, cancellation
 
 DIED = TerminalReason("owner_died", "a")
 

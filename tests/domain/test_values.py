@@ -15,15 +15,8 @@ from muniment.domain import (
     OwnershipCapability,
     StaleCapability,
 )
-from muniment.domain.identifiers import (
-    identifier,
-    text,
-)
-from muniment.domain.scope import (
-    scope,
-    scope_from_json,
-    scope_to_json,
-)
+from muniment.domain.identifiers import identifier, text
+from muniment.domain.scope import scope, scope_from_json, scope_to_json
 from muniment.domain.value import several
 
 from .facts import A1

@@ -13,14 +13,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from muniment.domain import (
-    InvalidArgument,
-    JournalNotEmpty,
-    JournalReadOnly,
-    MunimentError,
-    OtherPast,
-    UnknownPosition,
-)
+from muniment.domain import InvalidArgument, JournalNotEmpty, JournalReadOnly, MunimentError, OtherPast, UnknownPosition
 from muniment.journal import AsyncJournal, Journal, restore
 
 from .processes import finish, start_at_once

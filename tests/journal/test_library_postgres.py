@@ -13,11 +13,7 @@ from eventsourcing.postgres import PostgresAggregateRecorder, PostgresTrackingRe
 from eventsourcing.tests import persistence as library
 from eventsourcing.utils import Environment
 from muniment.journal.postgres.datastore import PostgresDatastore
-from muniment.journal.postgres.recorder import (
-    PostgresApplicationRecorder,
-    PostgresFactory,
-    PostgresProcessRecorder,
-)
+from muniment.journal.postgres.recorder import PostgresApplicationRecorder, PostgresFactory, PostgresProcessRecorder
 from psycopg.sql import SQL, Identifier
 
 from ..postgres_server import Server

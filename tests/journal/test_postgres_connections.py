@@ -15,12 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from muniment.domain import (
-    JournalClosed,
-    JournalUnavailable,
-    NotStored,
-    UnsuitableServer,
-)
+from muniment.domain import JournalClosed, JournalUnavailable, NotStored, UnsuitableServer
 from muniment.journal import AsyncJournal, Journal
 from psycopg.sql import SQL, Identifier
 

@@ -46,9 +46,7 @@ from muniment.domain.conversation import (
 )
 from muniment.domain.conversation.phases import AnchorAction
 from muniment.domain.idempotency import KeyUsed
-from muniment.domain.record import (
-    UNRECORDED,
-)
+from muniment.domain.record import UNRECORDED
 from muniment.journal import Finding, Journal
 from muniment.journal.storage.mapper import EventMapper
 

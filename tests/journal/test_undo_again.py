@@ -18,17 +18,7 @@ from muniment.domain import (
 )
 from muniment.journal import Journal
 
-from .stories import (
-    claim,
-    claim_fragments,
-    hand_over,
-    host,
-    live,
-    open_session,
-    register,
-    seed,
-    upgrade_to,
-)
+from .stories import claim, claim_fragments, hand_over, host, live, open_session, register, seed, upgrade_to
 
 
 def check_sound(journal: Journal) -> None:

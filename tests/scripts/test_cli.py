@@ -441,3 +441,16 @@ def test_the_benchmark_runs(tmp_path: Path) -> None:
     assert all(rate > 0 for rates in facts["commands_per_second"].values() for rate in rates.values())
     assert list(tmp_path.iterdir()) == []
     assert CliRunner().invoke(main, ["--quick", "--folder", str(tmp_path)]).exit_code == 0
+
+
+def test_many_notes_are_shown_in_part_and_told_whole_as_json(muniment: Run, tmp_path: Path) -> None:
+    now = iter([wild if number % 4 == 0 else 1_000 for number, wild in enumerate(range(10**12, 10**12 + 100))] * 2)
+    url = f"sqlite:///{tmp_path}/notes.db"
+    with Journal.open(url, clock=lambda: next(now)) as journal:
+        for number in range(100):
+            journal.sessions.open(f"s-{number}")
+    shown = muniment("verify", "--journal", url)
+    assert shown.exit_code == 0
+    assert "100 events read; 0 findings, 25 notes" in shown.stdout
+    assert "and 5 more notes; --json has them all" in shown.stdout
+    assert len(data(muniment("verify", "--json", "--journal", url))["notes"]) == 25
