@@ -1,7 +1,7 @@
 VENV := .venv-dev
 PACKAGES := -p muniment.domain -p muniment.projections -p muniment.journal -p muniment.scripts
 
-.PHONY: dev test fast long mutants check demo
+.PHONY: dev test fast long mutants check types demo
 
 # An editable install links file by file, so it is made again whenever a file may have been added.
 dev:
@@ -30,6 +30,11 @@ check: dev
 	$(VENV)/bin/mypy $(PACKAGES)
 	$(VENV)/bin/mypy tests
 	$(VENV)/bin/lint-imports
+
+# A second checker, which brings a JavaScript engine of its own and is not part of CI.
+types: dev
+	$(VENV)/bin/pip install --quiet --editable '.[dev,types]'
+	$(VENV)/bin/basedpyright
 
 demo: dev
 	$(VENV)/bin/muniment demo
