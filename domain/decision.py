@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import Any, Final, TypeVar
 
 from .errors import InvalidArgument
 from .identifiers import text
-from .value import function
+from .shown import shown
 
 DecideT = TypeVar("DecideT", bound=Callable[..., Any])
 
@@ -33,17 +33,19 @@ def decision(name: str, *, uses_key: bool = True) -> Callable[[DecideT], DecideT
             uses up none, nor does a record beside the command that the key is for.
 
     Raises:
-        InvalidArgument: it is no such name, or another function has it.
+        InvalidArgument: it is no such name, or another function has it, or what is marked is no function.
     """
     if not _NAME.fullmatch(text("name", name)):
         raise InvalidArgument("name", f"must be a kind and what is done, such as session.claim, not {name!r}")
 
     def mark(decide: DecideT) -> DecideT:
+        if type(decide) is not FunctionType:
+            raise InvalidArgument("decide", f"must be a function that was defined by its name, not {shown(decide)}")
         for other, taken in _names.items():
             # A module that is loaded again defines the same function once more.
             if taken == name and (other.__module__, other.__qualname__) != (decide.__module__, decide.__qualname__):
                 raise InvalidArgument("name", f"is that of {other.__module__}.{other.__qualname__} already: {name}")
-        _names[function("decide", decide)] = name
+        _names[decide] = name
         if not uses_key:
             _questions.add(decide)
         return decide
@@ -53,9 +55,15 @@ def decision(name: str, *, uses_key: bool = True) -> Callable[[DecideT], DecideT
 
 def is_of_the_domain(decide: Callable[..., Any]) -> bool:
     """Whether a decision is the domain's own, which makes its events by their constructors, and so of sound values."""
-    return decide in _names and decide.__module__.startswith("muniment.domain.")
+    return name_of(decide) is not None and decide.__module__.startswith("muniment.domain.")
+
+
+def name_of(decide: Callable[..., Any]) -> str | None:
+    """The name that a decision has said; None if it has said none."""
+    # Anything else that can be called may have a hash that raises, or lies.
+    return _names.get(decide) if type(decide) is FunctionType else None
 
 
 def uses_idempotency_key(decide: Callable[..., Any]) -> bool:
     """Whether a command, once accepted, uses up the idempotency key that it is given under."""
-    return decide not in _questions
+    return type(decide) is not FunctionType or decide not in _questions

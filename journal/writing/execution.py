@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Final, TypeAlias, TypeVar
 
 from eventsourcing.persistence import IntegrityError, OperationalError, StoredEvent
@@ -32,7 +33,7 @@ from ...domain import (
     saga_stream,
 )
 from ...domain.bounds import MAX_PARTS
-from ...domain.decision import DECISION_NAMES, is_of_the_domain, uses_idempotency_key
+from ...domain.decision import is_of_the_domain, name_of, uses_idempotency_key
 from ...domain.identifiers import text
 from ...domain.record import UNRECORDED
 from ...domain.shown import kind_of, shown
@@ -149,7 +150,7 @@ class CommandPlanner:
             CommandRefused, IdempotencyConflict, ConcurrencyConflict
         """
         context = self._context.current
-        function = getattr(command, "func", command)
+        function = command.func if type(command) is partial else command
         own = streams[0]
         in_saga = context.saga is not None and own.name != saga_stream(context.saga)
         decided = streams[:-1] if in_saga else streams
@@ -282,8 +283,9 @@ def _fingerprint(
     """What the context's idempotency key is filed under; None for a command that uses none up."""
     if not uses_idempotency_key(function):
         return None
-    own_name = getattr(function, "__name__", type(function).__name__)
-    name = DECISION_NAMES.get(function) or f"{split_stream(streams[0].name)[0]}.{own_name}"
+    kind = type(function)
+    own_name = function.__name__ if kind in (FunctionType, MethodType, BuiltinFunctionType) else kind.__name__
+    name = name_of(function) or f"{split_stream(streams[0].name)[0]}.{own_name}"
     return Fingerprint.of_call(name, function, tuple(stream.name for stream in streams), arguments)
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import FunctionType
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -97,15 +98,22 @@ class _Parameter:
     default: object = inspect.Parameter.empty
 
 
-@cache
 def _parameters(function: Callable[..., Any]) -> tuple[_Parameter, ...]:
     """The parameters that take what is given by position, the states first."""
+    # Anything else that can be called may not be what its hash says.
+    return _known_parameters(function) if type(function) is FunctionType else _read_parameters(function)
+
+
+def _read_parameters(function: Callable[..., Any]) -> tuple[_Parameter, ...]:
     try:
         found = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # one of C says nothing of them
+    except Exception:  # one of C says nothing of them, and an object of its caller's may say anything
         return ()
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return tuple(_Parameter(each.name, each.default) for each in found if each.kind in kinds)
+
+
+_known_parameters: Final = cache(_read_parameters)
 
 
 def _arguments(stored: str) -> dict[str, str]:

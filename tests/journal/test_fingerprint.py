@@ -180,3 +180,27 @@ def test_a_key_that_an_earlier_version_filed_is_compared_as_it_was() -> None:
     assert same.differences(stored) == ()
     other = Fingerprint("session.claim", ("session-s",), {"owner": "bob", "scope": FULL_SESSION})
     assert other.differences(stored) == ("command or arguments",)
+
+
+class Lying:
+    """Something that can be called, and says nothing true of itself."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __call__(self, state: object, *given: object) -> Decision[None]:
+        return Accepted(None)
+
+    def __getattribute__(self, name: str) -> object:
+        raise RuntimeError(name)
+
+
+def test_whatever_can_be_called_can_be_a_command(journal: Journal) -> None:
+    open_session(journal)
+    for key in ("k", "k"):
+        journal.execute("session-s-1", Lying())
+        with journal.context(idempotency_key=key):
+            journal.execute("session-s-1", Lying(), 1)
+    with journal.context(idempotency_key="k"), pytest.raises(IdempotencyConflict):
+        journal.execute("session-s-1", Lying(), 2)
+    with pytest.raises(InvalidArgument):
+        decision("session.lies")(Lying())
