@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +30,7 @@ class Pooler:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._idle: deque[_Wire] = deque()
         self._wires: list[_Wire] = []
+        self._serving: list[threading.Thread] = []
         self.passes = threading.Event()
         self.passes.set()
 
@@ -39,7 +41,7 @@ class Pooler:
         return f"postgresql://{user}@127.0.0.1:{port}/{database}?schema={schema}{more}"
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._begin(self._accept)
         return self
 
     def __exit__(
@@ -49,6 +51,11 @@ class Pooler:
         # Closed alone, it would go on listening for the thread that is in it.
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
+        # No connection is closed under a thread that reads from it: it is hung up, its thread ends, then it is closed.
+        for thread in self._serving:
+            for wire in self._wires:
+                wire.hang_up()
+            thread.join(timeout=60)
         self._listener.close()
         for wire in self._wires:
             wire.close()
@@ -57,7 +64,12 @@ class Pooler:
         with suppress(OSError):
             while True:
                 client = self._new(self._listener.accept()[0])
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+                self._begin(self._serve, client)
+
+    def _begin(self, what: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=what, args=arguments, daemon=True)
+        self._serving.append(thread)
+        thread.start()
 
     def _new(self, connected: socket.socket) -> _Wire:
         wire = _Wire(connected)
@@ -75,7 +87,7 @@ class Pooler:
                 self._log_in(client, startup.raw)
                 while self._transaction(client):
                     pass
-        client.close()
+        client.hang_up()
 
     def _log_in(self, client: _Wire, startup: bytes) -> None:
         place = Path(self._login["host"]) / f".s.PGSQL.{self._login['port'] or 5432}"
@@ -145,9 +157,11 @@ class _Wire:
         head = self._read(5)
         return head[:1], head + self._read(struct.unpack("!i", head[1:])[0] - 4)
 
-    def close(self) -> None:
+    def hang_up(self) -> None:
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
         self._reader.close()
         self._socket.close()
 
