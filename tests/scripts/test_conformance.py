@@ -169,7 +169,10 @@ def test_a_difference_fails_the_program(spoil: Callable[[dict[str, Any]], None],
 
 
 @pytest.mark.parametrize(
-    "content", [b"not gzip", gzip.compress(b"not json"), gzip.compress(b"[]"), gzip.compress(b'{"case": 1}')]
+    "content",
+    [b"not gzip", gzip.compress(b"not json"), gzip.compress(b"[]"), gzip.compress(b'{"case": 1}')],
+    # What is compressed holds the time.
+    ids=["no gzip", "no JSON", "a list", "a case without commands"],
 )
 def test_what_is_no_trace_is_wrong_input(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl.gz"
