@@ -307,6 +307,17 @@ def fail_compensation(state: SagaState, reason: str) -> Decision[None]:
     return accept(SagaCompensationFailed(state.saga_id, state.name, reason))
 
 
+def compensated(state: SagaState, reason: str) -> SagaCompensated:
+    """The end of a saga that is undone in the journal too; the steps outside that are left are named.
+
+    Raises:
+        SagaNotFound, SagaEnded
+    """
+    state.require_unfinished()
+    left = tuple(step for step, _ in reversed(state.steps))
+    return SagaCompensated(state.saga_id, state.name, reason, left)
+
+
 @decision("saga.resolve")
 def resolve(state: SagaState, reason: str) -> Decision[None]:
     """Record that somebody put a saga right by hand.

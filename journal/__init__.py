@@ -1,5 +1,6 @@
 """Where events are written, and the public face of Muniment."""
 
+from ..domain.compensation import StateChange, UndoPlan, UndoStep
 from .async_journal import AsyncJournal
 from .commands.async_bundles import AsyncBundles
 from .commands.async_conversations import AsyncConversations
@@ -18,7 +19,6 @@ from .storage.engine import LogHealth
 from .storage.identity import FormatSince, Identity, Restore
 from .tables import Projections
 from .undo.async_saga import AsyncSaga, AsyncSagas
-from .undo.attempt import StateChange, UndoPlan, UndoStep
 from .undo.sagas import Saga, Sagas
 from .upkeep.cloudevents import MAX_LINE_BYTES
 from .upkeep.verification import Finding, VerificationReport

@@ -15,6 +15,7 @@ from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 from eventsourcing.persistence import OperationalError
 
 from ..domain import Decision, JournalClosed, OtherEventLoop, Policy, RecordedEvent, Surfaces
+from ..domain.compensation import UndoPlan
 from ..domain.value import exact, function as require_function
 from .commands.async_bundles import AsyncBundles
 from .commands.async_conversations import AsyncConversations
@@ -23,7 +24,7 @@ from .journal import Journal
 from .storage.application import JournalApplication
 from .storage.changes import closing_after
 from .undo.async_saga import AsyncSaga, AsyncSagas
-from .undo.attempt import Undoing, UndoPlan
+from .undo.planner import Undoing
 from .writing.execution import Append, Read, Steps
 from .writing.group_commit import MAX_EVENTS, Request, write_together
 from .writing.streams import Stream, StreamCache, in_lock_order

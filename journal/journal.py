@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 from ..domain import Decision, JournalClosed, Policy, Surfaces
 from ..domain.bounds import DEFAULT_LOCK_TIMEOUT_S
+from ..domain.compensation import UndoPlan
 from ..domain.identifiers import text
 from ..domain.value import exact, function
 from ..projections import IdempotencyView, Projector, all_projections
@@ -22,8 +23,7 @@ from .storage.address import Address
 from .storage.changes import closing_after
 from .storage.engine import Storage, open_storage
 from .storage.forks import InsideBlock, require_usable
-from .undo.attempt import Undoing, UndoPlan
-from .undo.planner import UndoPlanner
+from .undo.planner import Undoing, UndoPlanner
 from .undo.sagas import Saga, Sagas
 from .writing.context import ContextHolder
 from .writing.execution import Clock, CommandPlanner

@@ -226,8 +226,7 @@ class Conversations(ConversationCommands, ConversationsView):
         head = self._application.recorder.head()
         if not 1 <= position <= head:
             raise UnknownPosition(position, head)
-        (stored,) = self._application.recorder.select_notifications(position, 1)
-        event: Any = self._application.mapper.to_domain_event(stored).event
+        event: Any = self._application.record_at(position).event
         told = kinds_told(event)[part : part + 1]
         # The whole of it: a journal that was restored from a backup may hold another event at the same position.
         if not told or (*told, event.conversation_id, event.at, event) != given[:4]:

@@ -13,8 +13,9 @@ from eventsourcing import sqlite as library
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import Environment, EnvType
 
+from ...domain.condition import Condition
 from ..storage.changes import Changes, poll
-from ..storage.recording import MAX_PAGE_BYTES, MAX_STATE_BYTES, Condition, Outcome, PositionedRecorder
+from ..storage.recording import MAX_PAGE_BYTES, MAX_STATE_BYTES, Outcome, PositionedRecorder
 from .datastore import SQLiteDatastore
 
 _MAX_ROWS: Final = 64

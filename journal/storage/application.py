@@ -9,7 +9,8 @@ from eventsourcing.application import Application
 from eventsourcing.persistence import BaseInfrastructureFactory, InfrastructureFactory
 from eventsourcing.utils import Environment, EnvType
 
-from ...domain import RecordedEvent
+from ...domain import RecordedEvent, UnknownEvent, UnknownPosition
+from ...domain.record import split_event_id
 from .mapper import EventMapper
 from .recording import PositionedRecorder
 
@@ -53,3 +54,26 @@ class JournalApplication(Application[str]):
             UnknownEventType, DamagedRecord: it cannot be decoded.
         """
         return next(self.records(stream, gt=version - 1, lte=version), None)
+
+    def named(self, event_id: str) -> RecordedEvent:
+        """The record of this id.
+
+        Raises:
+            UnknownEvent: there is none.
+        """
+        name = split_event_id(event_id)
+        if name is None or (record := self.record(*name)) is None:
+            raise UnknownEvent(event_id)
+        return record
+
+    def record_at(self, position: int) -> RecordedEvent:
+        """The record at a position.
+
+        Raises:
+            UnknownPosition: there is none.
+            UnknownEventType, DamagedRecord: it cannot be decoded.
+        """
+        for stored in self.recorder.select_notifications(position, 1):
+            if (record := self.mapper.to_domain_event(stored)).position == position:
+                return record
+        raise UnknownPosition(position, self.recorder.head())

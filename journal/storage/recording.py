@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final
 from uuid import UUID
 
 from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Notification, StoredEvent, Subscription
 
+from ...domain.condition import Condition, Unchanged
 from .changes import Bell, Changes, Listener
 
 _LIMIT: Final = 500
@@ -26,34 +27,6 @@ MAX_STATE_BYTES: Final = 8 * 2**20
 
 MAX_PAGE_BYTES: Final = 16 * 2**20
 """From how many bytes on a page has no more rows."""
-
-
-class Unchanged(NamedTuple):
-    """Nothing was appended to a stream since.
-
-    Attributes:
-        stream: the stream.
-        version: its last version as it was known.
-    """
-
-    stream: str
-    version: int
-
-
-class NoneSince(NamedTuple):
-    """No event of these types was appended to any stream since.
-
-    Attributes:
-        types: the types.
-        position: the journal's last position as it was known.
-    """
-
-    types: tuple[str, ...]
-    position: int
-
-
-Condition: TypeAlias = Unchanged | NoneSince
-"""What must hold when events are appended that were decided on more than their own streams."""
 
 
 class Outcome:

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from ...domain import JournalClosed
+from ...domain.compensation import UndoPlan
 from ...projections import SagaRow
-from .attempt import UndoPlan
 from .sagas import Saga, Sagas, UndoOutside, undo_functions
 
 Call: TypeAlias = Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]

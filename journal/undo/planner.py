@@ -1,37 +1,42 @@
-"""Undo by appending: a plan of compensating events, and how it is carried out (law 8)."""
+"""Undo by appending: what is to be undone, and how what undoes it is appended (law 8)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from eventsourcing.persistence import IntegrityError, OperationalError
 
-from ...domain import (
-    ConcurrencyConflict,
-    Event,
-    JournalUnavailable,
-    KeyUsed,
-    RecordedEvent,
-    Surfaces,
-    UnknownEvent,
-    UnknownPosition,
-    UnknownVersion,
-    session_stream,
-)
-from ...domain.bundle import BundleLinked, BundleRegistered
+from ...domain import ConcurrencyConflict, JournalUnavailable, KeyUsed, RecordedEvent, Surfaces, saga_stream
+from ...domain.compensation import SagaUndone, StreamHistory, UndoAttempt, UndoPlan, UndoStep, differences
 from ...domain.identifiers import natural_number, text
-from ...domain.record import split_event_id
-from ...domain.session import SessionStatus
+from ...domain.record import UNRECORDED
+from ...domain.states import new_state
 from ..storage.application import JournalApplication
 from ..tables import Projections
+from ..writing.context import Context
 from ..writing.execution import MAX_ATTEMPTS, Append, CommandPlanner, Hold, Read, Steps
 from ..writing.fingerprint import Fingerprint
-from ..writing.streams import new_state
-from .attempt import Known, UndoAttempt, Undoing, UndoPlan, UndoStep, differences
-from .history import StreamHistory
+from .gathering import GatheredPast, Known
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """What is to be undone.
+
+    Attributes:
+        find: finds the events to undo.
+        is_bulk: whether records that changed nothing, and events that are undone, are passed over in silence.
+        ends: the saga that is undone by this, if one is.
+        fingerprint: what an idempotency key is filed under.
+    """
+
+    find: Callable[[GatheredPast], list[RecordedEvent]]
+    fingerprint: Fingerprint
+    is_bulk: bool = True
+    ends: SagaUndone | None = None
 
 
 class UndoPlanner:
@@ -67,7 +72,7 @@ class UndoPlanner:
         """
         event = text("event", event) if issubclass(type(event), str) else natural_number("position", event)
         fingerprint = Fingerprint("journal.revert", (), {"event": event})
-        return Undoing(partial(self._find_event, event), is_bulk=False, fingerprint=fingerprint)
+        return Undoing(lambda past: [past.event(event)], fingerprint, is_bulk=False)
 
     def to_version(self, stream: str, version: int) -> Undoing:
         """Undo everything in a stream that came after a version.
@@ -78,26 +83,26 @@ class UndoPlanner:
         stream, version = text("stream", stream), natural_number("to_version", version)
         new_state(stream)
         fingerprint = Fingerprint("journal.rollback", (stream,), {"to_version": version})
-        return Undoing(partial(self._find_after, stream, version), fingerprint=fingerprint)
+        return Undoing(lambda past: past.after(stream, version), fingerprint)
 
-    def of_events(
-        self,
-        found: Callable[[], Iterable[tuple[str, int]]],
-        ending_stream: str,
-        ending: Callable[[StreamHistory], Event[Any]],
-        **arguments: object,
+    def of_saga(
+        self, ends: SagaUndone, found: Callable[[], Iterable[tuple[str, int]]], left: frozenset[str]
     ) -> Undoing:
-        """Undo events of several streams, and append what says that it is done."""
-        return Undoing(
-            lambda _: [self._record(stream, version) for stream, version in found()],
-            ending=ending,
-            ending_stream=ending_stream,
-            fingerprint=Fingerprint("journal.compensate", (ending_stream,), arguments),
-        )
+        """Undo what was appended in a saga, and append what says that it is undone.
+
+        Args:
+            ends: the saga, and why.
+            found: tells the streams and versions of its events.
+            left: the steps outside the journal that are not undone.
+        """
+        arguments = {"reason": ends.reason, "left": left}
+        fingerprint = Fingerprint("journal.compensate", (saga_stream(ends.saga_id),), arguments)
+        named = self._application.named
+        return Undoing(lambda _: [named(f"{stream}@{version}") for stream, version in found()], fingerprint, ends=ends)
 
     def plan(self, undoing: Undoing) -> UndoPlan:
         """Preview what undoing does; append nothing."""
-        return UndoAttempt(self, undoing, {}, self._planner.context.saga, self._surfaces).plan
+        return self._decide(undoing, {}, self._planner.context.saga).plan
 
     def steps(self, undoing: Undoing) -> Steps[UndoPlan]:
         """Say step by step what has to be read and appended to undo something; all of it is appended, or nothing.
@@ -112,7 +117,7 @@ class UndoPlanner:
         filed = None if fingerprint is None else str(fingerprint)
         known: Known = {}
         for _ in range(MAX_ATTEMPTS):
-            attempt: UndoAttempt = yield Read(partial(UndoAttempt, self, undoing, known, context.saga, self._surfaces))
+            attempt: UndoAttempt = yield Read(partial(self._decide, undoing, known, context.saga))
             plan = attempt.plan
             if fingerprint is not None:
                 # Asked after planning: if the same was done at the same moment, that is no obstacle, but the answer.
@@ -122,7 +127,7 @@ class UndoPlanner:
             if plan.obstacles:
                 raise plan.obstacles[0]
             if attempt.placed:
-                records = attempt.records(context, filed, self._planner.now())
+                records = self._records(attempt, context, filed)
             else:
                 records = self._planner.key_records(context, filed, None)
             if not records:
@@ -132,7 +137,7 @@ class UndoPlanner:
                 positions = yield Append(stored, attempt.conditions)
             except IntegrityError:
                 # What was planned may not be possible any more, or something else may have to be undone first.
-                yield Hold(attempt.streams)
+                yield Hold(tuple(attempt.histories))
                 continue
             except OperationalError as error:
                 raise JournalUnavailable(self._place, str(error)) from error
@@ -145,72 +150,25 @@ class UndoPlanner:
         Raises:
             IdempotencyConflict: it was used for something else.
         """
-        fingerprint = undoing.fingerprint
-        first = None if fingerprint is None else self._planner.first_use(self._planner.context, fingerprint)
+        first = self._planner.first_use(self._planner.context, undoing.fingerprint)
         return None if first is None else self._recall(first)
 
-    def history(self, stream: str, known: Known) -> StreamHistory:
-        """Read a stream, behind what is known of it."""
-        return StreamHistory(stream, self._records(stream, known))
+    def _decide(self, undoing: Undoing, known: Known, saga: str | None) -> UndoAttempt:
+        """Gather what there is to undo, and decide what undoes it."""
+        past = GatheredPast(self._application, self._tables, known)
+        found = undoing.find(past)
+        return UndoAttempt(past, found, is_bulk=undoing.is_bulk, ends=undoing.ends, saga=saga, surfaces=self._surfaces)
 
-    def dependents(self, event: Event[Any]) -> Iterator[RecordedEvent]:
-        """The events of other streams that depend on a bundle being known: links, and delegations of live sessions."""
-        if not isinstance(event, BundleRegistered | BundleLinked):
-            return
-        bundle_id = event.bundle.bundle_id
-        for linked in self._tables.bundles.linked_from(bundle_id).values():
-            yield self.at(linked.since)
-        for (session_id, delegation_id), row in self._tables.delegations.through_bundle(bundle_id).items():
-            if row.status == "committed" and self._holds(session_id, delegation_id):
-                yield self.at(row.since)
-
-    def _holds(self, session_id: str, delegation_id: int) -> bool:
-        """Whether a delegation is of a session's present incarnation, which has not finished."""
-        state = self.history(session_stream(session_id), {}).state
-        return state.status is SessionStatus.ACTIVE and delegation_id in state.outcomes
-
-    def head(self) -> int:
-        """The journal's last position."""
-        return self._application.recorder.head()
-
-    def _find_event(self, event: str | int, known: Known) -> list[RecordedEvent]:
-        if isinstance(event, str):
-            return [self._named(text("event", event))]
-        if not 1 <= event <= self.head():
-            raise UnknownPosition(event, self.head())
-        return [self.at(event)]
-
-    def _find_after(self, stream: str, version: int, known: Known) -> list[RecordedEvent]:
-        records = self._records(stream, known)
-        last = records[-1].version if records else 0
-        if version > last or not records:
-            raise UnknownVersion(stream, version, last)
-        return records[version:]
-
-    def _named(self, event_id: str) -> RecordedEvent:
-        split = split_event_id(event_id)
-        if split is None:
-            raise UnknownEvent(event_id)
-        return self._record(*split)
-
-    def _record(self, stream: str, version: int) -> RecordedEvent:
-        if (record := self._application.record(stream, version)) is not None:
-            return record
-        raise UnknownEvent(f"{stream}@{version}")
-
-    def at(self, position: int) -> RecordedEvent:
-        """The record at a position.
-
-        Raises:
-            UnknownPosition: there is none.
-        """
-        for stored in self._application.recorder.select_notifications(position, 1):
-            return self._application.mapper.to_domain_event(stored)
-        raise UnknownPosition(position, self.head())
-
-    def _records(self, stream: str, known: Known) -> list[RecordedEvent]:
-        records = known.setdefault(stream, [])
-        records.extend(self._application.records(stream, gt=len(records)))
+    def _records(self, attempt: UndoAttempt, context: Context, filed: str | None) -> list[RecordedEvent]:
+        """The compensating events as they are to be stored."""
+        now, records = self._planner.now(), []
+        last = {stream: (each.version, each.recorded_at) for stream, each in attempt.histories.items()}
+        for each in attempt.placed:
+            version, recorded_at = last[each.stream]
+            last[each.stream] = version + 1, recorded_at
+            compensates = None if each.compensates is None else (each.compensates,)
+            metadata = context.metadata(max(now, recorded_at), filed, compensates)
+            records.append(RecordedEvent(UNRECORDED, each.stream, version + 1, each.event, metadata))
         return records
 
     def _standing_at(self, stream: str, position: int) -> Any:
@@ -222,14 +180,14 @@ class UndoPlanner:
             return UndoPlan()
         records = [first]
         while records[0].position > 1:
-            before = self.at(records[0].position - 1)
+            before = self._application.record_at(records[0].position - 1)
             if before.metadata.idempotency_key != first.metadata.idempotency_key:
                 break
             records.insert(0, before)
         steps = [
             UndoStep(undone.id, undone.stream, undone.event, record.event)
             for record in records
-            for undone in map(self._named, record.metadata.compensates or ())
+            for undone in map(self._application.named, record.metadata.compensates or ())
         ]
         begin = records[0].position - 1
         changes = tuple(

@@ -25,15 +25,14 @@ from ...domain import (
     saga_stream,
 )
 from ...domain.bounds import MAX_STEPS
+from ...domain.compensation import SagaUndone, UndoPlan
 from ...domain.identifiers import identifier, names, text
 from ...domain.shown import shown
 from ...domain.value import exact, function, several
 from ...projections import Projector, SagasView, TemporalStore
 from ..commands.base import Executes
 from ..writing.context import ContextHolder
-from .attempt import Undoing, UndoPlan
-from .history import StreamHistory
-from .planner import UndoPlanner
+from .planner import Undoing, UndoPlanner
 
 UndoOutside: TypeAlias = Callable[[str], object]
 """Undoes a step outside the journal; it is given the details that were recorded with the step."""
@@ -176,15 +175,10 @@ class Sagas(SagasView):
         self._journal.execute(saga_stream(identifier("saga_id", saga_id)), saga.resolve, reason)
 
     def _undoing(self, saga_id: str, reason: str, left: frozenset[str]) -> Undoing:
-        def ending(history: StreamHistory) -> saga.SagaCompensated:
-            history.state.require_unfinished()
-            left = tuple(step for step, _ in reversed(history.state.steps))
-            return saga.SagaCompensated(saga_id, history.state.name, reason, left)
-
         def found() -> Iterable[tuple[str, int]]:
             return [(stream, version) for _, stream, version in self.events(saga_id)]
 
-        return self._rollback.of_events(found, saga_stream(saga_id), ending, reason=reason, left=left)
+        return self._rollback.of_saga(SagaUndone(saga_id, reason), found, left)
 
 
 class Saga:

@@ -14,8 +14,8 @@ from ...domain.compensation import RULES
 from ...domain.conversation import ConversationEvent, redecision as conversations
 from ...domain.redecision import again
 from ...domain.saga import SagaCompensated
+from ...domain.states import new_state
 from ..storage.application import JournalApplication
-from ..writing.streams import new_state
 from .replanning import Replanning
 
 CAPACITY: Final = 100_000

@@ -5,42 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ...domain import MunimentError, Placed, RecordedEvent, UnknownPosition, saga_stream, session_stream
+from ...domain import MunimentError, Placed, RecordedEvent, session_stream
 from ...domain.bundle import BundleLinked, BundleWithdrawn
+from ...domain.compensation import SagaUndone, StreamHistory, UndoAttempt
 from ...domain.record import split_event_id
 from ...domain.saga import SagaCompensated, SagaCompleted, SagaResolved
 from ...domain.session import SessionDelegated, SessionHandedOver, SessionStatus
 from ..storage.application import JournalApplication
-from ..undo.attempt import Known, UndoAttempt, Undoing
-from ..undo.history import StreamHistory
 
 Group = list[RecordedEvent]
 """Compensating events that stand one behind the other."""
 
 
-class PastJournal:
-    """What planning asks of the journal, as it was before a position."""
+class FormerPast:
+    """The journal as it was before a position.
+
+    Attributes:
+        head: the last position then.
+    """
 
     def __init__(self, replanning: Replanning, before: int) -> None:
+        self.head = before - 1
         self._replanning = replanning
-        self._before = before
-
-    def head(self) -> int:
-        """The last position before."""
-        return self._before - 1
-
-    def history(self, stream: str, known: Known) -> StreamHistory:
-        """A stream's records before the position."""
-        application = self._replanning.application
-        return StreamHistory(stream, list(application.records(stream, through=self._before - 1)))
 
     def at(self, position: int) -> RecordedEvent:
         """The record at a position."""
-        return self._replanning.at(position)
+        return self._replanning.application.record_at(position)
+
+    def history(self, stream: str) -> StreamHistory:
+        """A stream's records up to then."""
+        return StreamHistory(stream, list(self._replanning.application.records(stream, through=self.head)))
 
     def dependents(self, event: Any) -> Iterator[RecordedEvent]:
-        """The events of other streams that depend on a bundle's being known."""
-        yield from map(self.at, self._replanning.dependents(event.bundle.bundle_id, self._before))
+        """The events of other streams that depended on a bundle's being known."""
+        yield from map(self.at, self._replanning.dependents(event.bundle.bundle_id, self.head + 1))
 
 
 class Replanning:
@@ -75,17 +73,6 @@ class Replanning:
             self._in_saga.pop(event.saga_id, None)
         if saga_id is not None:
             self._in_saga.setdefault(saga_id, []).append((record.stream, record.version))
-
-    def at(self, position: int) -> RecordedEvent:
-        """The record at a position.
-
-        Raises:
-            UnknownPosition: there is none.
-        """
-        for stored in self.application.recorder.select_notifications(position, 1):
-            if (record := self.application.mapper.to_domain_event(stored)).position == position:
-                return record
-        raise UnknownPosition(position, self.application.recorder.head())
 
     def dependents(self, bundle_id: str, before: int) -> Iterator[int]:
         """The positions of the events that depend on a bundle, and hold before a position."""
@@ -144,10 +131,10 @@ class Replanning:
             return "it undoes no earlier event of the journal"
         expected = [Placed(each.stream, each.event, (each.metadata.compensates or (None,))[0]) for each in group]
         problem = ""
-        for undoing in self._undoings(group, targets):
+        past, saga = FormerPast(self, group[0].position), group[0].metadata.saga
+        for found, is_bulk, ends in self._requests(group, targets):
             try:
-                past = PastJournal(self, group[0].position)
-                attempt = UndoAttempt(past, undoing, {}, group[0].metadata.saga)
+                attempt = UndoAttempt(past, found, is_bulk=is_bulk, ends=ends, saga=saga)
             except MunimentError as error:
                 problem = problem or str(error)
                 continue
@@ -157,30 +144,25 @@ class Replanning:
             problem = problem or (str(obstacles[0]) if obstacles else _difference(attempt.placed, expected))
         return problem
 
-    def _undoings(self, group: Group, targets: list[RecordedEvent]) -> Iterator[Undoing]:
+    def _requests(
+        self, group: Group, targets: list[RecordedEvent]
+    ) -> Iterator[tuple[list[RecordedEvent], bool, SagaUndone | None]]:
         """What may have been asked for: the end of a saga, single events, or all behind a version of a stream."""
         end = group[-1].event
         if isinstance(end, SagaCompensated):
             in_saga = self._in_saga.get(end.saga_id, [])
             found = [each for each in (self.application.record(*name) for name in in_saga) if each is not None]
-            stream = saga_stream(end.saga_id)
-            yield Undoing(lambda _: found, ending=lambda history: _ending(history, end), ending_stream=stream)
+            yield found, True, SagaUndone(end.saga_id, end.reason)
             return
-        yield Undoing(lambda _: targets, is_bulk=False)
+        yield targets, False, None
         if len({each.stream for each in targets}) == 1:
             bounds = {"gt": targets[-1].version - 1, "through": group[0].position - 1}
-            yield Undoing(lambda _: list(self.application.records(targets[0].stream, **bounds)))
+            yield list(self.application.records(targets[0].stream, **bounds)), True, None
 
 
 def _same_stream(group: Group) -> int:
     """How many records stand in the stream of the first."""
     return next((index for index, each in enumerate(group) if each.stream != group[0].stream), len(group))
-
-
-def _ending(history: StreamHistory, end: SagaCompensated) -> SagaCompensated:
-    history.state.require_unfinished()
-    left = tuple(step for step, _ in reversed(history.state.steps))
-    return SagaCompensated(end.saga_id, history.state.name, end.reason, left)
 
 
 def _difference(made: list[Placed], expected: list[Placed]) -> str:

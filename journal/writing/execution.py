@@ -33,6 +33,7 @@ from ...domain import (
     saga_stream,
 )
 from ...domain.bounds import MAX_PARTS
+from ...domain.condition import Condition, Unchanged
 from ...domain.decision import is_of_the_domain, name_of, uses_idempotency_key
 from ...domain.identifiers import text
 from ...domain.record import UNRECORDED
@@ -41,7 +42,6 @@ from ...domain.stream_names import split_stream
 from ...domain.value import exact, several
 from ...projections import IdempotencyProjection, IdempotencyView
 from ..storage.application import JournalApplication
-from ..storage.recording import Condition, Unchanged
 from .context import Context, ContextHolder
 from .fingerprint import Fingerprint
 from .streams import Stream

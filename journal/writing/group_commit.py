@@ -13,8 +13,9 @@ from typing import Any, Final
 from eventsourcing.persistence import AggregateRecorder, IntegrityError, OperationalError, StoredEvent
 
 from ...domain import JournalUnavailable
+from ...domain.condition import Condition
 from ...projections import Grip, Locks
-from ..storage.recording import Condition, Outcome
+from ..storage.recording import Outcome
 
 MAX_EVENTS: Final = 1_000
 """How many events one transaction takes; more wait for the next."""

@@ -6,17 +6,10 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from ...domain import InvalidIdentifier, RecordedEvent
-from ...domain.bundle import BundleState
-from ...domain.consumer import ConsumerState
-from ...domain.conversation import ConversationState
-from ...domain.idempotency import KeyState
-from ...domain.identifiers import text
-from ...domain.saga import SagaState
-from ...domain.session import SessionState
-from ...domain.stream_names import split_stream
+from ...domain import RecordedEvent
+from ...domain.states import new_state
 from ...domain.subject import subject_of
 
 LockT = TypeVar("LockT")
@@ -25,28 +18,6 @@ _BY_NAME = attrgetter("name")
 
 CAPACITY: Final = 10_000
 """How many streams are kept in memory; one that was not used for long makes room."""
-
-
-_STATES: Final[dict[str, Callable[[str], Any]]] = {
-    "bundle": BundleState,
-    "consumer": ConsumerState,
-    "conversation": ConversationState,
-    "key": KeyState,
-    "saga": SagaState,
-    "session": SessionState,
-}
-
-
-def new_state(stream: str) -> Any:
-    """The state of a stream before its first event.
-
-    Raises:
-        InvalidIdentifier: there is no such kind of stream.
-    """
-    kind, identity = split_stream(text("stream", stream))
-    if kind not in _STATES:
-        raise InvalidIdentifier("stream", f"must begin with one of {', '.join(sorted(_STATES))}, not {stream!r}")
-    return _STATES[kind](identity)
 
 
 class Stream(Generic[LockT]):

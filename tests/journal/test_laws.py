@@ -20,10 +20,10 @@ from muniment.domain import (
     session as events,
 )
 from muniment.domain.session import MAX_RECORDED_REFUSALS, SessionState
+from muniment.domain.states import new_state
 from muniment.journal import Journal
 from muniment.journal.sqlite.datastore import SQLiteDatastore
 from muniment.journal.sqlite.tables import SQLiteTemporalStore
-from muniment.journal.writing.streams import new_state
 from muniment.projections import Projector, Row, TemporalStore, all_projections
 
 from ..command_sequences import COMMANDS, SESSIONS, Command, Giver

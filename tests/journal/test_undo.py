@@ -26,8 +26,8 @@ from muniment.domain import (
     compensation,
 )
 from muniment.domain.session import HandOverReverted, OwnershipRestored
+from muniment.domain.states import new_state
 from muniment.journal import Journal, UndoPlan
-from muniment.journal.writing.streams import new_state
 
 from ..conftest import Clock
 from .standing import parts

@@ -41,9 +41,13 @@ def test_what_was_done_again_is_undone_by_what_did_it_again(journal: Journal) ->
             journal.revert("session-s-1@3")
         journal.revert(caught.value.compensated_by)
     assert [row.status for row in journal.delegations.values()] == ["reverted"] * 3 + ["committed"]
+    # Each delegation has a number of its own, also where it was done again, and none is left out.
+    assert [number for _, number in journal.delegations] == [1, 2, 3, 4]
     journal.rollback("session-s-1", 2)
     assert [row.status for row in journal.delegations.values()] == ["reverted"] * 4
     assert journal.footprints.of_session("s-1") == {"A": "native"}
+    journal.sessions.delegate("s-1", "A", "B")
+    assert ("s-1", 5) in journal.delegations
     check_sound(journal)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from ...domain import RecordedEvent
-from ...domain.bundle import UpgradeEvent
-from ...domain.compensation import has_ended, stands_on
-from ..writing.streams import new_state
+from ..bundle import UpgradeEvent
+from ..record import RecordedEvent
+from ..states import new_state
+from .rules import has_ended, stands_on
 
 
 class StreamHistory:

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from . import bundle, consumer, conversation, idempotency, saga, session
-from .bundle import restore as bundles
-from .conversation import restore as conversations
-from .event import Event
-from .session import restore as sessions
-from .undo_rule import Compensate, HasEnded, Part, Rule
+from .. import bundle, consumer, conversation, idempotency, saga, session
+from ..bundle import restore as bundles
+from ..conversation import restore as conversations
+from ..event import Event
+from ..session import restore as sessions
+from .rule import Compensate, HasEnded, Part, Rule
 
 _OWNED: Final = frozenset({Part.LIFE, Part.OWNERSHIP})
 _ALIVE: Final = frozenset({Part.LIFE})

@@ -1,57 +1,56 @@
-"""The plan of an undo: compensating events, made on the streams as they are (law 8)."""
+"""What undoes events: decided on the streams as they are, without reading or writing a thing by itself (law 8)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol
 
-from ...domain import (
-    AlreadyCompensated,
-    CommandRefused,
-    Event,
-    InvalidArgument,
-    LaterEventDepends,
-    NotCompensable,
-    Placed,
-    RecordedEvent,
-    Surfaces,
-    bundle_stream,
-    saga_stream,
-)
-from ...domain.bundle import BundleLinked, BundleRegistered, UpgradeEvent, UpgradeFailed, UpgradeStaged, links_as_before
-from ...domain.compensation import RULES, bundles_needed, operation, why_it_stays
-from ...domain.record import UNRECORDED
-from ...domain.session import SessionDelegated, SessionHandedOver
-from ..storage.recording import Condition, NoneSince, Unchanged
-from ..writing.context import Context
-from ..writing.fingerprint import Fingerprint
+from ..bundle import BundleLinked, BundleRegistered, UpgradeEvent, UpgradeFailed, UpgradeStaged, links_as_before
+from ..condition import Condition, NoneSince, Unchanged
+from ..errors import AlreadyCompensated, CommandRefused, InvalidArgument, LaterEventDepends, NotCompensable
+from ..event import Event, Placed
+from ..record import RecordedEvent
+from ..saga import compensated
+from ..session import SessionDelegated, SessionHandedOver
+from ..stream_names import bundle_stream, saga_stream
+from ..surfaces import Surfaces
 from .history import StreamHistory
-
-Known: TypeAlias = dict[str, list[RecordedEvent]]
-"""Records of streams, from version 1, that need not be read again."""
+from .rules import RULES, bundles_needed, operation, why_it_stays
 
 _NEED_BUNDLES: Final = tuple(each.type for each in (BundleLinked, SessionDelegated, SessionHandedOver))
 """The types of events that depend on bundles from other streams."""
-
 
 _ALL: Final = Surfaces()
 
 
 class Past(Protocol):
-    """What planning asks of the journal, as it is or as it was."""
+    """The journal up to a position, as it is or as it was; it is read as far as a decision asks for it."""
 
+    @property
     def head(self) -> int:
         """The last position."""
 
     def at(self, position: int) -> RecordedEvent:
         """The record at a position."""
 
-    def history(self, stream: str, known: Known) -> StreamHistory:
-        """A stream's records, of which some are known."""
+    def history(self, stream: str) -> StreamHistory:
+        """A stream's records, to be moved on by one decision."""
 
     def dependents(self, event: Event[Any]) -> Iterable[RecordedEvent]:
         """The events of other streams that depend on what an event made known."""
+
+
+class SagaUndone(NamedTuple):
+    """A saga that is undone.
+
+    Attributes:
+        saga_id: which one.
+        reason: why.
+    """
+
+    saga_id: str
+    reason: str
 
 
 class UndoStep(NamedTuple):
@@ -104,90 +103,67 @@ class UndoPlan:
     positions: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Undoing:
-    """What is to be undone.
-
-    Attributes:
-        find: finds the events to undo.
-        is_bulk: whether records that changed nothing, and events that are undone, are passed over in silence.
-        ending: makes what is appended last in the same append, the end of a saga; None for nothing.
-        ending_stream: the stream that this goes to.
-        fingerprint: what an idempotency key is filed under; None if none can be.
-    """
-
-    find: Callable[[Known], list[RecordedEvent]]
-    is_bulk: bool = True
-    ending: Callable[[StreamHistory], Event[Any]] | None = None
-    ending_stream: str = ""
-    fingerprint: Fingerprint | None = None
-
-
 class UndoAttempt:
-    """One attempt at a plan, on the streams as they are now.
+    """What undoes some events, decided on a past; on the same past it is the same. It writes nothing.
 
     Args:
         past: the journal as it is, or as it was.
-        undoing: what is to be undone.
-        known: what an earlier attempt has read.
+        found: the events to be undone.
+        is_bulk: whether records that changed nothing, and events that are undone, are passed over in silence.
+        ends: the saga that is undone by this, if one is.
         saga: the saga that it is done in, if any.
         surfaces: what the runtime offers; undoing is held to it as commands are.
+
+    Attributes:
+        plan: what is undone, or what makes it impossible.
+        placed: what is to be appended for it, in this order.
+        histories: the streams that were looked at, by their names.
     """
 
-    def __init__(self, past: Past, undoing: Undoing, known: Known, saga: str | None, surfaces: Surfaces = _ALL) -> None:
+    def __init__(
+        self,
+        past: Past,
+        found: list[RecordedEvent],
+        *,
+        is_bulk: bool = True,
+        ends: SagaUndone | None = None,
+        saga: str | None = None,
+        surfaces: Surfaces = _ALL,
+    ) -> None:
         self._past = past
-        self._known = known
         self._saga = saga
         self._surfaces = surfaces
-        self._histories: dict[str, StreamHistory] = {}
+        self.histories: dict[str, StreamHistory] = {}
         self._steps: list[UndoStep] = []
         self._obstacles: list[CommandRefused] = []
         self._conditions: list[Condition] = []
         # What stands right behind the last phase of an upgrade.
         self._handed_over: dict[str, RecordedEvent | None] = {}
         self.placed: list[Placed] = []
-        # Before anything is looked up, so that whatever comes later is told from it.
-        self._head = past.head()
-        found = self._with_companions(undoing.find(known))
-        targets = self._targets_before_all(found) if undoing.is_bulk else self._targets_of_each(found)
-        before = {stream: history.state.standing() for stream, history in self._histories.items()}
+        self._head = past.head
+        found = self._with_companions(found)
+        targets = self._targets_before_all(found) if is_bulk else self._targets_of_each(found)
+        before = {stream: history.state.standing() for stream, history in self.histories.items()}
         self._gone = {record.id for record in (*found, *targets)}
-        for history in self._histories.values():
+        for history in self.histories.values():
             history.set_aside(self._gone)
-        self._undo(targets, is_bulk=undoing.is_bulk)
+        self._undo(targets, is_bulk=is_bulk)
         if self._obstacles:
             self.plan = UndoPlan(obstacles=tuple(self._obstacles))
             return
         changes = (
             change
             for stream in dict.fromkeys(step.stream for step in self._steps)
-            for change in differences(stream, before[stream], self._histories[stream].state.standing())
+            for change in differences(stream, before[stream], self.histories[stream].state.standing())
         )
         self.plan = UndoPlan(tuple(self._steps), tuple(changes))
-        self._end(undoing)
-
-    @property
-    def streams(self) -> tuple[str, ...]:
-        """The streams that were looked at."""
-        return tuple(self._histories)
+        self._end(ends)
 
     @property
     def conditions(self) -> list[Condition]:
         """What the plan depends on beside the streams that it appends to."""
         appended = {each.stream for each in self.placed}
         return [each for each in self._conditions if not isinstance(each, Unchanged) or each.stream not in appended]
-
-    def records(self, context: Context, filed: str | None, now: int) -> list[RecordedEvent]:
-        """The compensating events as they are to be stored."""
-        versions = {each.stream: self._history(each.stream).version for each in self.placed}
-        records: list[RecordedEvent] = []
-        for each in self.placed:
-            versions[each.stream] += 1
-            compensates = None if each.compensates is None else (each.compensates,)
-            recorded_at = max(now, self._history(each.stream).recorded_at)
-            metadata = context.metadata(recorded_at, filed, compensates)
-            records.append(RecordedEvent(UNRECORDED, each.stream, versions[each.stream], each.event, metadata))
-        return records
 
     def _with_companions(self, found: list[RecordedEvent]) -> list[RecordedEvent]:
         """The events, and those that are one act with them, newest first."""
@@ -253,10 +229,10 @@ class UndoAttempt:
     def _undo(self, targets: Sequence[RecordedEvent], *, is_bulk: bool) -> None:
         befores = {
             stream: history.standing_before({record.version for record in targets if record.stream == stream})
-            for stream, history in self._histories.items()
+            for stream, history in self.histories.items()
         }
         for record in targets:
-            history = self._histories[record.stream]
+            history = self.histories[record.stream]
             event: Event[Any] | None = None
             try:
                 self._require_undoable(record)
@@ -280,7 +256,7 @@ class UndoAttempt:
                 self.placed.append(Placed(record.stream, event, record.id))
 
     def _require_undoable(self, record: RecordedEvent) -> None:
-        history = self._histories[record.stream]
+        history = self.histories[record.stream]
         if reason := why_it_stays(record.event):
             raise NotCompensable(record.id, record.type, reason)
         if history.is_undone(record):
@@ -306,20 +282,20 @@ class UndoAttempt:
             reason = f"{event.left!r} and {event.right!r}, which it was linked from, are not what they were"
             raise NotCompensable(record.id, record.type, reason)
 
-    def _end(self, undoing: Undoing) -> None:
+    def _end(self, ends: SagaUndone | None) -> None:
         """Append the saga's end, if this undoes one; and depend on the saga that this is done in going on."""
-        if undoing.ending is not None:
-            history = self._history(undoing.ending_stream)
-            self.placed.append(Placed(undoing.ending_stream, undoing.ending(history)))
+        if ends is not None:
+            stream = saga_stream(ends.saga_id)
+            self.placed.append(Placed(stream, compensated(self._history(stream).state, ends.reason)))
         elif self._saga is not None:
             history = self._history(saga_stream(self._saga))
             history.state.require_open()
             self._conditions.append(Unchanged(history.stream, history.version))
 
     def _history(self, stream: str) -> StreamHistory:
-        if stream not in self._histories:
-            self._histories[stream] = self._past.history(stream, self._known)
-        return self._histories[stream]
+        if stream not in self.histories:
+            self.histories[stream] = self._past.history(stream)
+        return self.histories[stream]
 
 
 def _newest_first(records: Iterable[RecordedEvent]) -> list[RecordedEvent]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from .event import Event
+from ..event import Event
 
 Compensate: TypeAlias = Callable[[Any, Any, Any], Event[Any] | None]
 """Makes the event that undoes one: of that event, where its stream stood before it, and the state as it is now.

@@ -1,0 +1,41 @@
+"""Undoing: for every event what undoes it, or why nothing can, and what undoes several at once (law 8)."""
+
+from .attempt import Past, SagaUndone, StateChange, UndoAttempt, UndoPlan, UndoStep, differences
+from .history import StreamHistory
+from .rule import HasEnded, Part, Rule
+from .rules import (
+    ONLY_UNDOING,
+    RULES,
+    UNDONE_BY,
+    bundles_needed,
+    changes,
+    has_ended,
+    needs,
+    operation,
+    stands_on,
+    why_it_stays,
+)
+
+__all__ = [
+    "ONLY_UNDOING",
+    "RULES",
+    "UNDONE_BY",
+    "HasEnded",
+    "Part",
+    "Past",
+    "Rule",
+    "SagaUndone",
+    "StateChange",
+    "StreamHistory",
+    "UndoAttempt",
+    "UndoPlan",
+    "UndoStep",
+    "bundles_needed",
+    "changes",
+    "differences",
+    "has_ended",
+    "needs",
+    "operation",
+    "stands_on",
+    "why_it_stays",
+]
