@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, AsyncExitStack, suppress
@@ -17,9 +18,11 @@ from eventsourcing.persistence import OperationalError
 from ..domain import Decision, JournalClosed, OtherEventLoop, Policy, RecordedEvent, Surfaces
 from ..domain.compensation import UndoPlan
 from ..domain.value import exact, function as require_function
+from .commands import base as commands
 from .commands.async_bundles import AsyncBundles
 from .commands.async_conversations import AsyncConversations
 from .commands.async_sessions import AsyncSessions
+from .commands.awaited import drive
 from .journal import Journal
 from .storage.application import JournalApplication
 from .storage.changes import closing_after
@@ -66,8 +69,7 @@ class AsyncJournal:
         self.bundles = AsyncBundles(self, surfaces)
         self._loop = asyncio.get_running_loop()
         self.conversations = AsyncConversations(self, journal.conversations)
-        self._sagas = journal._new_sagas(self._undo_for_thread)
-        self.sagas = AsyncSagas(self._sagas, self._call)
+        self.sagas = AsyncSagas(self, journal.sagas, journal._context)
 
     @classmethod
     async def open(
@@ -128,17 +130,22 @@ class AsyncJournal:
         require_function("command", command)
         self._begin()
         try:
-            planner = self._journal._planner
-            while True:
-                known = [self._streams.get(name) for name in planner.names(stream)]
-                async with AsyncExitStack() as stack:
-                    for each in in_lock_order(known):
-                        await stack.enter_async_context(each.lock)
-                    # One that was dropped meanwhile may still be moved by a read that nobody waits for any more.
-                    if all(map(self._streams.has, known)):
-                        return await self._drive(known, planner.steps(known, command, arguments))
+            return await self._execute(stream, command, *arguments)
         finally:
             self._finish()
+
+    async def _execute(
+        self, stream: str | tuple[str, ...], command: Callable[..., Decision[ResultT]], *arguments: object
+    ) -> ResultT:
+        planner = self._journal._planner
+        while True:
+            known = [self._streams.get(name) for name in planner.names(stream)]
+            async with AsyncExitStack() as stack:
+                for each in in_lock_order(known):
+                    await stack.enter_async_context(each.lock)
+                # One that was dropped meanwhile may still be moved by a read that nobody waits for any more.
+                if all(map(self._streams.has, known)):
+                    return await self._drive(known, planner.steps(known, command, arguments))
 
     async def revert(self, event: str | int, *, dry_run: bool = False) -> UndoPlan:
         """Undo one event; see ``Journal.revert``."""
@@ -153,7 +160,7 @@ class AsyncJournal:
 
         What undoes a step may be async. A plain function is called in a thread.
         """
-        return AsyncSaga(self._sagas.new(name), self._call)
+        return self.sagas._new(name)
 
     async def run(
         self, function: Callable[Concatenate[Journal, P], ResultT], *args: P.args, **kwargs: P.kwargs
@@ -205,25 +212,42 @@ class AsyncJournal:
         finally:
             self._finish()
 
-    def _undo_for_thread(self, undoing: Undoing) -> UndoPlan:
-        """Undo something here, where tasks can be kept from the streams, for a thread that waits."""
-        planner = self._journal._planner
-        context = planner.context
+    async def _carry_out(self, steps: commands.Steps[ResultT]) -> ResultT:
+        """Do what takes more than one command. The journal is not closed in between."""
+        self._begin()
+        try:
+            return await drive(steps, self._do)
+        finally:
+            self._finish()
 
-        async def drive() -> UndoPlan:
-            with planner.on_behalf_of(context):
-                return await self._drive([], self._journal._undo_planner.steps(undoing))
-
-        return asyncio.run_coroutine_threadsafe(drive(), self._loop).result()
+    async def _do(self, step: commands.Step) -> Any:
+        match step:
+            case commands.Command(stream, command, arguments):
+                return await self._execute(stream, command, *arguments)
+            case commands.Ask(function):
+                return await self._in_a_thread(function)
+            case commands.Write(steps):
+                return await self._drive([], steps)
+            case commands.Call(function, argument):
+                answer = await self._in_a_thread(partial(function, argument))
+                return await answer if inspect.isawaitable(answer) else answer
 
     async def _call(self, function: Callable[[], ResultT]) -> ResultT:
         """Have the blocking journal do what is rare, in a thread. What is known of its streams here is then behind."""
         self._begin()
+        try:
+            return await self._in_a_thread(function)
+        finally:
+            self._finish()
+
+    async def _in_a_thread(self, function: Callable[[], ResultT]) -> ResultT:
         # A thread of its own: what it waits for may need a thread of the pool that all tasks share.
         thread = ThreadPoolExecutor(1, thread_name_prefix="muniment-call")
         future = self._loop.run_in_executor(thread, copy_context().run, self._journal._planner.carried(function))
         thread.shutdown(wait=False)
         # It goes on if the caller is cancelled, and the journal is not closed under it.
+        self._commands += 1
+        self._idle.clear()
         future.add_done_callback(self._finish)
         return await asyncio.shield(future)
 

@@ -23,10 +23,10 @@ from .storage.address import Address
 from .storage.changes import closing_after
 from .storage.engine import Storage, open_storage
 from .storage.forks import InsideBlock, require_usable
-from .undo.planner import Undoing, UndoPlanner
+from .undo.planner import UndoPlanner
 from .undo.sagas import Saga, Sagas
 from .writing.context import ContextHolder
-from .writing.execution import Clock, CommandPlanner
+from .writing.execution import Clock, CommandPlanner, Steps
 from .writing.executor import Executor
 from .writing.times import SteadyClock, system_clock
 
@@ -59,7 +59,7 @@ class Journal(Reading):
         self._conversation_commands = Conversations(
             self, application, SteadyClock(self._planner.now, storage.locks), self._context.cleared, store, projector
         )
-        self._saga_commands = self._new_sagas(self._undo)
+        self._saga_commands = Sagas(self, self._undo_planner, self._context, store, projector)
 
     @classmethod
     def open(
@@ -264,8 +264,8 @@ class Journal(Reading):
             AlreadyCompensated: it is undone.
             LaterEventDepends: a later event depends on it.
         """
-        undoing = self._undo_planner.of_event(event)
-        return self._undo_planner.plan(undoing) if exact("dry_run", dry_run, bool) else self._undo(undoing)
+        planner, undoing = self._undo_planner, self._undo_planner.of_event(event)
+        return planner.plan(undoing) if exact("dry_run", dry_run, bool) else self._write(planner.steps(undoing))
 
     def rollback(self, stream: str, to_version: int, *, dry_run: bool = False) -> UndoPlan:
         """Undo everything in a stream that came after a version, newest first, in one append (law 8).
@@ -283,8 +283,8 @@ class Journal(Reading):
             NotCompensable: nothing undoes one of the events.
             LaterEventDepends: an event of another stream depends on one of them.
         """
-        undoing = self._undo_planner.to_version(stream, to_version)
-        return self._undo_planner.plan(undoing) if exact("dry_run", dry_run, bool) else self._undo(undoing)
+        planner, undoing = self._undo_planner, self._undo_planner.to_version(stream, to_version)
+        return planner.plan(undoing) if exact("dry_run", dry_run, bool) else self._write(planner.steps(undoing))
 
     def saga(self, name: str) -> Saga:
         """Do work with steps outside the journal, in a ``with`` block.
@@ -303,12 +303,8 @@ class Journal(Reading):
         """
         return self._saga_commands.new(name)
 
-    def _new_sagas(self, carry_out: Callable[[Undoing], UndoPlan]) -> Sagas:
-        """The sagas, for a driver that carries out by itself what undoes events."""
-        return Sagas(self, self._undo_planner, carry_out, self._context, self._store, self._projector)
-
-    def _undo(self, undoing: Undoing) -> UndoPlan:
-        return self._executor.drive(self._undo_planner.steps(undoing))
+    def _write(self, steps: Steps[ResultT]) -> ResultT:
+        return self._executor.drive(steps)
 
     def __repr__(self) -> str:
         return f"<Journal {self.url}>"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
-from .base import Ask, Command, Steps
+from .base import Command, Step, Steps
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
@@ -25,6 +25,9 @@ class Awaits(Protocol):
 
     async def _call(self, function: Callable[[], Any]) -> Any:
         """Have the blocking journal do something, in a thread."""
+
+    async def _carry_out(self, steps: Steps[Any]) -> Any:
+        """Do what takes more than one command."""
 
 
 class AsyncCommands:
@@ -44,20 +47,28 @@ class AsyncCommands:
     async def _carry_out(self, noted: Command | Steps[Any]) -> Any:
         if isinstance(noted, Command):
             return await self._journal.execute(noted.stream, noted.command, *noted.arguments)
-        try:
-            step = next(noted)
-            while True:
-                try:
-                    if isinstance(step, Ask):
-                        answer = await self._journal._call(step.function)
-                    else:
-                        answer = await self._carry_out(step)
-                except BaseException as error:
-                    step = noted.throw(error)
-                else:
-                    step = noted.send(answer)
-        except StopIteration as end:
-            return end.value
+        return await self._journal._carry_out(noted)
+
+
+async def drive(steps: Steps[ResultT], do: Callable[[Step], Coroutine[Any, Any, Any]]) -> ResultT:
+    """Do what takes more than one command.
+
+    Args:
+        steps: what is to be done.
+        do: does one of them.
+    """
+    try:
+        step = next(steps)
+        while True:
+            try:
+                answer = await do(step)
+            except BaseException as error:
+                step = steps.throw(error)
+            else:
+                step = steps.send(answer)
+    except StopIteration as end:
+        result: ResultT = end.value
+        return result
 
 
 def awaited(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
-from ...domain import Decision, OwnershipCapability, OwnershipReceipt, Policy, Surfaces, session_stream
+from ...domain import Decision, InvalidArgument, OwnershipCapability, OwnershipReceipt, Policy, Surfaces, session_stream
 from ...domain.identifiers import identifier
 from ...domain.value import exact
+from ..writing import execution
 
 ResultT = TypeVar("ResultT")
 ValueT = TypeVar("ValueT")
@@ -24,6 +26,9 @@ class Executes(Protocol):
     def read_state(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
         """See ``Journal.read_state``."""
 
+    def _write(self, steps: execution.Steps[ResultT]) -> ResultT:
+        """Read and append what the write path has planned."""
+
 
 class Command(NamedTuple):
     """A command that was checked, and is to be carried out."""
@@ -39,7 +44,21 @@ class Ask(NamedTuple):
     function: Callable[[], Any]
 
 
-Steps: TypeAlias = Generator[Command | Ask, Any, ResultT]
+class Call(NamedTuple):
+    """A function of the host that is to be called; where commands are awaited, it may be async."""
+
+    function: Callable[[str], object]
+    argument: str
+
+
+class Write(NamedTuple):
+    """What the write path has planned, to be read and appended."""
+
+    steps: execution.Steps[Any]
+
+
+Step: TypeAlias = Command | Ask | Call | Write
+Steps: TypeAlias = Generator[Step, Any, ResultT]
 """What takes more than one command, written once: it says what comes next, and is sent the answer."""
 
 
@@ -51,6 +70,9 @@ class Checks:
 
     def read_state(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
         raise NotImplementedError(f"{stream}: states are read by the journal")
+
+    def _write(self, steps: execution.Steps[Any]) -> Any:
+        return steps
 
 
 def carry_out(journal: Executes, steps: Steps[ResultT]) -> ResultT:
@@ -66,10 +88,7 @@ def carry_out(journal: Executes, steps: Steps[ResultT]) -> ResultT:
         step = next(steps)
         while True:
             try:
-                if isinstance(step, Ask):
-                    answer = step.function()
-                else:
-                    answer = journal.execute(step.stream, step.command, *step.arguments)
+                answer = _do(journal, step)
             except BaseException as error:
                 step = steps.throw(error)
             else:
@@ -77,6 +96,23 @@ def carry_out(journal: Executes, steps: Steps[ResultT]) -> ResultT:
     except StopIteration as end:
         result: ResultT = end.value
         return result
+
+
+def _do(journal: Executes, step: Step) -> Any:
+    match step:
+        case Command(stream, command, arguments):
+            return journal.execute(stream, command, *arguments)
+        case Ask(function):
+            return function()
+        case Write(steps):
+            return journal._write(steps)
+        case Call(function, argument):
+            answer = function(argument)
+            if inspect.isawaitable(answer):
+                if inspect.iscoroutine(answer):
+                    answer.close()
+                raise InvalidArgument("undo", "must not be async here: it would not be waited for")
+            return answer
 
 
 class SessionCommands:

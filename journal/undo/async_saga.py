@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Coroutine
 from contextlib import AbstractContextManager, suppress
-from functools import partial
+from copy import copy
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeVar
 
 from ...domain import JournalClosed
-from ...domain.compensation import UndoPlan
-from ...projections import SagaRow
-from .sagas import Saga, Sagas, UndoOutside, undo_functions
+from ..commands.awaited import AsyncCommands, Awaits, awaited, read_in_a_thread
+from ..commands.base import Checks, Command, Steps
+from ..writing.context import ContextHolder
+from .sagas import Saga, Sagas, UndoOutside, unseen
 
-Call: TypeAlias = Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]
-"""Has something done in a thread."""
+ResultT = TypeVar("ResultT")
 
 
 class AsyncSaga:
@@ -24,18 +23,18 @@ class AsyncSaga:
 
     Args:
         saga: the saga.
-        call: has something done in a thread.
+        sagas: carries out what it takes, each to its end.
 
     Attributes:
         id: the saga's id.
         name: what it is called.
     """
 
-    def __init__(self, saga: Saga, call: Call) -> None:
+    def __init__(self, saga: Saga, sagas: AsyncSagas) -> None:
         self.id = saga.id
         self.name = saga.name
         self._saga = saga
-        self._call = call
+        self._carry_out = sagas._carry_out
 
     def joined(self) -> AbstractContextManager[None]:
         """A block in which what this task appends belongs to the saga; a plain ``with``. See ``Saga.joined``."""
@@ -43,13 +42,12 @@ class AsyncSaga:
 
     async def register_undo(self, step: str, undo: UndoOutside, details: str = "") -> None:
         """Say how a step outside the journal is undone; see ``Saga.register_undo``. The function may be async."""
-        undo = waited_for(undo, asyncio.get_running_loop())
-        await self._finish(partial(self._saga.register_undo, step, undo, details))
+        await self._carry_out(self._saga._registering(step, undo, details))
 
     async def __aenter__(self) -> Self:
         try:
-            await self._finish(self._saga._begin)
-            # In this task, and not in the thread that recorded it.
+            await self._carry_out(self._saga._beginning())
+            # In this task, and not in the one that recorded it.
             self._saga._enter()
         except BaseException as error:
             # Its block is never entered, so nobody else ends it.
@@ -66,87 +64,64 @@ class AsyncSaga:
     async def _end(self, error: BaseException | None) -> None:
         """Complete or undo the saga. What the block raised is never replaced, not even if this task is cancelled."""
         try:
-            await self._finish(partial(self._saga._end, error))
+            await self._carry_out(self._saga._ending(error))
         except BaseException as failure:
             if error is None:
                 await self._note(failure)
                 raise
             if isinstance(failure, JournalClosed):
-                self._saga._tell(error, failure)
+                self._saga._tell(error, unseen(failure), failure)
 
     async def _note(self, failure: BaseException) -> None:
         """A cancelled task's error says where the saga stands, like any that leaves the block."""
         if isinstance(failure, asyncio.CancelledError | JournalClosed):
             with suppress(JournalClosed, asyncio.CancelledError):
-                await self._finish(partial(self._saga._tell, failure))
-
-    async def _finish(self, function: Callable[[], None]) -> None:
-        """Have something done to its end, also if this task is cancelled meanwhile; only then is it cancelled."""
-        done = asyncio.ensure_future(self._call(function))
-        cancelled: asyncio.CancelledError | None = None
-        while not done.done():
-            try:
-                await asyncio.wait([done])
-            except asyncio.CancelledError as error:
-                cancelled = error
-        failure = done.exception()
-        if cancelled is not None:
-            raise cancelled from failure
-        if failure is not None:
-            raise failure
+                await self._carry_out(self._saga._telling(failure))
 
 
-class AsyncSagas:
-    """What ``journal.sagas`` does, to be awaited. Functions that undo steps may be async."""
+class AsyncSagas(AsyncCommands):
+    """What ``journal.sagas`` does, to be awaited. Functions that undo steps may be async.
 
-    def __init__(self, sagas: Sagas, call: Call) -> None:
-        self._sagas = sagas
-        self._call = call
+    Args:
+        journal: carries commands out.
+        blocking: the same of the blocking journal, for what only reads.
+        context: says in whose saga and under which key commands are given.
+    """
 
-    async def unfinished(self) -> dict[str, SagaRow]:
-        """See ``SagasView.unfinished``."""
-        found: dict[str, SagaRow] = await self._call(self._sagas.unfinished)
-        return found
+    def __init__(self, journal: Awaits, blocking: Sagas, context: ContextHolder) -> None:
+        noting = copy(blocking)
+        noting._journal = Checks()
+        super().__init__(journal, noting, blocking)
+        self._sagas = noting
+        self._context = context
 
-    async def steps(self, saga_id: str) -> tuple[tuple[str, str], ...]:
-        """See ``Sagas.steps``."""
-        found: tuple[tuple[str, str], ...] = await self._call(partial(self._sagas.steps, saga_id))
-        return found
+    compensate = awaited(Sagas.compensate)
+    resolve = awaited(Sagas.resolve)
+    steps = read_in_a_thread(Sagas.steps)
+    unfinished = read_in_a_thread(Sagas.unfinished)
 
-    async def compensate(
-        self,
-        saga_id: str,
-        undo: Mapping[str, UndoOutside] | None = None,
-        *,
-        leave: Iterable[str] = (),
-        reason: str = "its process is gone",
-        dry_run: bool = False,
-    ) -> UndoPlan:
-        """See ``Sagas.compensate``."""
-        loop = asyncio.get_running_loop()
-        functions = {step: waited_for(function, loop) for step, function in undo_functions(undo).items()}
-        compensate = partial(self._sagas.compensate, saga_id, functions, leave=leave, reason=reason, dry_run=dry_run)
-        plan: UndoPlan = await self._call(compensate)
-        return plan
+    def _new(self, name: str) -> AsyncSaga:
+        return AsyncSaga(self._sagas.new(name), self)
 
-    async def resolve(self, saga_id: str, reason: str) -> None:
-        """See ``Sagas.resolve``."""
-        await self._call(partial(self._sagas.resolve, saga_id, reason))
+    async def _carry_out(self, noted: Command | Steps[Any]) -> Any:
+        """Do something to its end, also if this task is cancelled meanwhile; only then is it cancelled."""
+        context = self._context.current
+
+        async def carry_out() -> Any:
+            with self._context.on_behalf_of(context):
+                return await super(AsyncSagas, self)._carry_out(noted)
+
+        return await _to_its_end(carry_out())
 
 
-def waited_for(undo: UndoOutside, loop: asyncio.AbstractEventLoop) -> UndoOutside:
-    """A plain function that calls one which may be async, from another thread, and waits for it."""
-    if not callable(undo):
-        return undo
-
-    def call(details: str) -> object:
-        answer = undo(details)
-        if not inspect.isawaitable(answer):
-            return answer
-
-        async def wait() -> object:
-            return await answer
-
-        return asyncio.run_coroutine_threadsafe(wait(), loop).result()
-
-    return call
+async def _to_its_end(work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    done = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not done.done():
+        try:
+            await asyncio.wait([done])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled from done.exception()
+    return done.result()

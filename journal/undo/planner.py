@@ -144,13 +144,13 @@ class UndoPlanner:
             return replace(plan, positions=tuple(positions or ())[: len(plan.steps)])
         raise ConcurrencyConflict(records[0].stream, MAX_ATTEMPTS)
 
-    def done_before(self, undoing: Undoing) -> UndoPlan | None:
-        """The result of undoing before under the context's idempotency key; None if the key was not used.
+    def done_before(self, undoing: Undoing, context: Context) -> UndoPlan | None:
+        """The result of undoing before under a context's idempotency key; None if the key was not used.
 
         Raises:
             IdempotencyConflict: it was used for something else.
         """
-        first = self._planner.first_use(self._planner.context, undoing.fingerprint)
+        first = self._planner.first_use(context, undoing.fingerprint)
         return None if first is None else self._recall(first)
 
     def _decide(self, undoing: Undoing, known: Known, saga: str | None) -> UndoAttempt:

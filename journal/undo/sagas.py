@@ -10,8 +10,10 @@ import inspect
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import replace
+from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 from ...domain import (
     MAX_TEXT_LENGTH,
@@ -30,12 +32,32 @@ from ...domain.identifiers import identifier, names, text
 from ...domain.shown import shown
 from ...domain.value import exact, function, several
 from ...projections import Projector, SagasView, TemporalStore
-from ..commands.base import Executes
-from ..writing.context import ContextHolder
+from ..commands.base import Ask, Call, Command, Executes, Steps, Write, carry_out
+from ..writing.context import Context, ContextHolder
 from .planner import Undoing, UndoPlanner
 
 UndoOutside: TypeAlias = Callable[[str], object]
 """Undoes a step outside the journal; it is given the details that were recorded with the step."""
+
+
+class Compensation(NamedTuple):
+    """How a saga is to be undone.
+
+    Attributes:
+        saga_id: the saga.
+        functions: what undoes steps outside the journal, by their names.
+        left: the steps that are left as they are.
+        reason: why.
+    """
+
+    saga_id: str
+    functions: Mapping[str, UndoOutside]
+    left: frozenset[str]
+    reason: str
+
+    def missing(self, steps: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+        """The steps that are neither to be undone nor to be left."""
+        return tuple(step for step, _ in steps if step not in self.functions and step not in self.left)
 
 
 class Sagas(SagasView):
@@ -44,16 +66,15 @@ class Sagas(SagasView):
     def __init__(
         self,
         journal: Executes,
-        rollback: UndoPlanner,
-        carry_out: Callable[[Undoing], UndoPlan],
+        planner: UndoPlanner,
         context: ContextHolder,
         store: TemporalStore,
         projector: Projector,
     ) -> None:
         super().__init__(store, projector)
         self._journal = journal
-        self._rollback = rollback
-        self._carry_out = carry_out
+        self._read_state = journal.read_state
+        self._planner = planner
         self._context = context
 
     def new(self, name: str) -> Saga:
@@ -70,7 +91,7 @@ class Sagas(SagasView):
         Raises:
             SagaNotFound: there is no such saga.
         """
-        status, steps = self._journal.read_state(saga_stream(identifier("saga_id", saga_id)), _status_and_steps)
+        status, steps = self._read_state(saga_stream(identifier("saga_id", saga_id)), _status_and_steps)
         if status is saga.SagaStatus.UNBEGUN:
             raise SagaNotFound(saga_id)
         return () if status.is_finished else steps
@@ -107,57 +128,59 @@ class Sagas(SagasView):
             InvalidArgument: a step is to be left that is none.
             NotCompensable, LaterEventDepends: what was appended cannot be undone, or something depends on it.
         """
-        functions, dry_run = undo_functions(undo), exact("dry_run", dry_run, bool)
-        saga_id = identifier("saga_id", saga_id)
-        stream = saga_stream(saga_id)
-        left = names("leave", leave)
-        undoing = self._undoing(saga_id, text("reason", reason), left)
-        if not dry_run and (done := self._rollback.done_before(undoing)) is not None:
-            return done
-        steps = self._journal.read_state(stream, _steps_left)
-        unknown = left - {step for step, _ in steps}
+        compensation = Compensation(
+            identifier("saga_id", saga_id), undo_functions(undo), names("leave", leave), text("reason", reason)
+        )
+        is_preview = exact("dry_run", dry_run, bool)
+        return carry_out(self._journal, self._compensating(compensation, self._context.current, is_preview=is_preview))
+
+    def _compensating(self, asked: Compensation, context: Context, *, is_preview: bool = False) -> Steps[UndoPlan]:
+        """Compensate a saga; under the context's key, if it has one."""
+        undoing = self._undoing(asked)
+        if not is_preview and (done := (yield Ask(partial(self._planner.done_before, undoing, context)))) is not None:
+            return done  # type: ignore[no-any-return]
+        stream = saga_stream(asked.saga_id)
+        steps = yield Ask(partial(self._read_state, stream, _steps_left))
+        unknown = asked.left - {step for step, _ in steps}
         if unknown:
             raise InvalidArgument("leave", f"names what is no step to be undone: {', '.join(sorted(unknown))}")
-        # What is to be left is left, also where there is a function for it.
-        functions = {step: function for step, function in functions.items() if step not in left}
-        missing = _missing(steps, functions, left)
-        if dry_run:
-            plan = self._rollback.plan(undoing)
-            return UndoPlan(obstacles=(UndoMissing(saga_id, missing), *plan.obstacles)) if missing else plan
+        missing = asked.missing(steps)
+        if is_preview:
+            plan: UndoPlan = yield Ask(partial(self._planner.plan, undoing))
+            return replace(plan, obstacles=(UndoMissing(asked.saga_id, missing), *plan.obstacles)) if missing else plan
         if missing:
-            raise UndoMissing(saga_id, missing)
-        context = self._context.current
+            raise UndoMissing(asked.saga_id, missing)
         # On its own behalf: in no other saga, which would undo the undoing; nor do steps outside take its key.
         with self._context.cleared():
-            self._journal.execute(stream, saga.begin_compensation)
+            yield Command(stream, saga.begin_compensation, ())
             try:
-                self._undo_outside(saga_id, undoing, functions, left)
+                yield from self._undoing_outside(asked, undoing)
                 with self._context.changed(idempotency_key=context.idempotency_key):
-                    return self._carry_out(undoing)
-            except SagaEnded:
+                    return (yield Write(self._planner.steps(undoing)))  # type: ignore[no-any-return]
+            except (SagaEnded, GeneratorExit):
                 raise
             except BaseException as error:
                 with suppress(MunimentError):
-                    self._journal.execute(stream, saga.fail_compensation, _describe(error))
+                    yield Command(stream, saga.fail_compensation, (_describe(error),))
                 raise
 
-    def _undo_outside(
-        self, saga_id: str, undoing: Undoing, functions: Mapping[str, UndoOutside], left: frozenset[str]
-    ) -> None:
+    def _undoing_outside(self, asked: Compensation, undoing: Undoing) -> Steps[None]:
         # Until it was closed, the saga may have gone on elsewhere.
-        if missing := _missing(self.steps(saga_id), functions, left):
-            raise UndoMissing(saga_id, missing)
+        steps = yield Ask(partial(self.steps, asked.saga_id))
+        if missing := asked.missing(steps):
+            raise UndoMissing(asked.saga_id, missing)
         # What cannot be done in the journal is found out before anything is touched outside.
-        if obstacles := self._rollback.plan(undoing).obstacles:
+        if obstacles := (yield Ask(partial(self._planner.plan, undoing))).obstacles:
             raise obstacles[0]
-        for step, details in self.steps(saga_id):
-            if step in functions:
-                _call(step, functions[step], details)
-                self._journal.execute(saga_stream(saga_id), saga.undo_step, step)
+        for step, details in steps:
+            # What is to be left is left, also where there is a function for it.
+            if step not in asked.left:
+                yield Call(asked.functions[step], details)
+                yield Command(saga_stream(asked.saga_id), saga.undo_step, (step,))
 
     def status(self, saga_id: str) -> saga.SagaStatus:
         """Where a saga stands now, read off its events."""
-        return self._journal.read_state(saga_stream(saga_id), _status_and_steps)[0]
+        return self._read_state(saga_stream(saga_id), _status_and_steps)[0]
 
     def resolve(self, saga_id: str, reason: str) -> None:
         """Say that somebody has put right by hand what could not be undone; the saga is finished with that.
@@ -172,13 +195,13 @@ class Sagas(SagasView):
         """
         if not text("reason", reason).strip():
             raise InvalidArgument("reason", "must say how it was put right")
-        self._journal.execute(saga_stream(identifier("saga_id", saga_id)), saga.resolve, reason)
+        return self._journal.execute(saga_stream(identifier("saga_id", saga_id)), saga.resolve, reason)
 
-    def _undoing(self, saga_id: str, reason: str, left: frozenset[str]) -> Undoing:
+    def _undoing(self, asked: Compensation) -> Undoing:
         def found() -> Iterable[tuple[str, int]]:
-            return [(stream, version) for _, stream, version in self.events(saga_id)]
+            return [(stream, version) for _, stream, version in self.events(asked.saga_id)]
 
-        return self._rollback.of_saga(SagaUndone(saga_id, reason), found, left)
+        return self._planner.of_saga(SagaUndone(asked.saga_id, asked.reason), found, asked.left)
 
 
 class Saga:
@@ -215,15 +238,20 @@ class Saga:
             InvalidArgument: there was a step of this name, or ``undo`` is no plain function.
             SagaEnded: the saga was ended elsewhere.
         """
-        if not callable(undo) or inspect.iscoroutinefunction(undo):
+        if callable(undo) and inspect.iscoroutinefunction(undo):
             raise InvalidArgument("undo", f"must be a function that is not async, not {shown(undo)}")
+        carry_out(self._journal, self._registering(step, undo, details))
+
+    def _registering(self, step: str, undo: UndoOutside, details: str) -> Steps[None]:
+        if not callable(undo):
+            raise InvalidArgument("undo", f"must be a function, not {shown(undo)}")
         step, details = identifier("step", step), text("details", details)
         if step in self._undo:
             raise InvalidArgument("step", f"{step!r} was registered before; name each step once")
         # Known here before it is on record: whoever reads the record may have to call it.
         self._undo[step] = undo
         try:
-            self._journal.execute(saga_stream(self.id), saga.register_undo, step, details)
+            yield Command(saga_stream(self.id), saga.register_undo, (step, details))
         except CommandRefused:
             del self._undo[step]
             raise
@@ -245,11 +273,11 @@ class Saga:
 
     def __enter__(self) -> Self:
         try:
-            self._begin()
+            carry_out(self._journal, self._beginning())
             self._enter()
         except BaseException as error:
             # Its block is never entered, so nobody else ends it.
-            self._end(error)
+            carry_out(self._journal, self._ending(error))
             raise
         return self
 
@@ -260,9 +288,9 @@ class Saga:
             self._leave()
         except BaseException as interruption:
             if error is None:
-                self._end(interruption)
+                carry_out(self._journal, self._ending(interruption))
                 raise
-        self._end(error)
+        carry_out(self._journal, self._ending(error))
 
     def _enter(self) -> None:
         """From here on what is appended by this task or thread belongs to the saga."""
@@ -273,10 +301,10 @@ class Saga:
         with suppress(ValueError):
             self._block.close()
 
-    def _begin(self) -> None:
+    def _beginning(self) -> Steps[None]:
         """Record that it begins."""
         self._require_no_other()
-        self._journal.execute(saga_stream(self.id), saga.begin, self.name)
+        yield Command(saga_stream(self.id), saga.begin, (self.name,))
         self._status = saga.SagaStatus.RUNNING
 
     def _require_no_other(self) -> None:
@@ -284,53 +312,51 @@ class Saga:
         if current not in (None, self.id):
             raise InvalidArgument("saga", f"is entered inside another one, {current!r}, which would not undo it")
 
-    def _end(self, error: BaseException | None) -> None:
+    def _ending(self, error: BaseException | None) -> Steps[None]:
         """Complete it, or undo it if something was raised, which then says where the saga stands, and goes on."""
         self._status = saga.SagaStatus.COMPENSATING
         if error is None:
             try:
-                self._journal.execute(saga_stream(self.id), saga.complete)
+                yield Command(saga_stream(self.id), saga.complete, ())
+            except GeneratorExit:
+                raise
             except BaseException as failure:
-                self._tell(failure)
+                yield from self._telling(failure)
                 raise
             return
         obstacle: BaseException | None = None
+        asked = Compensation(self.id, self._undo, frozenset(), _describe(error))
         try:
             # Under no key: that of a command around the block is not this one's.
-            with self._context.cleared():
-                self._sagas.compensate(self.id, self._undo, reason=_describe(error))
+            yield from self._sagas._compensating(asked, self._context.current.elsewhere)
         except (SagaEnded, SagaNotFound):
             # Somebody else has undone it, which is most likely what was raised here; or it never began.
             pass
+        except GeneratorExit:
+            raise
         except BaseException as failure:
             # Also an interrupt: what the block raised is never replaced.
             obstacle = failure
-        self._tell(error, obstacle)
+        yield from self._telling(error, obstacle)
 
-    def _tell(self, error: BaseException, obstacle: BaseException | None = None) -> None:
+    def _telling(self, error: BaseException, obstacle: BaseException | None = None) -> Steps[None]:
         """Note on an error that leaves the block where the saga stands, and what was in the way of undoing it."""
         try:
-            standing = f"is {self._sagas.status(self.id).replace('_', ' ')}"
+            status: saga.SagaStatus = yield Ask(partial(self._sagas.status, self.id))
         except Exception as failure:
-            standing = f"is unfinished, or ended unseen ({_describe(failure)})"
+            self._tell(error, unseen(failure), obstacle)
+        else:
+            self._tell(error, f"is {status.replace('_', ' ')}", obstacle)
+
+    def _tell(self, error: BaseException, standing: str, obstacle: BaseException | None) -> None:
         undoing = "" if obstacle is None else f"; undoing it came to {_describe(obstacle)}"
         with suppress(Exception):
             error.add_note(f"saga {self.id!r} ({self.name}) {standing}{undoing}")
 
 
-def _missing(
-    steps: Iterable[tuple[str, str]], functions: Mapping[str, UndoOutside], left: frozenset[str]
-) -> tuple[str, ...]:
-    """The steps that are neither to be undone nor to be left."""
-    return tuple(step for step, _ in steps if step not in functions and step not in left)
-
-
-def _call(step: str, undo: UndoOutside, details: str) -> None:
-    answer = undo(details)
-    if inspect.isawaitable(answer):
-        if inspect.iscoroutine(answer):
-            answer.close()
-        raise InvalidArgument("undo", f"of step {step!r} must not be async here: it would not be waited for")
+def unseen(failure: BaseException) -> str:
+    """Where a saga stands of which that could not be read."""
+    return f"is unfinished, or ended unseen ({_describe(failure)})"
 
 
 def _describe(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from muniment.domain import (
 )
 from muniment.domain.event import Accepted
 from muniment.journal import AsyncJournal, Journal
+from muniment.journal.commands.base import carry_out
 
 from .stories import claim, open_session
 
@@ -139,7 +140,7 @@ def test_undo_passes_over_a_used_key(journal: Journal) -> None:
 
 def test_a_saga_compensated_or_resolved_under_a_key_is_answered_again(journal: Journal) -> None:
     saga = journal.saga("work")
-    saga._begin()
+    carry_out(journal, saga._beginning())
     with journal.context(idempotency_key="k"):
         plan = journal.sagas.compensate(saga.id)
         assert journal.sagas.compensate(saga.id) == plan
@@ -148,7 +149,7 @@ def test_a_saga_compensated_or_resolved_under_a_key_is_answered_again(journal: J
     with pytest.raises(SagaEnded):
         journal.sagas.compensate(saga.id)
     other = journal.saga("other")
-    other._begin()
+    carry_out(journal, other._beginning())
     for _ in range(2):
         with journal.context(idempotency_key="r"):
             journal.sagas.resolve(other.id, "by hand")
