@@ -19,7 +19,7 @@ from .commands.conversations import Conversations
 from .commands.sessions import Sessions
 from .reading import Reading
 from .sqlite.scratch import ScratchTables
-from .storage.address import Address
+from .storage.address import parse_address
 from .storage.changes import closing_after
 from .storage.engine import Storage, open_storage
 from .storage.forks import InsideBlock, require_usable
@@ -106,7 +106,7 @@ class Journal(Reading):
         granted = Policy() if policy is None else exact("policy", policy, Policy)
         offered = Surfaces() if surfaces is None else exact("surfaces", surfaces, Surfaces)
         told_by: Clock = function("clock", clock)
-        address = Address.parse(url)
+        address = parse_address(url)
         require_usable(str(address))
         with InsideBlock():
             storage = open_storage(

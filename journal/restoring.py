@@ -13,7 +13,7 @@ from ..domain.bounds import DEFAULT_LOCK_TIMEOUT_S
 from .journal import Journal
 from .sqlite.file import beside, whole_file
 from .sqlite.storage import storage_error
-from .storage.address import Address, file_path
+from .storage.address import Address, file_path, parse_address
 
 
 def restore(
@@ -45,10 +45,10 @@ def restore(
         JournalUnavailable: a file cannot be read or written.
         InvalidArgument: the places make no sense.
     """
-    source, address = file_path("backup", backup), Address.parse(url)
+    source, address = file_path("backup", backup), parse_address(url)
     if not isinstance(force, bool):
         raise InvalidArgument("force", f"must be true or false, not {type(force).__name__}")
-    if address.server is not None:
+    if address.path is None and address.is_stored:
         with Journal.open(source, read_only=True) as kept, Journal.open(url, lock_timeout_s=lock_timeout_s) as journal:
             return journal.import_export(kept.export())
     path = address.path
@@ -91,7 +91,7 @@ def import_journal(
     Raises:
         InvalidExport, JournalNotEmpty, JournalError
     """
-    address = Address.parse(url)
+    address = parse_address(url)
     if address.path is None or address.path.exists():
         with Journal.open(url, lock_timeout_s=lock_timeout_s) as journal:
             return journal.import_export(lines, unmarked=unmarked)

@@ -31,11 +31,12 @@ from ...domain import (
 from ...projections import PREFIX, TRACKING, all_projections
 from ..sqlite import storage as sqlite_storage
 from ..sqlite.file import whole_file
-from ..storage.address import Address
+from ..storage.address import file_address
 from ..storage.application import JournalApplication
 from ..storage.engine import Storage
 from ..storage.identity_table import FORMAT, TABLE
 from ..storage.recording import MAX_PAGE_BYTES, MAX_STATE_BYTES
+from .address import ServerAddress
 from .connections import InheritedConnection
 from .datastore import Pooling, PostgresDatastore, Unsuitable
 from .identity import PostgresIdentityTable
@@ -93,7 +94,7 @@ class _Factory(PostgresFactory):
 class PostgresStorage(Storage):
     """A journal in a schema of a PostgreSQL database."""
 
-    def __init__(self, address: Address, datastore: PostgresDatastore, *, is_read_only: bool) -> None:
+    def __init__(self, address: ServerAddress, datastore: PostgresDatastore, *, is_read_only: bool) -> None:
         # The settings only have to be there; the datastore has what they would say.
         settings = dict.fromkeys(("DBNAME", "HOST", "USER", "PASSWORD"), "")
         factory = _Factory(
@@ -101,6 +102,7 @@ class PostgresStorage(Storage):
         )
         application = JournalApplication(factory)
         self._datastore = datastore
+        self._schema_name = address.schema
         self._schema = Identifier(address.schema).as_string()
         self._recorder = cast(PostgresApplicationRecorder, application.recorder)
         identity = PostgresIdentityTable(datastore, self._recorder, str(address))
@@ -115,8 +117,8 @@ class PostgresStorage(Storage):
             if self.is_there():
                 return
             # Asked first: who may use a schema that is there may not be permitted to make one.
-            if not self._datastore.fetch("SELECT FROM pg_namespace WHERE nspname = %s", [self.address.schema]):
-                cursor.execute(SQL("CREATE SCHEMA {}").format(Identifier(self.address.schema)))
+            if not self._datastore.fetch("SELECT FROM pg_namespace WHERE nspname = %s", [self._schema_name]):
+                cursor.execute(SQL("CREATE SCHEMA {}").format(Identifier(self._schema_name)))
             for each in self._recorder.sql_create_statements:
                 cursor.execute(each)
             self.identity.create(cursor)
@@ -175,7 +177,7 @@ class PostgresStorage(Storage):
             return self._copy(made, head)
 
     def _copy(self, path: Path, head: int) -> int:
-        address = Address(self.address.url, path)
+        address = file_address("path", path, self.address.url)
         copy = sqlite_storage.open_storage(address, create=True, lock_timeout_s=0, synchronous="FULL", read_only=False)
         try:
             copied = copy.import_events(self._events(head), self.identity.read)
@@ -208,7 +210,7 @@ class PostgresStorage(Storage):
 
 
 def open_storage(
-    address: Address, *, create: bool, lock_timeout_s: float, synchronous: str, read_only: bool
+    address: ServerAddress, *, create: bool, lock_timeout_s: float, synchronous: str, read_only: bool
 ) -> PostgresStorage:
     """Open the schema of a journal; make it if it is not there. See ``storage.engine.open_storage``."""
     connection = _connection_settings(address)
@@ -242,7 +244,7 @@ def open_storage(
     return storage
 
 
-def storage_error(error: persistence.PersistenceError, address: Address, lock_timeout_s: float) -> Exception:
+def storage_error(error: persistence.PersistenceError, address: ServerAddress, lock_timeout_s: float) -> Exception:
     """What a failure of the server means to the journal's user; a version conflict stays the library's error."""
     cause = error.__cause__
     if isinstance(cause, InheritedConnection):
@@ -262,9 +264,9 @@ def storage_error(error: persistence.PersistenceError, address: Address, lock_ti
     return JournalUnavailable(str(address), _first_line(error))
 
 
-def _connection_settings(address: Address) -> dict[str, Any]:
+def _connection_settings(address: ServerAddress) -> dict[str, Any]:
     try:
-        return {"connect_timeout": CONNECT_TIMEOUT_S, **conninfo_to_dict(address.server or "")}
+        return {"connect_timeout": CONNECT_TIMEOUT_S, **conninfo_to_dict(address.server)}
     except psycopg.Error as error:
         raise InvalidArgument("url", _first_line(error)) from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
@@ -21,10 +22,11 @@ from ...domain import (
     NotStored,
 )
 from ...projections import PREFIX, TRACKING, all_projections
-from ..storage.address import Address
+from ..storage.address import ENGINES, Address
 from ..storage.application import JournalApplication
 from ..storage.engine import LogHealth, Storage
 from ..storage.identity_table import FORMAT, TABLE
+from .address import MEMORY
 from .datastore import MAX_VALUE_BYTES, SQLiteDatastore, library_error
 from .file import advice_on_log, beside, foreign_log, is_there, require_fitting_log, whole_file
 from .identity import SQLiteIdentityTable, mark_copy
@@ -131,7 +133,7 @@ class SQLiteStorage(Storage):
                 finally:
                     copy.close()
             except sqlite3.Error as error:
-                raise storage_error(error, Address(self.address.url, path), 0) from error
+                raise storage_error(error, replace(self.address, path=path), 0) from error
         if problems != ["ok"]:
             raise JournalUnavailable(str(path), f"the copy is damaged: {problems[0]}")
         return int(head)
@@ -172,7 +174,7 @@ def _inspect(path: Path, *, create: bool, lock_timeout_s: float, read_only: bool
     require_fitting_log(path)
     # Nothing of a log is taken over into the file before it is known whose it is. Without a log, what SQLite lays
     # beside the file to read it is gone again afterwards.
-    address, access = Address("", path), "ro" if has_log else "rw"
+    address, access = Address("", ENGINES["sqlite"], path), "ro" if has_log else "rw"
     try:
         try:
             is_journal = _ask(f"{path.as_uri()}?mode={access}", path, lock_timeout_s)
@@ -211,7 +213,7 @@ def _ask(uri: str, path: Path, lock_timeout_s: float) -> bool:
 @cache
 def _expected_schema() -> dict[str, Any]:
     """What the database of a journal holds: that of one that is made for the purpose."""
-    storage = open_storage(Address("memory://"), create=True, lock_timeout_s=0, synchronous="FULL", read_only=False)
+    storage = open_storage(MEMORY, create=True, lock_timeout_s=0, synchronous="FULL", read_only=False)
     try:
         storage.tables.create_missing({each.tracking_name: each.tables for each in all_projections()})
         with storage._datastore.transaction(commit=False) as cursor:

@@ -1,14 +1,15 @@
-"""Where a journal is kept: its URL, and the file or schema that it stands for."""
+"""Where a journal is kept: its URL, and the storage engine that it is for."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
+from types import MappingProxyType, ModuleType
 from typing import Final
-from urllib.parse import quote, unquote
 
 from ...domain import InvalidArgument
 from ...domain.identifiers import plain_text, text
@@ -17,16 +18,20 @@ from ...domain.shown import kind_of
 MAX_NAME_BYTES: Final = 255
 """The longest name of a file, without its folders, in bytes."""
 
-_MEMORY_URL = "memory://"
-_SQLITE_PREFIX = "sqlite:///"
-_POSTGRES_PREFIXES = ("postgresql://", "postgres://")
-_DEFAULT_SCHEMA = "muniment"
-_POOLINGS: Final = ("session", "transaction")
-_MAX_SCHEMA_BYTES: Final = 63
-_HIDDEN = "***"
-_SECRETS = ("password", "sslpassword")
-_UNENCODED = re.compile(r"#|%(?![0-9a-fA-F]{2})")
-_URLS = "sqlite:///relative.db, sqlite:////absolute.db, memory:// or postgresql://user@host/database"
+ENGINES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "memory": "muniment.journal.sqlite",
+        "sqlite": "muniment.journal.sqlite",
+        "postgres": "muniment.journal.postgres",
+        "postgresql": "muniment.journal.postgres",
+    }
+)
+"""The packages of the storage engines, by the schemes of the URLs that are for them."""
+
+ENTRY_POINTS: Final = "muniment.engines"
+"""Where other distributions say which package is the engine for a scheme."""
+
+_URLS: Final = "sqlite:///relative.db, sqlite:////absolute.db, memory:// or postgresql://user@host/database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,80 +40,65 @@ class Address:
 
     Attributes:
         url: the address as it was given, without a password.
+        engine: the package of the storage engine that it is for.
         path: the file, absolute; None for a journal that is none.
-        server: the URL that PostgreSQL's client library takes; None for a journal that is on no server.
-        schema: the schema that a journal on a server is in.
-        pooling: how a connection pool before the server works, ``session`` or ``transaction``; empty if there is none.
+        is_stored: whether it is there when the process has ended.
     """
 
     url: str
+    engine: str
     path: Path | None = None
-    server: str | None = field(default=None, repr=False)
-    schema: str = ""
-    pooling: str = ""
-
-    @classmethod
-    def parse(cls, url: str | os.PathLike[str]) -> Address:
-        """Read a journal's URL.
-
-        Raises:
-            InvalidArgument: it is none of ``memory://``, ``sqlite:///relative.db``, ``sqlite:////absolute.db`` and
-                ``postgresql://user@host/database``.
-        """
-        if not issubclass(type(url), str) and issubclass(type(url), os.PathLike):
-            path = file_path("url", url)
-            return cls(f"{_SQLITE_PREFIX}{path}", path)
-        url = text("url", url)
-        if url == _MEMORY_URL:
-            return cls(url)
-        if url.startswith(_POSTGRES_PREFIXES):
-            return cls._parse_server(url)
-        name = url.removeprefix(_SQLITE_PREFIX)
-        if name == url or not name or "\0" in name or name == ":memory:":
-            # Whatever it is, it may hold a password.
-            given = repr(url) if "@" not in url else f"one that begins with {url.partition(':')[0]!r}"
-            raise InvalidArgument("url", f"must be {_URLS}, not {given}")
-        if "?" in name:
-            raise InvalidArgument("url", f"takes no parameters behind a ? for a file, as in {url!r:.300}")
-        return cls(url, file_path("url", name))
-
-    @classmethod
-    def _parse_server(cls, url: str) -> Address:
-        _, _, rest = url.partition("://")
-        place, _, query = rest.partition("?")
-        authority, _, database = place.partition("/")
-        if _UNENCODED.search(rest) or "@" in database or "@" in query:
-            # The URL is not shown: where its password ends is just what is not clear.
-            raise InvalidArgument("url", "must have each of @ / ? # % in its user name and password percent-encoded")
-        parameters = dict(each.partition("=")[::2] for each in query.split("&") if each)
-        # The client library knows no such parameter; other programs that take such URLs call it that too.
-        schema = unquote(parameters.pop("schema", _DEFAULT_SCHEMA))
-        if not schema or len(schema.encode()) > _MAX_SCHEMA_BYTES or "\0" in schema:
-            raise InvalidArgument("url", f"names a schema of 1 to {_MAX_SCHEMA_BYTES} bytes, not {schema!r}")
-        pooling = parameters.pop("pooling", "")
-        if pooling and pooling not in _POOLINGS:
-            raise InvalidArgument("url", f"has a pooling of {' or '.join(_POOLINGS)}, not {pooling!r}")
-        login, at, host = authority.rpartition("@")
-        user, colon, _ = login.partition(":")
-        shown = {name: _HIDDEN if name in _SECRETS else value for name, value in parameters.items()}
-        if schema != _DEFAULT_SCHEMA:
-            shown["schema"] = quote(schema)
-        if pooling:
-            shown["pooling"] = pooling
-        return cls(
-            url=_join(f"{user}{colon and f':{_HIDDEN}'}{at}{host}", database, shown),
-            server=_join(authority, database, parameters),
-            schema=schema,
-            pooling=pooling,
-        )
+    is_stored: bool = True
 
     def __str__(self) -> str:
         return self.url if self.path is None else str(self.path)
 
 
-def _join(authority: str, database: str, parameters: Mapping[str, str]) -> str:
-    query = "&".join(f"{name}={value}" for name, value in parameters.items())
-    return f"postgresql://{authority}/{database}{query and f'?{query}'}"
+def parse_address(url: str | os.PathLike[str]) -> Address:
+    """Read a journal's URL, or the path of its file.
+
+    Raises:
+        InvalidArgument: no storage engine is for it, or the one that is makes no sense of it.
+    """
+    if not issubclass(type(url), str) and issubclass(type(url), os.PathLike):
+        return file_address("url", url)
+    url = text("url", url)
+    scheme, is_there, _ = url.partition("://")
+    engine = _engine_for(scheme) if is_there else None
+    if engine is None:
+        raise no_address(url)
+    parsed: Address = engine_room(engine, "address").parse(url)
+    return parsed
+
+
+def no_address(url: str) -> InvalidArgument:
+    """The error of a URL that is no journal's."""
+    # Whatever it is, it may hold a password.
+    given = repr(url) if "@" not in url else f"one that begins with {url.partition(':')[0]!r}"
+    return InvalidArgument("url", f"must be {_URLS}, not {given}")
+
+
+def _engine_for(scheme: str) -> str | None:
+    if scheme in ENGINES:
+        return ENGINES[scheme]
+    for entry in entry_points(group=ENTRY_POINTS, name=scheme):
+        return entry.value
+    return None
+
+
+def file_address(argument: str, name: object, url: str = "") -> Address:
+    """The address of a journal in an SQLite file.
+
+    Args:
+        argument: what the caller calls the file.
+        name: the file.
+        url: its URL, if it was given as one.
+
+    Raises:
+        InvalidArgument: it is no name of a file.
+    """
+    path = file_path(argument, name)
+    return Address(url or f"sqlite:///{path}", ENGINES["sqlite"], path)
 
 
 def file_path(argument: str, name: object) -> Path:
@@ -147,4 +137,21 @@ def without_password(url: str | os.PathLike[str]) -> str:
     Raises:
         InvalidArgument: it is no such URL.
     """
-    return Address.parse(url).url
+    return parse_address(url).url
+
+
+def engine_room(engine: str, module: str) -> ModuleType:
+    """A module of the package of a storage engine.
+
+    Raises:
+        InvalidArgument: the engine is not installed, or what it is built on is not.
+    """
+    try:
+        return import_module(f"{engine}.{module}")
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in ("psycopg", "psycopg_pool"):
+            raise InvalidArgument("url", f"needs {error.name}: pip install 'muniment[postgres]'") from error
+        if missing == engine.partition(".")[0] != "muniment":
+            raise InvalidArgument("url", f"needs the storage engine {engine}, which is not installed") from error
+        raise

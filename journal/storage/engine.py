@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -16,7 +15,7 @@ from ...domain.bounds import MAX_LOCK_TIMEOUT_S
 from ...domain.shown import shown
 from ...domain.value import exact
 from ...projections import Locks, TemporalStore
-from .address import Address
+from .address import Address, engine_room
 from .application import JournalApplication
 from .identity import Identity
 from .identity_table import IdentityTable
@@ -157,16 +156,9 @@ def open_storage(
     if type(lock_timeout_s) not in (int, float) or not 0 <= lock_timeout_s <= MAX_LOCK_TIMEOUT_S:
         problem = f"must be a number of seconds from 0 to {MAX_LOCK_TIMEOUT_S}, not {shown(lock_timeout_s)}"
         raise InvalidArgument("lock_timeout_s", problem)
-    if read_only and address.path is None and address.server is None:
+    if read_only and not address.is_stored:
         raise InvalidArgument("read_only", "is for a journal that is stored; one in memory begins empty")
-    engine = "sqlite" if address.server is None else "postgres"
-    try:
-        module = import_module(f"...{engine}.storage", __name__)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in ("psycopg", "psycopg_pool"):
-            raise
-        raise InvalidArgument("url", f"needs {error.name}: pip install 'muniment[postgres]'") from error
-    storage: Storage = module.open_storage(
+    storage: Storage = engine_room(address.engine, "storage").open_storage(
         address,
         create=create and not read_only,
         lock_timeout_s=lock_timeout_s,

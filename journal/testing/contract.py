@@ -1,9 +1,14 @@
 """What every storage engine must keep to, as tests. A class that inherits them says where its journals are.
 
-class TestMyEngine(JournalContract):
-@pytest.fixture
-def url(self, tmp_path):
-return f"myengine:///{tmp_path}/journal"
+For example::
+
+    class TestMyEngine(JournalContract):
+        @pytest.fixture
+        def url(self, tmp_path):
+            return f"myengine:///{tmp_path}/journal"
+
+Its distribution says in the entry points ``muniment.engines`` which package is the engine for ``myengine``. That has
+a module ``address``, with ``parse(url)``, and a module ``storage``, with ``open_storage``; see ``journal/sqlite``.
 """
 
 from __future__ import annotations

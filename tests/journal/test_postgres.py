@@ -23,7 +23,7 @@ from muniment.domain import (
     NotAJournal,
 )
 from muniment.journal import Journal
-from muniment.journal.storage.address import Address
+from muniment.journal.postgres.address import parse
 from psycopg.sql import SQL, Identifier
 
 from ..postgres_server import Server
@@ -210,13 +210,13 @@ def test_a_journal_of_a_newer_schema_is_refused(postgres_url: str, postgres: Ser
     ],
 )
 def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
-    address = Address.parse(url)
+    address = parse(url)
     assert str(address) == address.url == shown
     assert "secret" not in repr(address)
 
 
 def test_an_address_reaches_the_client_library_as_it_was_given() -> None:
-    address = Address.parse("postgresql://me:a%20b@host:5433/db?password=a+b&schema=x%20y&sslmode=require")
+    address = parse("postgresql://me:a%20b@host:5433/db?password=a+b&schema=x%20y&sslmode=require")
     assert address.server == "postgresql://me:a%20b@host:5433/db?password=a+b&sslmode=require"
     assert address.schema == "x y"
 

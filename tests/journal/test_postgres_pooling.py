@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from muniment.domain import InvalidArgument, JournalReadOnly, JournalUnavailable, UnsuitableServer
 from muniment.journal import Journal
-from muniment.journal.storage.address import Address
+from muniment.journal.postgres.address import parse
 
 from ..postgres_server import Server
 from .pooler import Pooler
@@ -34,7 +34,7 @@ def test_a_pool_is_refused_unless_it_is_named(postgres_url: str, pooler: Pooler)
 
 
 def test_an_address_keeps_the_pooling_from_the_client_library() -> None:
-    address = Address.parse("postgresql://me@host/db?pooling=transaction&sslmode=require")
+    address = parse("postgresql://me@host/db?pooling=transaction&sslmode=require")
     assert (address.server, address.pooling) == ("postgresql://me@host/db?sslmode=require", "transaction")
     assert str(address) == "postgresql://me@host/db?sslmode=require&pooling=transaction"
 
