@@ -1,6 +1,7 @@
 """What the past adds up to: tables that are made from the events alone, and remember every state they had."""
 
 from ..domain.effects import WitnessStatus
+from ..domain.session.coherence import CoherenceViolation, ViolationKind, coherence_violations
 from .audit import AuditEvent, AuditRecord, AuditView, Events, audit_records
 from .bundles import BundleRow, BundlesProjection, BundlesView, UpgradeRow, UpgradesView
 from .conversation_views import (
@@ -17,11 +18,8 @@ from .conversations import ConversationsProjection, ProposalStatus
 from .delegations import DelegationRow, DelegationsProjection, DelegationStatus, DelegationsView
 from .everything import all_projections
 from .footprints import (
-    CoherenceViolation,
     FootprintsProjection,
     FootprintsView,
-    ViolationKind,
-    coherence_violations,
     footprint_changes,
 )
 from .holding import Birth, Grip, Held, Lock, Locks

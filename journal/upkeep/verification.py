@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from ...domain import JournalError, RecordedEvent
+from ...domain.laws import Laws
 from ...projections import (
     STEP_MS,
     TRACKING,
@@ -25,7 +26,6 @@ from ..storage.application import JournalApplication
 from ..storage.engine import Storage
 from ..storage.mapper import decode
 from ..writing.streams import belongs
-from .laws import Laws
 from .redeciding import Ahead, Redeciding
 
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ...domain import Event, FootprintClass, RecordedEvent, session as events
-from ...domain.bundle import UpgradeStaged
-from ...domain.compensation import ONLY_UNDOING, UNDONE_BY, why_it_stays
-from ...domain.conversation import (
+from . import session as events
+from .artifacts import FootprintClass
+from .bundle import UpgradeStaged
+from .compensation import ONLY_UNDOING, UNDONE_BY, why_it_stays
+from .conversation import (
     AutoVoteCancelled,
     AutoVoteScheduled,
     ConsensusTimeoutCancelled,
     ConsensusTimeoutScheduled,
     ConversationEvent,
 )
-from ...domain.conversation.laws import ConversationLaws
-from ...domain.effects import Effects, WitnessStatus
-from ...domain.record import split_event_id
-from ...domain.saga import SagaCompensated, SagaCompleted, SagaResolved
-from ...domain.stream_names import split_stream
-from ...projections import coherence_violations
+from .conversation.laws import ConversationLaws
+from .effects import Effects, WitnessStatus
+from .event import Event
+from .record import RecordedEvent, split_event_id
+from .saga import SagaCompensated, SagaCompleted, SagaResolved
+from .session.coherence import coherence_violations
+from .stream_names import split_stream
 
 
 class Laws:
