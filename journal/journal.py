@@ -301,7 +301,7 @@ class Journal(Reading):
         Raises:
             InvalidIdentifier: it may not serve as a name.
         """
-        return self._saga_commands.new(name)
+        return self._saga_commands._new(name)
 
     def _write(self, steps: Steps[ResultT]) -> ResultT:
         return self._executor.drive(steps)

@@ -118,8 +118,8 @@ BundlesProjection.handlers = {
 class BundlesView(MappingView[str, BundleRow]):
     """The bundles that are known, as a mapping from bundle id to a row."""
 
-    table = BUNDLES
-    projection = BundlesProjection.name
+    _table = BUNDLES
+    _projection = BundlesProjection.name
 
     def __getitem__(self, bundle_id: str) -> BundleRow:
         found = self._find({"bundle_id": bundle_id})
@@ -145,12 +145,12 @@ class BundlesView(MappingView[str, BundleRow]):
 
     def _read(self, row: Row, seeded: Row | None) -> tuple[str, BundleRow]:
         bundle_id, text, left, right, since = row
-        with readable(self.projection, BUNDLES, row):
+        with readable(self._projection, BUNDLES, row):
             bundle = _BUNDLE.validate_json(text)
         members: tuple[str, ...] = ()
         epoch = 0
         if seeded is not None:
-            with readable(self.projection, MEMBERS, seeded):
+            with readable(self._projection, MEMBERS, seeded):
                 members, epoch = read_names(seeded[1]), seeded[2]
         return bundle_id, BundleRow(bundle, () if left is None else (left, right), members, epoch, since)
 
@@ -158,8 +158,8 @@ class BundlesView(MappingView[str, BundleRow]):
 class UpgradesView(TableMapping[tuple[str, str], UpgradeRow]):
     """The upgrades as a mapping from (bundle id, upgrade id) to a row."""
 
-    table = UPGRADES
-    projection = BundlesProjection.name
+    _table = UPGRADES
+    _projection = BundlesProjection.name
 
     def _to_item(self, row: Row) -> tuple[tuple[str, str], UpgradeRow]:
         """Read a row."""

@@ -73,8 +73,8 @@ class ConversationRow(NamedTuple):
 class ConversationsView(MappingView[str, ConversationRow]):
     """The conversations as a mapping from conversation id to where each stands; not those whose opening was undone."""
 
-    table = CONVERSATIONS
-    projection = ConversationsProjection.name
+    _table = CONVERSATIONS
+    _projection = ConversationsProjection.name
 
     def __getitem__(self, conversation_id: str) -> ConversationRow:
         found = self._find({"conversation_id": conversation_id})
@@ -98,14 +98,14 @@ class ConversationsView(MappingView[str, ConversationRow]):
         configs = {row[0]: row for row in self._select(where, position=position, table=CONFIGS)}
         due: dict[str, list[Deadline]] = {}
         for row in self._select(where, position=position, table=DEADLINES):
-            with readable(self.projection, DEADLINES, row):
+            with readable(self._projection, DEADLINES, row):
                 pending = to_pending(row)
             due.setdefault(pending.conversation_id, []).append(pending.deadline)
         found: dict[str, ConversationRow] = {}
         for row in rows:
             if row[_LIFE] == Life.UNOPENED:
                 continue
-            with readable(self.projection, CONVERSATIONS, row):
+            with readable(self._projection, CONVERSATIONS, row):
                 situation = to_situation(row, configs[row[0]][1])
             found[row[0]] = _to_row(situation, sorted(due.get(row[0], ()), key=lambda each: each.order), row[-1])
         return found
@@ -146,8 +146,8 @@ def to_pending(row: Row) -> PendingDeadline:
 class DeadlinesView(TableReader):
     """What is due in all conversations, earliest first; at one time in the order in which a tick does it."""
 
-    table = DEADLINES
-    projection = ConversationsProjection.name
+    _table = DEADLINES
+    _projection = ConversationsProjection.name
 
     def __iter__(self) -> Iterator[PendingDeadline]:
         return iter(self._read())
@@ -179,7 +179,7 @@ class DeadlinesView(TableReader):
     def _read(self, **conditions: Any) -> list[PendingDeadline]:
         found = []
         for row in self._select(order=("due_at",), **conditions):
-            with readable(self.projection, self.table, row):
+            with readable(self._projection, self._table, row):
                 found.append(to_pending(row))
         return sorted(found, key=lambda each: each.deadline.order)
 
@@ -210,8 +210,8 @@ class PhaseVisit(NamedTuple):
 class PhaseVisitsView(TableMapping[tuple[str, int], PhaseVisit]):
     """Which phases each conversation went through: a mapping from (conversation id, number) to a visit."""
 
-    table = PHASE_VISITS
-    projection = ConversationsProjection.name
+    _table = PHASE_VISITS
+    _projection = ConversationsProjection.name
 
     def _to_item(self, row: Row) -> tuple[tuple[str, int], PhaseVisit]:
         """Read a row."""
@@ -260,8 +260,8 @@ class LateFiring(NamedTuple):
 class LateFiringsView(TableMapping[tuple[str, int], LateFiring]):
     """What was fired late: a mapping from (conversation id, position) to what it was, and how late."""
 
-    table = LATE_FIRINGS
-    projection = ConversationsProjection.name
+    _table = LATE_FIRINGS
+    _projection = ConversationsProjection.name
 
     def _to_item(self, row: Row) -> tuple[tuple[str, int], LateFiring]:
         """Read a row."""

@@ -92,8 +92,8 @@ DelegationsProjection.handlers = {
 class DelegationsView(TableMapping[tuple[str, int], DelegationRow]):
     """The delegations as a mapping from (session id, delegation id) to a row."""
 
-    table = DELEGATIONS
-    projection = DelegationsProjection.name
+    _table = DELEGATIONS
+    _projection = DelegationsProjection.name
 
     def _to_item(self, row: Row) -> tuple[tuple[str, int], DelegationRow]:
         """Read a row."""

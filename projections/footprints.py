@@ -52,8 +52,8 @@ def footprint_changes(event: Event[Any]) -> list[Mark]:
 class FootprintsView(MappingView[str, Footprint]):
     """The footprints as a mapping from authority to the sessions that it has. One that has none is not in it."""
 
-    table = FOOTPRINTS
-    projection = FootprintsProjection.name
+    _table = FOOTPRINTS
+    _projection = FootprintsProjection.name
 
     def __getitem__(self, authority: str) -> Footprint:
         rows = self._select({"authority": authority})
@@ -88,6 +88,6 @@ class FootprintsView(MappingView[str, Footprint]):
     def _marks(self, rows: list[Row]) -> Iterator[tuple[str, str, FootprintClass]]:
         for row in rows:
             authority, session_id, held, _ = row
-            with readable(self.projection, self.table, row):
+            with readable(self._projection, self._table, row):
                 mark = FootprintClass(held)
             yield authority, session_id, mark

@@ -51,8 +51,8 @@ class IdempotencyProjection(Projection):
 class IdempotencyView(TableMapping[str, KeyUse]):
     """The keys as a mapping from key to its first use."""
 
-    table = IDEMPOTENCY_KEYS
-    projection = IdempotencyProjection.name
+    _table = IDEMPOTENCY_KEYS
+    _projection = IdempotencyProjection.name
 
     def _to_item(self, row: Row) -> tuple[str, KeyUse]:
         """Read a row."""

@@ -72,8 +72,8 @@ _ACTIVE: Final = SessionStatus.ACTIVE.value
 class OwnersView(TableMapping[str, OwnerRow]):
     """The owner map as a mapping from session id to its row."""
 
-    table = OWNERS
-    projection = OwnersProjection.name
+    _table = OWNERS
+    _projection = OwnersProjection.name
 
     def _to_item(self, row: Row) -> tuple[str, OwnerRow]:
         """Read a row."""

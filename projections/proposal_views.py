@@ -67,8 +67,8 @@ class ProposalsView(TableMapping[tuple[str, int], ProposalRow]):
         position: the position to read as of; None for now.
     """
 
-    table = PROPOSALS
-    projection = ConversationsProjection.name
+    _table = PROPOSALS
+    _projection = ConversationsProjection.name
 
     def __init__(self, events: Events, store: TemporalStore, projector: Projector, position: int | None = None) -> None:
         super().__init__(store, projector, position)

@@ -83,8 +83,8 @@ SagasProjection.handlers = {
 class SagasView(TableMapping[str, SagaRow]):
     """The sagas as a mapping from saga id to a row."""
 
-    table = SAGAS
-    projection = SagasProjection.name
+    _table = SAGAS
+    _projection = SagasProjection.name
 
     def _to_item(self, row: Row) -> tuple[str, SagaRow]:
         """Read a row."""

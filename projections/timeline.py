@@ -76,8 +76,8 @@ class TimelineView(TableReader):
         position: the position to read as of; None for now.
     """
 
-    table = TIMELINE
-    projection = TimelineProjection.name
+    _table = TIMELINE
+    _projection = TimelineProjection.name
 
     def __init__(self, events: Events, store: TemporalStore, projector: Projector, position: int | None = None) -> None:
         super().__init__(store, projector, position)

@@ -28,8 +28,8 @@ class TableReader:
         position: the position to read as of; None for now.
     """
 
-    table: ClassVar[TemporalTable]
-    projection: ClassVar[str]
+    _table: ClassVar[TemporalTable]
+    _projection: ClassVar[str]
 
     def __init__(self, store: TemporalStore, projector: Projector, position: int | None = None) -> None:
         self._store = store
@@ -50,7 +50,7 @@ class TableReader:
         """Read rows, caught up; or as of a position that was caught up to before, also of another table."""
         if position is None:
             self._catch_up()
-        wanted = table or self.table
+        wanted = table or self._table
         if not all(_may_be_in(wanted, column, value) for column, value in (where or {}).items()):
             return []
         where = {column: _plain(value) for column, value in (where or {}).items()}
@@ -63,14 +63,14 @@ class TableReader:
 
     def _get(self, key: tuple[Value, ...]) -> Row | None:
         self._catch_up()
-        return self._store.get(self.table, self._position, key) if all(map(_is_storable, key)) else None
+        return self._store.get(self._table, self._position, key) if all(map(_is_storable, key)) else None
 
     def _count(self) -> int:
         self._catch_up()
-        return self._store.count(self.table, self._position)
+        return self._store.count(self._table, self._position)
 
     def _catch_up(self) -> int:
-        return self._projector.catch_up(self.projection, self._position)
+        return self._projector.catch_up(self._projection, self._position)
 
 
 def _to_columns(table: TemporalTable, key: object) -> tuple[Value, ...] | None:
@@ -142,7 +142,7 @@ class TableMapping(MappingView[KeyT, RowT]):
         """Read a row."""
 
     def __getitem__(self, key: KeyT) -> RowT:
-        columns = _to_columns(self.table, key)
+        columns = _to_columns(self._table, key)
         row = None if columns is None else self._get(columns)
         if row is None:
             raise KeyError(key)
@@ -161,7 +161,7 @@ class TableMapping(MappingView[KeyT, RowT]):
                 return dict(map(self._read, rows))
 
     def _read(self, row: Row) -> tuple[KeyT, RowT]:
-        with readable(self.projection, self.table, row):
+        with readable(self._projection, self._table, row):
             return self._to_item(row)
 
 

@@ -66,8 +66,8 @@ def _row(witness: ReadinessWitness | CancellationWitness, became: WitnessStatus)
 class WitnessesView(TableMapping[tuple[str, int], WitnessRow]):
     """The witnesses as a mapping from (session id, witness id) to a row."""
 
-    table = WITNESSES
-    projection = WitnessesProjection.name
+    _table = WITNESSES
+    _projection = WitnessesProjection.name
 
     def _to_item(self, row: Row) -> tuple[tuple[str, int], WitnessRow]:
         """Read a row."""

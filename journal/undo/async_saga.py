@@ -101,7 +101,7 @@ class AsyncSagas(AsyncCommands):
     unfinished = read_in_a_thread(Sagas.unfinished)
 
     def _new(self, name: str) -> AsyncSaga:
-        return AsyncSaga(self._sagas.new(name), self)
+        return AsyncSaga(self._sagas._new(name), self)
 
     async def _carry_out(self, noted: Command | Steps[Any]) -> Any:
         """Do something to its end, also if this task is cancelled meanwhile; only then is it cancelled."""

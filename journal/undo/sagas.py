@@ -77,7 +77,7 @@ class Sagas(SagasView):
         self._planner = planner
         self._context = context
 
-    def new(self, name: str) -> Saga:
+    def _new(self, name: str) -> Saga:
         """Make a saga, to be used in a ``with`` block once; see ``Journal.saga``.
 
         Raises:
