@@ -33,6 +33,7 @@ SLOW = {
     "test_laws",
     "test_locks",
     "test_log_growth",
+    "test_machine",
     "test_older_format",
     "test_public_surface",
     "test_session_model",
