@@ -111,7 +111,8 @@ def test_the_owner_map_keeps_a_finished_session_and_drops_one_that_was_never_ope
     assert Tables("owners").given(OPENED, CLAIMED).when(CLOSED) == [("owners", "s-1", owned(None, "closed"))]
     died = session.OwnerDied(A1, cancellation(1, TerminalReason("owner_died", "a")))
     assert Tables("owners").given(OPENED, CLAIMED).when(died) == [("owners", "s-1", owned(None, "faulted"))]
-    assert Tables("owners").given(OPENED).when(session.OpeningWithdrawn("s-1", 1)) == [("owners", "s-1", None)]
+    never = session.OpeningWithdrawn("s-1", 1, session.SessionStatus.UNOPENED)
+    assert Tables("owners").given(OPENED).when(never) == [("owners", "s-1", None)]
 
 
 def test_a_refusal_changes_no_row() -> None:
@@ -135,7 +136,7 @@ def test_a_witness_is_followed_from_its_issue_to_its_end() -> None:
 def test_a_cancellation_witness_says_why() -> None:
     died = session.OwnerDied(A1, cancellation(1, TerminalReason("owner_died", "a")))
     (row,) = Tables("witnesses").given(OPENED, CLAIMED).when(died)
-    assert row[3]["says"] == "owner `a` died"
+    assert row[3]["says"] == "ownership owner `a` died"
     assert row[3]["scope"] is None
 
 
@@ -257,18 +258,8 @@ def test_a_proposal_has_a_row_and_is_counted(group: Tables) -> None:
     assert standing["proposals"] == 1
 
 
-DELEGATED = DelegationReceipt(
-    "s-1",
-    1,
-    "A",
-    "B",
-    None,
-    None,
-    FootprintClass.NATIVE,
-    FootprintClass.DELEGATED_OUT,
-    None,
-    FootprintClass.DELEGATED_IN,
-)
+NATIVE, IN, OUT = FootprintClass.NATIVE, FootprintClass.DELEGATED_IN, FootprintClass.DELEGATED_OUT
+DELEGATED = DelegationReceipt("s-1", 1, "A", "B", None, None, NATIVE, OUT, None, IN)
 
 
 def test_a_delegation_holds_until_it_is_undone() -> None:
@@ -282,7 +273,7 @@ def test_a_delegation_holds_until_it_is_undone() -> None:
         ("footprints", "A", "s-1", {"class": "delegated_out"}),
         ("footprints", "B", "s-1", {"class": "delegated_in"}),
     ]
-    back = (("A", FootprintClass.NATIVE), ("B", None))
+    back = (("A", NATIVE), ("B", None))
     undone = session.DelegationReverted(DELEGATED, DelegationWitness("s-1", 1), back)
     ((*_, cells),) = delegations.when(undone)
     assert cells["status"] == "reverted"
