@@ -48,7 +48,7 @@ class Extent(NamedTuple):
     conversations: tuple[int, int]
 
 
-QUICK: Final = Extent(1, 512, 2_000, (500, 2_000), 0.3, (20, 100))
+QUICK: Final = Extent(1, 256, 2_000, (500, 2_000), 0.3, (20, 100))
 FULL: Final = Extent(5, 5_120, 1_000_000, (10_000, 1_000_000), 5.0, (1_000, 10_000))
 
 
