@@ -412,7 +412,8 @@ class SessionModel:
                 # What comes to nothing together is in nobody's way, and what undoes it no more.
                 count += self.undo(target, {*behind, *targets, *self.entries[len(was.entries) :]})
         except Refused:
-            self.__dict__ = was.__dict__
+            # Copied: CPython 3.13.0 loses what is in it when the other object goes.
+            vars(self).update(vars(was))
             raise
         return count
 
