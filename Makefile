@@ -1,11 +1,14 @@
-VENV := .venv-dev
+# Another Python: make fast PYTHON=python3.13 VENV=.venv-3.13
+PYTHON ?= python3
+VENV ?= .venv-dev
+QUICK := not slow and not processes and not postgres
 PACKAGES := -p muniment.domain -p muniment.projections -p muniment.journal -p muniment.scripts
 
-.PHONY: dev test fast long mutants check types demo
+.PHONY: dev test fast coverage long mutants check types demo
 
 # An editable install links file by file, so it is made again whenever a file may have been added.
 dev:
-	python3 -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --editable '.[dev]'
 
 test: dev
@@ -13,7 +16,11 @@ test: dev
 
 # No server, no other process, no long search.
 fast: dev
-	$(VENV)/bin/python -m pytest -n auto -m "not slow and not processes and not postgres"
+	$(VENV)/bin/python -m pytest -n auto -m "$(QUICK)"
+
+# How much of the library those tests run; below the floor it fails.
+coverage: dev
+	$(VENV)/bin/python -m pytest -n auto -m "$(QUICK)" --cov --cov-fail-under=90
 
 # What does not fit into a run of CI: a minute of interrupts, and more of what is drawn at random.
 long: dev

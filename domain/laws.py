@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from . import session as events
+from . import session
 from .artifacts import FootprintClass
 from .bundle import UpgradeStaged
 from .compensation import ONLY_UNDOING, UNDONE_BY, why_it_stays
@@ -138,8 +138,8 @@ class Laws:
 
 
 _MAY_END: Final = (
-    events.ReadinessWitnessIssued,
-    events.TransferBegun,
+    session.ReadinessWitnessIssued,
+    session.TransferBegun,
     UpgradeStaged,
     AutoVoteScheduled,
     AutoVoteCancelled,

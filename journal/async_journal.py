@@ -25,7 +25,7 @@ from .commands.async_sessions import AsyncSessions
 from .commands.awaited import drive
 from .journal import Journal
 from .storage.application import JournalApplication
-from .storage.changes import closing_after
+from .storage.commits import closing_after
 from .undo.async_saga import AsyncSaga, AsyncSagas
 from .undo.planner import Undoing
 from .writing.execution import Append, Read, Steps

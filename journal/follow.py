@@ -9,7 +9,7 @@ from ..domain.bounds import MAX_PARTS
 from ..domain.identifiers import plain_text
 from ..domain.shown import shown
 from ..domain.value import several
-from .storage.changes import Listener, Running
+from .storage.commits import Listener, Running
 from .storage.mapper import EventMapper
 from .storage.recording import PositionedRecorder
 

@@ -20,7 +20,7 @@ from .commands.sessions import Sessions
 from .reading import Reading
 from .sqlite.scratch import ScratchTables
 from .storage.address import parse_address
-from .storage.changes import closing_after
+from .storage.commits import closing_after
 from .storage.engine import Storage, open_storage
 from .storage.forks import InsideBlock, require_usable
 from .undo.planner import UndoPlanner

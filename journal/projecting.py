@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from ..domain import JournalClosed, ProjectionStopped
 from ..projections import Projector
-from .storage.changes import JOIN_S, Bell, Changes, Running
+from .storage.commits import JOIN_S, Bell, Commits, Running
 from .storage.engine import LogHealth
 
 GATHER_S: Final = 0.01
@@ -45,7 +45,7 @@ class Projecting(Running):
     Args:
         projector: catches the tables up.
         head: the journal's last position.
-        changes: says when something was committed.
+        commits: says when something was committed.
         log: tells the health of SQLite's log.
     """
 
@@ -53,18 +53,18 @@ class Projecting(Running):
         self,
         projector: Projector,
         head: Callable[[], int],
-        changes: Changes,
+        commits: Commits,
         log: Callable[[], LogHealth | None] = lambda: None,
     ) -> None:
         self._log = log
         self._projector = projector
         self._head = head
-        self._changes = changes
+        self._commits = commits
         self._committed = Bell()
         self._is_stopped = False
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="muniment-project", daemon=True)
-        changes.listen(self._committed)
+        commits.listen(self._committed)
         self._thread.start()
 
     @property
@@ -102,10 +102,10 @@ class Projecting(Running):
     def stop(self) -> None:
         """End the thread, once the batch at hand is done."""
         self.tell()
-        if self._changes.is_inherited:
+        if self._commits.is_inherited:
             return
         self._thread.join(JOIN_S)
-        self._changes.unlisten(self._committed)
+        self._commits.unlisten(self._committed)
 
     def _run(self) -> None:
         retry_s = GATHER_S

@@ -14,7 +14,7 @@ from ..domain.value import exact
 from ..projections import Projector, TemporalStore
 from .follow import Following
 from .projecting import Projecting
-from .storage.changes import Running
+from .storage.commits import Running
 from .storage.engine import Storage
 from .storage.mapper import decode
 from .storage.recording import PAGE_SIZE
@@ -170,7 +170,7 @@ class Reading(Upkeep):
             ends it too.
         """
         self.head()  # so that a closed journal says so here, and not in the thread
-        projecting = Projecting(self._projector, self.head, self.application.recorder.changes, self._storage.log_health)
+        projecting = Projecting(self._projector, self.head, self.application.recorder.commits, self._storage.log_health)
         self._keep(projecting)
         return projecting
 

@@ -21,7 +21,7 @@ from ..domain import (
     OwnershipReceipt,
     ReadinessWitness,
     RecordedEvent,
-    session as events,
+    session,
     session_stream,
 )
 from ..domain.identifiers import natural_number
@@ -89,19 +89,19 @@ def _rejected(event: Any) -> list[_Entry]:
     return [(event.presented, AuditEvent.REJECTED, event.reason)]
 
 
-def _handed_over(event: events.SessionHandedOver) -> list[_Entry]:
+def _handed_over(event: session.SessionHandedOver) -> list[_Entry]:
     proof = event.witness.ownership_receipt
     receipts: list[_Entry] = [] if proof is None else [(proof, AuditEvent.COMMITTED, None)]
     issued = (*receipts, _issued(event.capability), _issued(event.receipt))
     return _ended(event, event.previous, "session handed over", *issued)
 
 
-def _hand_over_reverted(event: events.HandOverReverted) -> list[_Entry]:
+def _hand_over_reverted(event: session.HandOverReverted) -> list[_Entry]:
     void: _Entry = (event.receipt, AuditEvent.INVALIDATED, "hand-over reverted")
     return _ended(event, event.previous, "hand-over reverted", void, _issued(event.capability))
 
 
-def _ownership_restored(event: events.OwnershipRestored) -> list[_Entry]:
+def _ownership_restored(event: session.OwnershipRestored) -> list[_Entry]:
     reason = "ownership restored"
     given: list[_Entry] = [_issued(each) for each in (event.capability, event.staged) if each is not None]
     if event.dropped is not None:
@@ -111,7 +111,7 @@ def _ownership_restored(event: events.OwnershipRestored) -> list[_Entry]:
     return _ended(event, event.previous, reason, *given)
 
 
-def _owner_died(event: events.OwnerDied) -> list[_Entry]:
+def _owner_died(event: session.OwnerDied) -> list[_Entry]:
     # The reference drops a staged transfer in silence (telltale 2.10).
     dropped: list[_Entry] = []
     if event.receipt is not None:
@@ -120,49 +120,49 @@ def _owner_died(event: events.OwnerDied) -> list[_Entry]:
 
 
 _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], list[_Entry]]]] = {
-    events.OwnershipClaimed: lambda event: [_issued(event.capability)],
-    events.OwnershipReleased: lambda event: _ended(event, event.capability, "ownership released"),
-    events.OwnershipTransferred: lambda event: _ended(
+    session.OwnershipClaimed: lambda event: [_issued(event.capability)],
+    session.OwnershipReleased: lambda event: _ended(event, event.capability, "ownership released"),
+    session.OwnershipTransferred: lambda event: _ended(
         event, event.previous, "ownership transferred", _issued(event.capability)
     ),
-    events.ScopeAttenuated: lambda event: _ended(
+    session.ScopeAttenuated: lambda event: _ended(
         event, event.previous, "ownership scope attenuated", _issued(event.capability)
     ),
-    events.TransferBegun: lambda event: [_issued(event.receipt)],
-    events.TransferCommitted: lambda event: _ended(
+    session.TransferBegun: lambda event: [_issued(event.receipt)],
+    session.TransferCommitted: lambda event: _ended(
         event,
         event.previous,
         "ownership transferred",
         (event.receipt, AuditEvent.COMMITTED, None),
         _issued(event.capability),
     ),
-    events.TransferRolledBack: lambda event: [(event.receipt, AuditEvent.ROLLED_BACK, None)],
-    events.ReadinessWitnessIssued: lambda event: [_issued(event.witness)],
-    events.ReadinessWitnessConsumed: lambda event: [(event.witness, AuditEvent.CONSUMED, None)],
-    events.OwnerDied: _owner_died,
-    events.TransferAbandoned: lambda event: _ended(
+    session.TransferRolledBack: lambda event: [(event.receipt, AuditEvent.ROLLED_BACK, None)],
+    session.ReadinessWitnessIssued: lambda event: [_issued(event.witness)],
+    session.ReadinessWitnessConsumed: lambda event: [(event.witness, AuditEvent.CONSUMED, None)],
+    session.OwnerDied: _owner_died,
+    session.TransferAbandoned: lambda event: _ended(
         event,
         event.capability,
         "transfer abandoned",
         (event.receipt, AuditEvent.ROLLED_BACK, "transfer abandoned"),
         _issued(event.witness),
     ),
-    events.TransferCommitFailed: lambda event: _ended(
+    session.TransferCommitFailed: lambda event: _ended(
         event,
         event.capability,
         "transfer commit failed",
         (event.receipt, AuditEvent.ROLLED_BACK, event.reason.reason),
     ),
-    events.SessionClosed: lambda event: _ended(event, event.capability, "session closed"),
-    events.SessionDelegated: lambda event: [_issued(event.receipt)],
-    events.DelegationReverted: lambda event: [(event.receipt, AuditEvent.INVALIDATED, "delegation reverted")],
-    events.SessionHandedOver: _handed_over,
-    events.HandOverReverted: _hand_over_reverted,
-    events.OwnershipRestored: _ownership_restored,
-    events.ReadinessWitnessWithdrawn: lambda event: [(event.witness, AuditEvent.INVALIDATED, "witness withdrawn")],
-    events.CapabilityRejected: _rejected,
-    events.ReceiptRejected: _rejected,
-    events.WitnessRejected: _rejected,
+    session.SessionClosed: lambda event: _ended(event, event.capability, "session closed"),
+    session.SessionDelegated: lambda event: [_issued(event.receipt)],
+    session.DelegationReverted: lambda event: [(event.receipt, AuditEvent.INVALIDATED, "delegation reverted")],
+    session.SessionHandedOver: _handed_over,
+    session.HandOverReverted: _hand_over_reverted,
+    session.OwnershipRestored: _ownership_restored,
+    session.ReadinessWitnessWithdrawn: lambda event: [(event.witness, AuditEvent.INVALIDATED, "witness withdrawn")],
+    session.CapabilityRejected: _rejected,
+    session.ReceiptRejected: _rejected,
+    session.WitnessRejected: _rejected,
 }
 
 

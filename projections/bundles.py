@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
-from ..domain import ComposedBundle, RuntimeUpgradeArtifact, UpgradePhase, bundle as events
+from ..domain import ComposedBundle, RuntimeUpgradeArtifact, UpgradePhase, bundle
 from .projection import Projection
 from .temporal import Change, Row, Set, TemporalTable, Unset, Value
 from .texts import read_names, text_of_names
@@ -79,8 +79,8 @@ class BundlesProjection(Projection):
     tables = (BUNDLES, MEMBERS, UPGRADES)
 
 
-def _known(bundle: ComposedBundle, left: str | None = None, right: str | None = None) -> tuple[Change]:
-    return (Set(BUNDLES, (bundle.bundle_id,), (_BUNDLE.dump_json(bundle).decode(), left, right)),)
+def _known(composed: ComposedBundle, left: str | None = None, right: str | None = None) -> tuple[Change]:
+    return (Set(BUNDLES, (composed.bundle_id,), (_BUNDLE.dump_json(composed).decode(), left, right)),)
 
 
 def _members(bundle_id: str, members: frozenset[str], epoch: int) -> Change:
@@ -92,23 +92,23 @@ def _upgrade(artifact: RuntimeUpgradeArtifact) -> Change:
     return Set(UPGRADES, (artifact.bundle_id, artifact.upgrade_id), (artifact.phase.value, *members, artifact.reason))
 
 
-def _restored(event: events.MembersRestored) -> Iterator[Change]:
+def _restored(event: bundle.MembersRestored) -> Iterator[Change]:
     yield _members(event.bundle_id, event.members, event.epoch)
     if event.upgrade is not None:
         yield _upgrade(event.upgrade)
 
 
 BundlesProjection.handlers = {
-    events.BundleRegistered: lambda event: _known(event.bundle),
-    events.BundleLinked: lambda event: _known(event.bundle, event.left, event.right),
-    events.BundleWithdrawn: lambda event: (Unset(BUNDLES, (event.bundle.bundle_id,)),),
-    events.MembersSeeded: lambda event: (_members(event.bundle_id, event.members, event.epoch),),
-    events.MembersRestored: _restored,
-    events.UpgradeStaged: lambda event: (_upgrade(event.artifact),),
-    events.UpgradeAdmitted: lambda event: (_upgrade(event.artifact),),
-    events.UpgradeFailed: lambda event: (_upgrade(event.artifact),),
-    events.UpgradeRolledBack: lambda event: (_upgrade(event.artifact),),
-    events.UpgradeCommitted: lambda event: (
+    bundle.BundleRegistered: lambda event: _known(event.bundle),
+    bundle.BundleLinked: lambda event: _known(event.bundle, event.left, event.right),
+    bundle.BundleWithdrawn: lambda event: (Unset(BUNDLES, (event.bundle.bundle_id,)),),
+    bundle.MembersSeeded: lambda event: (_members(event.bundle_id, event.members, event.epoch),),
+    bundle.MembersRestored: _restored,
+    bundle.UpgradeStaged: lambda event: (_upgrade(event.artifact),),
+    bundle.UpgradeAdmitted: lambda event: (_upgrade(event.artifact),),
+    bundle.UpgradeFailed: lambda event: (_upgrade(event.artifact),),
+    bundle.UpgradeRolledBack: lambda event: (_upgrade(event.artifact),),
+    bundle.UpgradeCommitted: lambda event: (
         _upgrade(event.artifact),
         _members(event.artifact.bundle_id, event.artifact.next_members, event.epoch),
     ),

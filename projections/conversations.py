@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from ..domain import ConversationConfig, Event, Proposal, RecordedEvent, conversation as events
+from ..domain import ConversationConfig, Event, Proposal, RecordedEvent, conversation
 from ..domain.conversation import DeadlineKind, Life, Phase, Situation, phase_deadline
 from .projection import CurrentRow, Projection
 from .temporal import Change, Row, Set, TemporalTable, Unset, Value
@@ -111,10 +111,10 @@ _FACTS: Final[Callable[[Situation], tuple[Any, ...]]] = attrgetter(*CONVERSATION
 
 _READ: Final[dict[str, Callable[[Any], Any]]] = {
     "life": Life,
-    "role": events.Role,
-    "reason": events.LeaveReason,
+    "role": conversation.Role,
+    "reason": conversation.LeaveReason,
     "phase": Phase,
-    "mode": events.OperatingMode,
+    "mode": conversation.OperatingMode,
 }
 """What reads the columns that hold no plain value."""
 
@@ -155,7 +155,7 @@ class ConversationsProjection(Projection):
     def handle(self, record: RecordedEvent) -> Iterable[Change]:
         """Say what a record sets and unsets."""
         event: Any = record.event
-        if not isinstance(event, events.ConversationEvent):
+        if not isinstance(event, conversation.ConversationEvent):
             return ()
         before = self._situations.get(event.conversation_id) or self._read(event.conversation_id)
         after = self._situations[event.conversation_id] = before.after(event)
@@ -247,37 +247,39 @@ def _late(record: RecordedEvent, event: Any) -> Iterator[Change]:
 
 def _fired(event: Any) -> tuple[DeadlineKind, int | None, int] | None:
     match event:
-        case events.AutoVoteFired():
+        case conversation.AutoVoteFired():
             return DeadlineKind.AUTO_VOTE, event.proposal_id, event.fire_at
-        case events.ConsensusTimeoutFired():
+        case conversation.ConsensusTimeoutFired():
             return DeadlineKind.CONSENSUS_TIMEOUT, event.proposal_id, event.fire_at
-        case events.PendingJoinExpired():
+        case conversation.PendingJoinExpired():
             return DeadlineKind.JOIN_EXPIRY, None, event.anchored_at + event.window_ms
-        case events.PhaseChanged() if event.window_ms is not None and event.previous_anchor is not None:
-            is_freeze = event.cause is events.Cause.FREEZE_WINDOW
+        case conversation.PhaseChanged() if event.window_ms is not None and event.previous_anchor is not None:
+            is_freeze = event.cause is conversation.Cause.FREEZE_WINDOW
             kind = DeadlineKind.FREEZE if is_freeze else DeadlineKind.INACTIVITY
             return kind, None, event.previous_anchor + event.window_ms
     return None
 
 
 _HANDLERS: Final[dict[type[Event[Any]], Callable[[Any, int], Iterable[Change]]]] = {
-    events.AutoVoteScheduled: lambda event, _: (
+    conversation.AutoVoteScheduled: lambda event, _: (
         _due(event.conversation_id, DeadlineKind.AUTO_VOTE, event.proposal_id, event.fire_at),
     ),
-    events.AutoVoteCancelled: lambda event, _: _not_due(event, DeadlineKind.AUTO_VOTE),
-    events.AutoVoteFired: lambda event, _: _not_due(event, DeadlineKind.AUTO_VOTE),
-    events.ConsensusTimeoutScheduled: lambda event, _: (
+    conversation.AutoVoteCancelled: lambda event, _: _not_due(event, DeadlineKind.AUTO_VOTE),
+    conversation.AutoVoteFired: lambda event, _: _not_due(event, DeadlineKind.AUTO_VOTE),
+    conversation.ConsensusTimeoutScheduled: lambda event, _: (
         _due(event.conversation_id, DeadlineKind.CONSENSUS_TIMEOUT, event.proposal_id, event.fire_at),
     ),
-    events.ConsensusTimeoutCancelled: lambda event, _: _not_due(event, DeadlineKind.CONSENSUS_TIMEOUT),
-    events.ConsensusTimeoutFired: lambda event, _: _not_due(event, DeadlineKind.CONSENSUS_TIMEOUT),
-    events.ProposalOpened: lambda event, incarnation: (_proposal(event, incarnation, event.proposal),),
-    events.ProposalReceived: lambda event, incarnation: (_proposal(event, incarnation, event.proposal),),
-    events.ConsensusResolved: lambda event, incarnation: (
+    conversation.ConsensusTimeoutCancelled: lambda event, _: _not_due(event, DeadlineKind.CONSENSUS_TIMEOUT),
+    conversation.ConsensusTimeoutFired: lambda event, _: _not_due(event, DeadlineKind.CONSENSUS_TIMEOUT),
+    conversation.ProposalOpened: lambda event, incarnation: (_proposal(event, incarnation, event.proposal),),
+    conversation.ProposalReceived: lambda event, incarnation: (_proposal(event, incarnation, event.proposal),),
+    conversation.ConsensusResolved: lambda event, incarnation: (
         _proposal(event, incarnation, event.proposal, ProposalStatus(event.result.value), event.at),
     ),
-    events.MemberLeaving: lambda event, incarnation: tuple(
+    conversation.MemberLeaving: lambda event, incarnation: tuple(
         _proposal(event, incarnation, each, ProposalStatus.ABANDONED, event.at) for each in event.abandoned
     ),
-    events.ProposalWithdrawn: lambda event, _: (Unset(PROPOSALS, (event.conversation_id, event.proposal.proposal_id)),),
+    conversation.ProposalWithdrawn: lambda event, _: (
+        Unset(PROPOSALS, (event.conversation_id, event.proposal.proposal_id)),
+    ),
 }

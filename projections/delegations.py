@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from ..domain import DelegationReceipt, session as events
+from ..domain import DelegationReceipt, session
 from .projection import Projection
 from .temporal import Row, Set, TemporalTable
 from .texts import read_names, text_of_names
@@ -82,10 +82,10 @@ def _row(receipt: DelegationReceipt, status: DelegationStatus, new_owner: str | 
 _COMMITTED, _REVERTED = DelegationStatus.COMMITTED, DelegationStatus.REVERTED
 
 DelegationsProjection.handlers = {
-    events.SessionDelegated: lambda event: _row(event.receipt, _COMMITTED, None),
-    events.SessionHandedOver: lambda event: _row(event.receipt, _COMMITTED, event.capability.owner),
-    events.DelegationReverted: lambda event: _row(event.receipt, _REVERTED, None),
-    events.HandOverReverted: lambda event: _row(event.receipt, _REVERTED, event.previous.owner),
+    session.SessionDelegated: lambda event: _row(event.receipt, _COMMITTED, None),
+    session.SessionHandedOver: lambda event: _row(event.receipt, _COMMITTED, event.capability.owner),
+    session.DelegationReverted: lambda event: _row(event.receipt, _REVERTED, None),
+    session.HandOverReverted: lambda event: _row(event.receipt, _REVERTED, event.previous.owner),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from pydantic_core import from_json, to_json
 
-from ..domain import OwnershipScope, RecordedEvent, session as events
+from ..domain import OwnershipScope, RecordedEvent, session
 from ..domain.effects import SessionStatus
 from ..domain.scope import scope_from_json, scope_to_json
 from .projection import Projection
@@ -37,7 +37,7 @@ class OwnerRow(NamedTuple):
     owner: str | None
     generation: int | None
     scope: OwnershipScope | None
-    status: events.SessionStatus
+    status: session.SessionStatus
     since: int
 
 
@@ -83,7 +83,7 @@ class OwnersView(TableMapping[str, OwnerRow]):
 
 
 _new_tuple = tuple.__new__
-_STATUS = {status.value: status for status in events.SessionStatus}
+_STATUS = {status.value: status for status in session.SessionStatus}
 
 
 @lru_cache(maxsize=4_096)

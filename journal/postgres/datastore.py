@@ -14,7 +14,7 @@ from psycopg.rows import DictRow, tuple_row
 from psycopg.sql import SQL, Composed, Identifier, Literal
 from psycopg.types.composite import CompositeInfo, register_composite
 
-from ..storage.changes import RETRY_INTERVAL_S, Stop, Watch
+from ..storage.commits import RETRY_INTERVAL_S, Stop, Watch
 from ..storage.forks import Inherited, InsideBlock
 from .connections import Connection, Connections, InheritedConnection, NoAnswer
 

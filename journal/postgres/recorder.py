@@ -13,7 +13,7 @@ from psycopg import Cursor
 from psycopg.rows import DictRow, tuple_row
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
-from ..storage.changes import Changes
+from ..storage.commits import Commits
 from ..storage.recording import PositionedRecorder
 from .datastore import PostgresDatastore
 
@@ -57,7 +57,7 @@ class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicatio
         self._max_position = f"SELECT MAX({self._position}) FROM {self._table}"
         # The library's own table gives positions from a sequence, which leaves gaps.
         self.sql_create_statements = self._create_statements()
-        self.changes = Changes(datastore.listen(self.channel_name))
+        self.commits = Commits(datastore.listen(self.channel_name))
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Append events, all of them or none, and wake those who subscribed."""
@@ -76,7 +76,7 @@ class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicatio
         else:
             with self.datastore.get_connection() as connection, connection.cursor() as cursor:
                 positions = self.append(cursor, stored_events)
-        self.changes.announce()
+        self.commits.announce()
         return positions
 
     def append(self, cursor: Cursor[DictRow], stored_events: Sequence[StoredEvent]) -> Sequence[int]:
@@ -196,7 +196,7 @@ class PostgresProcessRecorder(library.PostgresProcessRecorder, PostgresApplicati
         with self.datastore.transaction(commit=True) as cursor:
             self._insert_events(cursor, stored_events, **kwargs)
             positions = self.append(cursor, stored_events) if stored_events else []
-        self.changes.announce()
+        self.commits.announce()
         return positions
 
 

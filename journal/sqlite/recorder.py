@@ -14,7 +14,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import Environment, EnvType
 
 from ...domain.condition import Condition
-from ..storage.changes import Changes, poll
+from ..storage.commits import Commits, poll
 from ..storage.recording import MAX_PAGE_BYTES, MAX_STATE_BYTES, Outcome, PositionedRecorder
 from .datastore import SQLiteDatastore
 
@@ -51,7 +51,7 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
         )
         self.select_max_notification_id_statement = f"SELECT MAX(position) FROM {events_table_name}"
         is_shared = isinstance(datastore, SQLiteDatastore) and datastore.is_shared
-        self.changes = Changes(poll(cast(SQLiteDatastore, datastore).data_version) if is_shared else None)
+        self.commits = Commits(poll(cast(SQLiteDatastore, datastore).data_version) if is_shared else None)
 
     def construct_create_table_statements(self) -> list[str]:
         """The table, and the triggers that keep it append-only."""
@@ -101,12 +101,12 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
                 # Interrupted when it was recorded.
                 if outcome is not None:
                     outcome.positions = positions
-                self.changes.announce()
+                self.commits.announce()
             raise
         finally:
             # An interrupt can keep the end of the block from being run, and nothing but this.
             over.put(None)
-        self.changes.announce()
+        self.commits.announce()
         return positions
 
     def _insert_events(

@@ -83,7 +83,7 @@ class Storage(ABC):
                 self.application.recorder.append(cursor, batch)
                 imported += len(batch)
             self.identity.adopt(cursor, origin(), imported)
-        self.application.recorder.changes.announce()
+        self.application.recorder.commits.announce()
         return imported
 
     @abstractmethod

@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, NotRequired, TypeAlias, TypeVar, cast, g
 
 import orjson
 from eventsourcing.domain import DomainEventProtocol
-from eventsourcing.persistence import JSONTranscoder, Mapper, Notification, StoredEvent
+from eventsourcing.persistence import JSONTranscoder, Mapper, Notification as StoredNotification, StoredEvent
 from pydantic import TypeAdapter, ValidationError, with_config
 from pydantic_core import PydanticSerializationError, SchemaSerializer, SchemaValidator
 from typing_extensions import TypedDict
@@ -30,7 +30,7 @@ from ...domain.value import VALUE
 EventT = TypeVar("EventT")
 MetadataT = TypeVar("MetadataT")
 
-Row: TypeAlias = tuple[int, str, int, str, bytes]
+EventRow: TypeAlias = tuple[int, str, int, str, bytes]
 """A row as it is read: position, stream, version, type, state."""
 
 
@@ -88,7 +88,7 @@ class EventMapper(Mapper[str]):
             UnknownEventType: the row's type is not in the catalogue.
             DamagedRecord: the row's content does not fit its type.
         """
-        position = stored_event.id if isinstance(stored_event, Notification) else UNRECORDED
+        position = stored_event.id if isinstance(stored_event, StoredNotification) else UNRECORDED
         stream, version = str(stored_event.originator_id), stored_event.originator_version
         return decode((position, stream, version, stored_event.topic, stored_event.state))
 
@@ -98,7 +98,7 @@ def _event_to_json(record: RecordedEvent) -> bytes:
     return _serializer(record.type).to_json(record.event, exclude_defaults=True, warnings=True)
 
 
-def decode(row: Row) -> RecordedEvent:
+def decode(row: EventRow) -> RecordedEvent:
     """Decode a row.
 
     Raises:

@@ -8,10 +8,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Notification, StoredEvent, Subscription
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    IntegrityError,
+    Notification as StoredNotification,
+    StoredEvent,
+    Subscription,
+)
 
 from ...domain.condition import Condition, Unchanged
-from .changes import Bell, Changes, Listener
+from .commits import Bell, Commits, Listener
 
 _LIMIT: Final = 500
 """How many events a subscription reads at once."""
@@ -46,13 +52,13 @@ class PositionedRecorder(ApplicationRecorder):
     """Reads events with their positions, and can be subscribed to.
 
     Attributes:
-        changes: announces commits to those who listen.
+        commits: announces commits to those who listen.
         is_certain: whether ``insert_events``, when it is interrupted, says by its ``outcome`` whether it recorded.
         before_append: called inside the transaction of an append, with its cursor, before the events are inserted;
             whoever appends to an empty journal by ``append`` goes past it.
     """
 
-    changes: Changes
+    commits: Commits
     before_append: Callable[[Any], None] | None = None
     _columns: str
     _position: str
@@ -126,7 +132,7 @@ class PositionedRecorder(ApplicationRecorder):
         behind: int = 0,
         through: int | None = None,
         topics: Sequence[str] = (),
-    ) -> Sequence[Notification]:
+    ) -> Sequence[StoredNotification]:
         """One originator's events, by version; each says its position too.
 
         Args:
@@ -165,7 +171,7 @@ class PositionedRecorder(ApplicationRecorder):
         topics: Sequence[str] = (),
         *,
         inclusive_of_start: bool = True,
-    ) -> Sequence[Notification]:
+    ) -> Sequence[StoredNotification]:
         """Events of all originators, by position."""
         conditions: list[str] = []
         parameters: list[Any] = []
@@ -197,7 +203,7 @@ class PositionedRecorder(ApplicationRecorder):
 
     def _notifications(
         self, conditions: list[str], parameters: list[Any], order: str, limit: int | None
-    ) -> Sequence[Notification]:
+    ) -> Sequence[StoredNotification]:
         statement = f"SELECT {self._columns} FROM {self._table}"
         if conditions:
             statement += f" WHERE {' AND '.join(conditions)}"
@@ -206,7 +212,7 @@ class PositionedRecorder(ApplicationRecorder):
             statement += " LIMIT ?"
             parameters.append(limit)
         return [
-            Notification(
+            StoredNotification(
                 id=position,
                 originator_id=self._from_column(originator_id),
                 originator_version=version,
@@ -231,18 +237,18 @@ class ChangesSubscription(Subscription[PositionedRecorder]):
         super().__init__(recorder, gt, topics)
         self._bell = Bell()
         self._told: Listener = self._bell
-        self._events: deque[Notification] = deque()
+        self._events: deque[StoredNotification] = deque()
         # Whether all was read that had been committed when somebody last looked.
         self._is_behind = True
-        recorder.changes.listen(self._bell)
+        recorder.commits.listen(self._bell)
 
-    def __next__(self) -> Notification:
+    def __next__(self) -> StoredNotification:
         """Wait for the next event.
 
         Raises:
             StopIteration: the subscription was stopped.
         """
-        self._recorder.changes.require_here()
+        self._recorder.commits.require_here()
         while not self._has_been_stopped:
             try:
                 return self._events.popleft()
@@ -250,9 +256,9 @@ class ChangesSubscription(Subscription[PositionedRecorder]):
                 self._read_or_end()
         raise StopIteration
 
-    def ready(self) -> list[Notification] | None:
+    def ready(self) -> list[StoredNotification] | None:
         """What can be had without waiting; None if the subscription was stopped."""
-        self._recorder.changes.require_here()
+        self._recorder.commits.require_here()
         self._is_behind = True
         if not self._events:
             self._read_or_end()
@@ -261,15 +267,15 @@ class ChangesSubscription(Subscription[PositionedRecorder]):
 
     def ring(self, listener: Listener) -> None:
         """Have another listener told of what is committed, and of the end, than whoever waits in ``next``."""
-        changes = self._recorder.changes
-        changes.listen(listener)
-        changes.unlisten(self._bell)
+        commits = self._recorder.commits
+        commits.listen(listener)
+        commits.unlisten(self._bell)
         self._told = listener
 
     def stop(self) -> None:
         """End the subscription, also where another thread waits in it."""
         self.tell()
-        self._recorder.changes.unlisten(self._told)
+        self._recorder.commits.unlisten(self._told)
 
     def tell(self) -> None:
         """End it, and wait for nothing."""

@@ -16,7 +16,7 @@ from ...domain.value import exact
 from ...projections import Progress
 from ..storage.identity import Identity
 from ..storage.identity_table import IdentityTable
-from ..storage.mapper import Row, decode
+from ..storage.mapper import EventRow, decode
 from ..storage.recording import MAX_STATE_BYTES, PositionedRecorder
 from ..writing.streams import belongs
 from ..writing.times import time_ms, to_iso, to_ms
@@ -70,7 +70,7 @@ def to_lines(recorder: PositionedRecorder, identity: IdentityTable, progress: Pr
     yield orjson.dumps(mark)
 
 
-def to_line(row: Row) -> bytes:
+def to_line(row: EventRow) -> bytes:
     """Write a row as one CloudEvent: id, stream as ``subject``, position as ``sequence``, metadata as extensions.
 
     Raises:

@@ -17,7 +17,7 @@ from muniment.domain import (
     RecordedEvent,
     ScopeViolation,
     SessionTerminal,
-    session as events,
+    session,
 )
 from muniment.domain.session import MAX_RECORDED_REFUSALS, SessionState
 from muniment.domain.states import new_state
@@ -33,25 +33,25 @@ from .standing import parts
 POLICIES = st.sampled_from([Policy(), Policy.reference()])
 
 ENDINGS = (
-    events.OwnershipReleased,
-    events.OwnershipTransferred,
-    events.ScopeAttenuated,
-    events.TransferCommitted,
-    events.OwnerDied,
-    events.TransferAbandoned,
-    events.TransferCommitFailed,
-    events.SessionClosed,
+    session.OwnershipReleased,
+    session.OwnershipTransferred,
+    session.ScopeAttenuated,
+    session.TransferCommitted,
+    session.OwnerDied,
+    session.TransferAbandoned,
+    session.TransferCommitFailed,
+    session.SessionClosed,
 )
-FINISHES = (events.OwnerDied, events.TransferAbandoned, events.TransferCommitFailed, events.SessionClosed)
+FINISHES = (session.OwnerDied, session.TransferAbandoned, session.TransferCommitFailed, session.SessionClosed)
 
 
 def given_generation(event: Any) -> int | None:
     """The generation that an event gives out, if it gives one out."""
     makers = (
-        events.OwnershipClaimed,
-        events.OwnershipTransferred,
-        events.ScopeAttenuated,
-        events.TransferCommitted,
+        session.OwnershipClaimed,
+        session.OwnershipTransferred,
+        session.ScopeAttenuated,
+        session.TransferCommitted,
     )
     return event.capability.generation if isinstance(event, makers) else None
 
@@ -95,7 +95,7 @@ def test_law_3_scope_only_narrows_within_a_tenure(commands: list[Command]) -> No
         outcomes = Giver(journal).give_all(commands)
         for record in journal.read():
             event = record.event
-            if isinstance(event, events.OwnershipTransferred | events.ScopeAttenuated | events.TransferCommitted):
+            if isinstance(event, session.OwnershipTransferred | session.ScopeAttenuated | session.TransferCommitted):
                 assert event.previous.scope.includes(event.capability.scope)
         for outcome in outcomes:
             if isinstance(outcome.error, ScopeViolation):
@@ -110,9 +110,9 @@ def test_law_4_a_witness_is_spent_once_and_ends_with_its_ownership(commands: lis
             outstanding: dict[int, Any] = {}
             for record in records:
                 event = record.event
-                if isinstance(event, events.ReadinessWitnessIssued):
+                if isinstance(event, session.ReadinessWitnessIssued):
                     outstanding[event.witness.witness_id] = event.witness
-                elif isinstance(event, events.ReadinessWitnessConsumed):
+                elif isinstance(event, session.ReadinessWitnessConsumed):
                     assert outstanding.pop(event.witness.witness_id) == event.witness
                 elif isinstance(event, ENDINGS):
                     assert event.voided == tuple(outstanding.values())
@@ -133,8 +133,8 @@ def test_law_5_a_finished_session_stays_finished(commands: list[Command], policy
             finished = True
             incarnation = 0
             for record in records:
-                assert isinstance(record.event, events.SessionOpened) is finished
-                if isinstance(record.event, events.SessionOpened):
+                assert isinstance(record.event, session.SessionOpened) is finished
+                if isinstance(record.event, session.SessionOpened):
                     incarnation += 1
                     assert record.event.incarnation == incarnation
                 finished = isinstance(record.event, FINISHES)
@@ -149,14 +149,14 @@ def test_law_6_refusals_are_recorded_within_bounds(commands: list[Command], poli
             refusals = 0
             for record in records:
                 event = record.event
-                if isinstance(event, events.Rejection):
+                if isinstance(event, session.Rejection):
                     fact = (event.presented, event.reason)
                     assert fact not in since_accepted
                     since_accepted.add(fact)
                     refusals += 1
                 else:
                     since_accepted.clear()
-                    refusals = 0 if isinstance(event, events.SessionOpened) else refusals
+                    refusals = 0 if isinstance(event, session.SessionOpened) else refusals
                 assert refusals <= MAX_RECORDED_REFUSALS
 
 

@@ -16,7 +16,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 from muniment.domain import InvalidArgument
 from muniment.journal import Journal
-from muniment.journal.storage.changes import Bell, Changes, Stop, poll
+from muniment.journal.storage.commits import Bell, Commits, Stop, poll
 from muniment.journal.storage.recording import PositionedRecorder
 
 WRITER = """
@@ -140,25 +140,25 @@ def test_a_file_with_an_odd_name_is_a_file(tmp_path: Path, name: str) -> None:
 
 
 def test_nobody_watches_when_nobody_listens() -> None:
-    changes = Changes(poll(lambda: 0))
+    commits = Commits(poll(lambda: 0))
     listener = Bell()
     before = threading.active_count()
-    changes.listen(listener)
+    commits.listen(listener)
     assert listener.wait(30)
     assert threading.active_count() == before + 1
-    changes.unlisten(listener)
+    commits.unlisten(listener)
     assert threading.active_count() == before
     while listener.wait(0):
         pass
-    changes.announce()
+    commits.announce()
     assert not listener.wait(0.05)
 
 
 def test_who_listens_and_is_forgotten_keeps_nobody_watching() -> None:
-    changes = Changes(poll(lambda: 0))
+    commits = Commits(poll(lambda: 0))
     before = threading.active_count()
     listener = Bell()
-    changes.listen(listener)
+    commits.listen(listener)
     del listener
     deadline = time.monotonic() + 30
     while threading.active_count() > before:
@@ -166,9 +166,9 @@ def test_who_listens_and_is_forgotten_keeps_nobody_watching() -> None:
         time.sleep(0.01)
     # Whoever listens next is told all the same.
     other = Bell()
-    changes.listen(other)
+    commits.listen(other)
     assert threading.active_count() == before + 1
-    changes.unlisten(other)
+    commits.unlisten(other)
 
 
 def test_a_process_with_many_open_files_can_follow(shared_url: str) -> None:

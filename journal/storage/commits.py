@@ -145,7 +145,7 @@ def poll(counter: Callable[[], int]) -> Watch:
     return watch
 
 
-class Changes:
+class Commits:
     """Tells those who listen when something is committed.
 
     Commits of this process are announced. Those of other processes are watched for in a thread that runs only while
