@@ -5,6 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import Final
+
+FORKS_ARE_MEANT: Final = "ignore:This process:DeprecationWarning"
+"""For Python's option ``-W``: since 3.12 it warns where a process with threads forks, which is just what is tried."""
 
 
 def start_at_once(programs: Sequence[Sequence[str]]) -> list[subprocess.Popen[str]]:

@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 
+from .processes import FORKS_ARE_MEANT
+
 FORKS = int(os.environ.get("MUNIMENT_TEST_FORKS", "4"))
 
 PROGRAM = """
@@ -80,7 +82,7 @@ print(json.dumps(counts))
 
 def counts_of(url: str, kind: str) -> dict[str, int]:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, url, kind, str(FORKS)],
+        [sys.executable, "-W", FORKS_ARE_MEANT, "-c", PROGRAM, url, kind, str(FORKS)],
         capture_output=True,
         text=True,
         timeout=60 + 10 * FORKS,

@@ -13,6 +13,8 @@ from collections import Counter
 
 import pytest
 
+from .processes import FORKS_ARE_MEANT
+
 FORKS = int(os.environ.get("MUNIMENT_TEST_FORKS", "4"))
 
 PROGRAM = """
@@ -134,7 +136,10 @@ print(json.dumps(counts))
 
 def run(program: str, *arguments: str) -> Counter[str]:
     done = subprocess.run(
-        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60 + 5 * FORKS
+        [sys.executable, "-W", FORKS_ARE_MEANT, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60 + 5 * FORKS,
     )
     assert done.returncode == 0, done.stderr
     counts: Counter[str] = Counter(json.loads(done.stdout))

@@ -20,6 +20,7 @@ from muniment.journal import AsyncJournal, Journal
 from psycopg.sql import SQL, Identifier
 
 from ..postgres_server import Server
+from .processes import FORKS_ARE_MEANT
 
 
 def schema_of(url: str) -> str:
@@ -347,7 +348,7 @@ journal.close()
 def test_a_forked_child_leaves_the_connections_of_its_parent_alone(postgres_url: str, ends: str) -> None:
     program = FORKING.replace("{ends}", CHILD_ENDS[ends])
     run = subprocess.run(
-        [sys.executable, "-W", "error::ResourceWarning", "-c", program, postgres_url],
+        [sys.executable, "-W", "error::ResourceWarning", "-W", FORKS_ARE_MEANT, "-c", program, postgres_url],
         capture_output=True,
         text=True,
         timeout=60,

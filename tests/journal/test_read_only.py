@@ -125,7 +125,7 @@ def test_no_byte_of_a_file_is_changed(tmp_path: Path) -> None:
 
 
 READER = """
-import os, sys
+import os, sys, urllib.parse
 from muniment.domain import JournalReadOnly
 from muniment.journal import Journal
 from muniment.journal.sqlite import storage as _opened_before_rights_are_given_up
