@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from reprlib import Repr
 from typing import Final
 
@@ -9,6 +11,7 @@ MAX_SHOWN: Final = 100
 """How many characters of a value a message shows."""
 
 _MOST_BITS: Final = 300
+_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _repr: Final = Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = MAX_SHOWN
 _name_of = type.__dict__["__name__"].__get__
@@ -32,3 +35,17 @@ def kind_of(value: object) -> str:
     """The name of the value's real type, whatever it says of itself."""
     name: str = _name_of(type(value))
     return name[:MAX_SHOWN].encode("utf-8", "backslashreplace").decode()
+
+
+def utc(time_ms: int) -> str:
+    """A time as ISO 8601, UTC; in ms where the calendar of the language ends, as it does for some deadlines."""
+    try:
+        moment = datetime.fromtimestamp(time_ms / 1000, UTC)
+    except (ValueError, OverflowError):
+        return f"{time_ms} ms"
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def visible(value: object) -> str:
+    """A value on one line: what would forge lines, drive a terminal or turn text round is shown as an escape."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), str(value))

@@ -176,6 +176,10 @@ class AsyncJournal:
         self._require_own_loop()
         return await asyncio.to_thread(function, self._journal, *args, **kwargs)
 
+    async def outcome(self, idempotency_key: str) -> RecordedEvent | None:
+        """What a command brought about that was given under an idempotency key; see ``Journal.outcome``."""
+        return await self._call(partial(self._journal.outcome, idempotency_key))
+
     async def cursor(self, position: int | None = None) -> str:
         """What a consumer keeps to go on behind a position; see ``Journal.cursor``."""
         self._require_own_loop()

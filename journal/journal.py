@@ -8,10 +8,10 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from ..domain import Decision, JournalClosed, Policy, Surfaces
+from ..domain import Decision, JournalClosed, Policy, RecordedEvent, Surfaces
 from ..domain.bounds import DEFAULT_LOCK_TIMEOUT_S
 from ..domain.compensation import UndoPlan
-from ..domain.identifiers import text
+from ..domain.identifiers import identifier, text
 from ..domain.value import exact, function
 from ..projections import IdempotencyView, Projector, all_projections
 from .commands.bundles import Bundles
@@ -235,6 +235,20 @@ class Journal(Reading):
             JournalError: the storage failed; nothing was appended.
         """
         return self._executor.execute(stream, function("command", command), arguments)
+
+    def outcome(self, idempotency_key: str) -> RecordedEvent | None:
+        """What a command brought about that was given under an idempotency key: before a restart, or elsewhere.
+
+        Args:
+            idempotency_key: the key.
+
+        Returns:
+            The record whose ``event.outcome`` is what the command answered; None if no accepted command used the key.
+
+        Raises:
+            InvalidIdentifier
+        """
+        return self._planner.outcome(identifier("idempotency_key", idempotency_key))
 
     def read_state(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
         """Bring a stream's state up to date, and look at it.

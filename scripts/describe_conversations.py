@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from muniment.domain import ApprovedRequest, Proposal, ProposalRequest, consumer, conversation
-from muniment.scripts.output import utc
+from muniment.domain.shown import utc
 
 
 def _request(request: ProposalRequest) -> str:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Final, TextIO
 
 import click
 from muniment.domain import ArtifactKind, Fragments, FullSession, MunimentError, RecordedEvent
 from muniment.domain.scope import scope_to_json
+from muniment.domain.shown import utc, visible
 from pydantic_core import to_json, to_jsonable_python
 from rich import box
 from rich.console import Console, Group
@@ -25,7 +24,6 @@ from rich.text import Text
 
 _UNFOLDED_WIDTH: Final = 100_000
 _LONG_TABLE: Final = 200
-_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def _console(*, stderr: bool) -> Console:
@@ -63,11 +61,6 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     return Group(Text(title, style="bold"), made)
 
 
-def visible(value: object) -> str:
-    """A value on one line: what would forge lines, drive a terminal or turn text round is shown as an escape."""
-    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), str(value))
-
-
 def _plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     cells = [["" if cell is None else visible(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
@@ -94,9 +87,9 @@ def envelope(command: str, data: object, **about: object) -> None:
     click.echo(_json(document, sys.stdout, indent=2))
 
 
-def error_envelope(error: MunimentError) -> None:
-    """Print an error as JSON, on stderr."""
-    error_envelope_of(error.code, str(error), to_plain(error.facts()))
+def error_envelope(error: MunimentError, message: str) -> None:
+    """Print an error as JSON, on stderr, with what is said of it."""
+    error_envelope_of(error.code, message, to_plain(error.facts()))
 
 
 def error_envelope_of(code: str, message: str, facts: Any) -> None:
@@ -134,15 +127,6 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(escape(label), total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
-
-
-def utc(time_ms: int) -> str:
-    """A time as ISO 8601, UTC; in ms where the calendar of the language ends, as it does for some deadlines."""
-    try:
-        moment = datetime.fromtimestamp(time_ms / 1000, UTC)
-    except (ValueError, OverflowError):
-        return f"{time_ms} ms"
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def utc_or_none(time_ms: int | None) -> str | None:

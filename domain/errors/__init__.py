@@ -149,6 +149,7 @@ from .input import (
 from .session import (
     AlreadyClaimed,
     InvalidWitness,
+    Lost,
     ReceiptMismatch,
     ScopeViolation,
     SessionAlreadyOpen,
@@ -232,6 +233,7 @@ __all__ = [
     "JournalWithoutId",
     "LaterEventDepends",
     "LimitReached",
+    "Lost",
     "ManifestWithoutBundles",
     "MembersNotSeeded",
     "MissingSurface",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from functools import wraps
 from typing import Any, ClassVar, Final
 
-from ..shown import shown
+from ..shown import shown, visible
 
 MAX_MESSAGE_LENGTH: Final = 4_000
 """How much of what an error says is said; its facts are whole."""
@@ -38,6 +38,11 @@ class MunimentError(Exception):
         """The error's attributes by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
+    @property
+    def advice(self) -> str:
+        """What to do about it, for a program in Python; the message ends with it. Empty if it depends."""
+        return ""
+
 
 def _represented(error: Any) -> str:
     return f"{type(error).__name__}({', '.join(f'{name}={fact!r}' for name, fact in error.facts().items())})"
@@ -49,8 +54,7 @@ def _safe(say: Callable[[Any], str]) -> Callable[[Any], str]:
     @wraps(say)
     def said(self: Any) -> str:
         try:
-            message = say(self)
-            message.encode()
+            message = visible(say(self))
         except Exception:
             message = f"{self.code}: " + ", ".join(f"{name} {shown(fact)}" for name, fact in self.facts().items())
         return message if len(message) <= MAX_MESSAGE_LENGTH else f"{message[: MAX_MESSAGE_LENGTH - 1]}…"
@@ -120,10 +124,14 @@ class IdempotencyConflict(MunimentError):
 
     def __str__(self) -> str:
         return (
-            f"idempotency key {self.idempotency_key!r} was used for another command or other arguments "
-            f"(event {self.event_id}{_differing(self.differences)}); use a new key"
+            f"idempotency key {self.idempotency_key!r} stands for the command that event {self.event_id} answered, "
+            f"and this is another: {_differing(self.differences)}; {self.advice}"
         )
+
+    @property
+    def advice(self) -> str:
+        return f"journal.outcome({self.idempotency_key!r}) is the record of what the key brought about"
 
 
 def _differing(names: tuple[str, ...]) -> str:
-    return f"; what differs: {', '.join(names)}" if names else ""
+    return f"what differs is the {' and the '.join(names)}" if names else "its arguments differ"

@@ -30,7 +30,11 @@ class BundleNotFound(CommandRefused):
     bundle_id: str
 
     def __str__(self) -> str:
-        return f"no bundle {self.bundle_id!r} is registered; register it first"
+        return f"no bundle {self.bundle_id!r} is registered; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        return "register it first"
 
 
 @dataclass(eq=False)

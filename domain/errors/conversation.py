@@ -14,7 +14,11 @@ class ConversationNotFound(CommandRefused):
     conversation_id: str
 
     def __str__(self) -> str:
-        return f"there is no conversation {self.conversation_id!r}; create or join it first"
+        return f"there is no conversation {self.conversation_id!r}; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        return "create or join it first"
 
 
 @dataclass(eq=False)

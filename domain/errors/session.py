@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ..shown import utc
 from .base import CommandRefused
 
 if TYPE_CHECKING:
     from ..artifacts import TerminalReason
     from ..scope import OwnershipScope
+
+_STOP: Final = "stop, and discard what was begun under it"
+"""What to do about it, for a worker that comes too late. To go on under the live capability is its owner's part."""
+
+
+class Lost(NamedTuple):
+    """Since when a capability is not live any more.
+
+    Attributes:
+        event_id: the event by which it was lost, such as ``session-s-42@4``.
+        type: that event's type.
+        recorded_at: when that was, UTC, in ms since 1970.
+    """
+
+    event_id: str
+    type: str
+    recorded_at: int
+
+    def __str__(self) -> str:
+        return f"was lost at {utc(self.recorded_at)} by event {self.event_id} ({self.type})"
 
 
 @dataclass(eq=False)
@@ -19,7 +40,11 @@ class SessionNotFound(CommandRefused):
     session_id: str
 
     def __str__(self) -> str:
-        return f"session {self.session_id!r} was never opened; open it first"
+        return f"session {self.session_id!r} was never opened; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        return "open it first"
 
 
 @dataclass(eq=False)
@@ -42,14 +67,18 @@ class SessionTerminal(CommandRefused):
     Attributes:
         status: ``closed``, ``cancelled`` or ``faulted``.
         reason: why ownership ended, or None after an orderly close.
+        lost: since when what was presented is not live any more; None if nothing was presented, or if that is unknown.
     """
 
     session_id: str
     status: str
     reason: TerminalReason | None
+    lost: Lost | None = None
 
     def __str__(self) -> str:
         why = f": {self.reason}" if self.reason else ""
+        if self.lost is not None:
+            return f"session {self.session_id!r} is {self.status}{why}; what was presented {self.lost}; {_STOP}"
         return f"session {self.session_id!r} is {self.status}{why}; open it again to begin a new incarnation"
 
 
@@ -70,11 +99,18 @@ class AlreadyClaimed(CommandRefused):
 
 @dataclass(eq=False)
 class Unclaimed(CommandRefused):
-    """The session has no owner (telltale 2.0, G2)."""
+    """The session has no owner (telltale 2.0, G2).
+
+    Attributes:
+        lost: since when what was presented is not live any more; None if nothing was presented, or if that is unknown.
+    """
 
     session_id: str
+    lost: Lost | None = None
 
     def __str__(self) -> str:
+        if self.lost is not None:
+            return f"session {self.session_id!r} has no owner; what was presented {self.lost}; {_STOP}"
         return f"session {self.session_id!r} has no owner; claim it first"
 
 
@@ -89,6 +125,7 @@ class StaleCapability(CommandRefused):
         live_owner: the label of the live owner.
         live_generation: the generation of the live capability.
         live_scope: the scope of the live capability.
+        lost: since when what was presented is not live any more; None if it never was, or if that is unknown.
     """
 
     session_id: str
@@ -98,15 +135,15 @@ class StaleCapability(CommandRefused):
     live_owner: str
     live_generation: int
     live_scope: OwnershipScope
+    lost: Lost | None = None
 
     def __str__(self) -> str:
-        presented = f"owner {self.owner!r}"
-        if self.generation is not None:
-            presented += f", generation {self.generation}, {self.scope}"
-        return (
-            f"session {self.session_id!r}: presented {presented}; live is owner {self.live_owner!r}, "
-            f"generation {self.live_generation}, {self.live_scope}; act through the live capability"
-        )
+        live = f"owner {self.live_owner!r}, generation {self.live_generation}, {self.live_scope}"
+        if self.generation is None:
+            return f"session {self.session_id!r}: {self.owner!r} does not own it; live is {live}"
+        presented = f"owner {self.owner!r}, generation {self.generation}, {self.scope}"
+        lost = "" if self.lost is None else f", which {self.lost}"
+        return f"session {self.session_id!r}: presented {presented}{lost}; live is {live}; {_STOP}"
 
 
 @dataclass(eq=False)

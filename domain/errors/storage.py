@@ -14,7 +14,11 @@ class JournalNotFound(JournalError):
     path: str
 
     def __str__(self) -> str:
-        return f"there is no journal at {self.path}"
+        return f"there is no journal at {self.path}; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        return "open it with create=True to make one"
 
 
 @dataclass(eq=False)
@@ -28,7 +32,11 @@ class JournalNotEmpty(JournalError):
     path: str
 
     def __str__(self) -> str:
-        return f"{self.path} exists and is not empty; name another place"
+        return f"{self.path} exists and is not empty; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        return "name another place"
 
 
 @dataclass(eq=False)
@@ -38,7 +46,11 @@ class JournalReadOnly(JournalError):
     path: str
 
     def __str__(self) -> str:
-        return f"{self.path} is read-only; open it for writing, where that is permitted"
+        return f"{self.path} is read-only; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        return "open it for writing, where that is permitted"
 
 
 @dataclass(eq=False)
@@ -79,7 +91,11 @@ class JournalWithoutId(JournalError):
     path: str
 
     def __str__(self) -> str:
-        return f"{self.path} has no id yet, as an older Muniment made it; open it for writing once, or use positions"
+        return f"{self.path} has no id yet, as an older Muniment made it; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        return "open it for writing once, or use positions"
 
 
 @dataclass(eq=False)
@@ -96,8 +112,12 @@ class JournalLocked(JournalError):
     def __str__(self) -> str:
         return (
             f"{self.path} stayed locked by another process or thread for {self.timeout_ms} ms; nothing was written; "
-            "try again, or give it longer with lock_timeout_s"
+            f"{self.advice}"
         )
+
+    @property
+    def advice(self) -> str:
+        return "try again, or give it longer with lock_timeout_s"
 
 
 @dataclass(eq=False)
@@ -165,10 +185,11 @@ class NotStored(JournalError):
     problem: str
 
     def __str__(self) -> str:
-        return (
-            f"nothing was appended to {self.path}: {self.problem}; remove the trigger or rule that does so, "
-            "which verify names"
-        )
+        return f"nothing was appended to {self.path}: {self.problem}; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        return "remove the trigger or rule that does so, which journal.verify() names"
 
 
 @dataclass(eq=False)
@@ -183,17 +204,25 @@ class JournalDamaged(JournalError):
     problem: str
 
     def __str__(self) -> str:
-        return f"{self.path} is damaged: {self.problem}; go back to a backup or an export"
+        return f"{self.path} is damaged: {self.problem}; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        return "go back to a backup or an export"
 
 
 @dataclass(eq=False)
 class JournalClosed(JournalError):
-    """The journal object was closed; open it again."""
+    """The journal object was closed; {self.advice}."""
 
     path: str
 
     def __str__(self) -> str:
         return f"the journal {self.path} is closed; open it again"
+
+    @property
+    def advice(self) -> str:
+        return "open it again"
 
 
 @dataclass(eq=False)
@@ -270,7 +299,11 @@ class DamagedRecord(JournalError):
 
     def __str__(self) -> str:
         where = f" at position {self.position}" if self.position else ""
-        return f"event {self.stream}@{self.version}{where} ({self.type}) is damaged: {self.problem}"
+        return f"event {self.stream}@{self.version}{where} ({self.type}) is damaged: {self.problem}; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        return "journal.verify() finds all that is"
 
 
 @dataclass(eq=False)
@@ -288,4 +321,8 @@ class ProjectionStopped(JournalError):
     problem: str
 
     def __str__(self) -> str:
-        return f"projection {self.projection!r} stopped at position {self.position}: {self.problem}"
+        return f"projection {self.projection!r} stopped at position {self.position}: {self.problem}; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        return "journal.verify() tells what is wrong with the events"

@@ -38,7 +38,11 @@ class AlreadyCompensated(CommandRefused):
     compensated_by: str
 
     def __str__(self) -> str:
-        return f"event {self.event_id} was undone by {self.compensated_by} already; revert that one to have it again"
+        return f"event {self.event_id} was undone by {self.compensated_by} already; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        return "revert that one to have it again"
 
 
 @dataclass(eq=False)
@@ -58,11 +62,14 @@ class LaterEventDepends(CommandRefused):
     stays: str = ""
 
     def __str__(self) -> str:
-        what_now = f"and that one stays for good: {self.stays}" if self.stays else "undo that one first"
         return (
             f"event {self.event_id} cannot be undone: the later event {self.later_event_id} ({self.later_type}) "
-            f"depends on it; {what_now}"
+            f"depends on it; {self.advice}"
         )
+
+    @property
+    def advice(self) -> str:
+        return f"and that one stays for good: {self.stays}" if self.stays else "undo that one first"
 
 
 @dataclass(eq=False)
@@ -72,7 +79,11 @@ class SagaNotFound(CommandRefused):
     saga_id: str
 
     def __str__(self) -> str:
-        return f"there is no saga {self.saga_id!r}; journal.sagas lists them"
+        return f"there is no saga {self.saga_id!r}; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        return "journal.sagas lists them"
 
 
 @dataclass(eq=False)
@@ -104,5 +115,9 @@ class UndoMissing(CommandRefused):
     def __str__(self) -> str:
         return (
             f"saga {self.saga_id!r}: nothing says how to undo {', '.join(map(repr, self.steps))} outside the journal; "
-            "say how, or undo them by hand and leave them"
+            f"{self.advice}"
         )
+
+    @property
+    def advice(self) -> str:
+        return "say how, or undo them by hand and leave them"

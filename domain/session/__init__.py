@@ -32,6 +32,7 @@ from .events import (
     TransferRolledBack,
     WitnessRejected,
 )
+from .fencing import OWNERSHIP_TYPES, lost_by
 from .fragments import check_boundary, claim_fragments, move_fragments, release_fragments
 from .lifecycle import close, open_session, owner_died
 from .ownership import attenuate, check, claim, release
@@ -68,6 +69,7 @@ __all__ = [
     "HandOverReverted",
     "HostingWithdrawn",
     "MAX_RECORDED_REFUSALS",
+    "OWNERSHIP_TYPES",
     "OpeningWithdrawn",
     "OwnerDied",
     "OwnershipClaimed",
@@ -109,6 +111,7 @@ __all__ = [
     "hand_over",
     "host",
     "issue_witness",
+    "lost_by",
     "move_fragments",
     "open_session",
     "owner_died",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Final, TypeAlias, TypeVar
@@ -26,21 +26,28 @@ from ...domain import (
     JournalReadOnly,
     JournalUnavailable,
     KeyUsed,
+    Lost,
+    OwnershipCapability,
     ProjectionStopped,
     RecordedEvent,
     Refused,
+    SessionTerminal,
+    StaleCapability,
+    Unclaimed,
     key_stream,
     saga_stream,
+    session_stream,
 )
 from ...domain.bounds import MAX_PARTS
 from ...domain.condition import Condition, Unchanged
 from ...domain.decision import is_of_the_domain, name_of, uses_idempotency_key
 from ...domain.identifiers import text
 from ...domain.record import UNRECORDED
+from ...domain.session import OWNERSHIP_TYPES, lost_by
 from ...domain.shown import kind_of, shown
 from ...domain.stream_names import split_stream
 from ...domain.value import exact, several
-from ...projections import IdempotencyProjection, IdempotencyView
+from ...projections import IdempotencyProjection, IdempotencyView, KeyUse
 from ..storage.application import JournalApplication
 from .context import Context, ContextHolder
 from .fingerprint import Fingerprint
@@ -52,6 +59,10 @@ Clock = Callable[[], int]
 
 MAX_ATTEMPTS: Final = 20
 """How many version conflicts a command survives before ``ConcurrencyConflict``."""
+
+
+_LOOKED_BACK: Final = 200
+"""How many changes of ownership are looked through for the one by which a capability was lost."""
 
 
 @dataclass(slots=True)
@@ -138,6 +149,8 @@ class CommandPlanner:
     ) -> Steps[ResultT]:
         """Say step by step what has to be read and appended; nobody else may touch the streams meanwhile.
 
+        Who shows a capability that is not live any more is told since when, which is read then.
+
         Args:
             streams: the streams of ``names``, in that order; the first is the command's own.
             command: takes their states, but for the saga's that it is given in.
@@ -149,6 +162,16 @@ class CommandPlanner:
         Raises:
             CommandRefused, IdempotencyConflict, ConcurrencyConflict
         """
+        try:
+            return (yield from self._attempts(streams, command, arguments))
+        except (StaleCapability, Unclaimed, SessionTerminal) as refusal:
+            presented = next((each for each in arguments if type(each) is OwnershipCapability), None)
+            lost = None if presented is None else (yield Read(partial(self._lost, presented)))
+            raise refusal if lost is None else replace(refusal, lost=lost) from None
+
+    def _attempts(
+        self, streams: Sequence[Stream[Any]], command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
+    ) -> Steps[ResultT]:
         context = self._context.current
         function = command.func if type(command) is partial else command
         own = streams[0]
@@ -192,6 +215,13 @@ class CommandPlanner:
                 raise decision.error
             return decision.result
         raise ConcurrencyConflict(own.name, MAX_ATTEMPTS)
+
+    def _lost(self, presented: OwnershipCapability) -> Lost | None:
+        """Since when a capability is not live any more; None if that is not among the last changes of its session."""
+        stream = session_stream(presented.session_id)
+        newest_first = self._application.records(stream, desc=True, topics=OWNERSHIP_TYPES, limit=_LOOKED_BACK)
+        event = lost_by(presented, newest_first)
+        return None if event is None else Lost(event.id, event.type, event.metadata.recorded_at)
 
     def refresh(self, streams: Sequence[Stream[Any]]) -> None:
         """Read what the streams do not know yet."""
@@ -257,6 +287,14 @@ class CommandPlanner:
             return None
         if differences := fingerprint.differences(use.command):
             raise IdempotencyConflict(key, f"{use.stream}@{use.version}", differences)
+        return self._recorded(use)
+
+    def outcome(self, key: str) -> RecordedEvent | None:
+        """The record that says what a command under this key brought about; None if the key was not used."""
+        use = self._idempotency_keys.get(key)
+        return None if use is None else self._recorded(use)
+
+    def _recorded(self, use: KeyUse) -> RecordedEvent:
         if (record := self._application.record(use.stream, use.version)) is not None:
             return record
         problem = f"the event {use.stream}@{use.version} that it names is not there; verify the journal"

@@ -12,7 +12,8 @@ import click
 from muniment.domain import InvalidArgument, JournalError, JournalReadOnly, MunimentError, SessionNotFound
 from muniment.domain.identifiers import identifier
 from muniment.journal import Journal, Projections
-from muniment.scripts.output import error_envelope, progress_bar, say, visible
+from muniment.scripts.cli.advice import told
+from muniment.scripts.output import error_envelope, progress_bar, say
 
 LARGEST = 2**63 - 1
 
@@ -27,9 +28,9 @@ class _Command(click.Command):
             return super().invoke(context)
         except MunimentError as error:
             if context.params.get("as_json"):
-                error_envelope(error)
+                error_envelope(error, told(error))
             else:
-                say(f"Error: {visible(error)}")
+                say(f"Error: {told(error)}")
             sys.exit(2)
 
 

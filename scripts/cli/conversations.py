@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from muniment.domain import ConversationNotFound, Deadline
 from muniment.domain.identifiers import identifier
+from muniment.domain.shown import utc
 from muniment.journal import Projections
 from muniment.scripts.cli.base import (
     LARGEST,
@@ -17,7 +18,7 @@ from muniment.scripts.cli.base import (
     tables_at,
 )
 from muniment.scripts.describe import describe
-from muniment.scripts.output import envelope, progress_bar, show, table, to_plain, utc, utc_or_none
+from muniment.scripts.output import envelope, progress_bar, show, table, to_plain, utc_or_none
 
 
 @cli.command()

@@ -21,6 +21,7 @@ from muniment.domain import (
     session_stream,
 )
 from muniment.domain.identifiers import identifier
+from muniment.domain.shown import utc, visible
 from muniment.journal import (
     MAX_LINE_BYTES,
     Finding,
@@ -54,8 +55,6 @@ from muniment.scripts.output import (
     show,
     table,
     to_plain,
-    utc,
-    visible,
 )
 
 _NOTES = 20

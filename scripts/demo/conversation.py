@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from muniment.domain import ProposalRequest, RecordedEvent
+from muniment.domain.shown import utc
 from muniment.journal import Journal
 from muniment.projections import LateFiring, PhaseVisit
 from muniment.scripts.describe import what_happened
-from muniment.scripts.output import record_to_plain, show, table, to_plain, utc
+from muniment.scripts.output import record_to_plain, show, table, to_plain
 
 CONVERSATION: Final = "standup"
 

@@ -213,7 +213,10 @@ def test_replay_finds_a_changed_row(muniment: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["show", "7"], "position 7 does not exist; the journal's last position is 6"),
+        (
+            ["show", "7"],
+            "position 7 does not exist; the journal's last position is 6; 'muniment log' shows the positions",
+        ),
         (["owners", "--at", "7"], "position 7 does not exist"),
         (["owners", "--at", "yesterday"], "--at takes a position or an ISO 8601 time"),
         (["owners", "--at", "2026-01-01T00:00:00"], "time zone"),
@@ -247,7 +250,8 @@ def test_errors_as_json(muniment: Run) -> None:
     assert json.loads(result.stderr) == {
         "error": {
             "code": "unknown_position",
-            "message": "position 9 does not exist; the journal's last position is 6",
+            "message": "position 9 does not exist; the journal's last position is 6; "
+            "'muniment log' shows the positions",
             "facts": {"position": 9, "head": 6},
         }
     }
