@@ -20,7 +20,7 @@ from .storage.identity import FormatSince, Identity, Restore
 from .tables import Projections
 from .undo.async_saga import AsyncSaga, AsyncSagas
 from .undo.sagas import Saga, Sagas
-from .upkeep.cloudevents import MAX_LINE_BYTES
+from .upkeep.export_reader import MAX_LINE_BYTES
 from .upkeep.verification import Finding, VerificationReport
 from .writing.execution import Clock
 from .writing.times import system_clock

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from ..domain import InvalidArgument, JournalNotEmpty, JournalUnavailable
+from ..domain import InvalidArgument, JournalError, JournalNotEmpty, JournalUnavailable
 from ..domain.bounds import DEFAULT_LOCK_TIMEOUT_S
 from .journal import Journal
 from .sqlite.file import beside, whole_file
@@ -50,7 +50,7 @@ def restore(
         raise InvalidArgument("force", f"must be true or false, not {type(force).__name__}")
     if address.path is None and address.is_stored:
         with Journal.open(source, read_only=True) as kept, Journal.open(url, lock_timeout_s=lock_timeout_s) as journal:
-            return journal.import_export(kept.export())
+            return _filled(journal, kept.export(), unmarked=False)
     path = address.path
     if path is None:
         raise InvalidArgument("url", "must name a file or a server; a journal in memory cannot be restored")
@@ -77,7 +77,7 @@ def import_journal(
     unmarked: bool = False,
     lock_timeout_s: float = DEFAULT_LOCK_TIMEOUT_S,
 ) -> int:
-    """Make a journal from an export; see ``Journal.import_export``. Where there was no file, a failure leaves none.
+    """Make a journal from an export; see ``Journal.import_export``. Where there was nothing, a failure leaves nothing.
 
     Args:
         url: where; the journal must be missing or empty.
@@ -94,11 +94,21 @@ def import_journal(
     address = parse_address(url)
     if address.path is None or address.path.exists():
         with Journal.open(url, lock_timeout_s=lock_timeout_s) as journal:
-            return journal.import_export(lines, unmarked=unmarked)
+            return _filled(journal, lines, unmarked=unmarked)
     with whole_file(address.path) as made, Journal.open(made, lock_timeout_s=lock_timeout_s) as journal:
         imported = journal.import_export(lines, unmarked=unmarked)
         journal.close()
     return imported
+
+
+def _filled(journal: Journal, lines: Iterable[bytes | str], *, unmarked: bool) -> int:
+    """Import into an open journal; if that fails where it was only just made, it is taken back."""
+    try:
+        return journal.import_export(lines, unmarked=unmarked)
+    except BaseException:
+        with suppress(JournalError):
+            journal._storage.discard()
+        raise
 
 
 def _remove_log(path: Path) -> None:

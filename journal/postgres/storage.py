@@ -91,6 +91,10 @@ class _Factory(PostgresFactory):
     application_recorder_class = _JournalRecorder
 
 
+_TABLES: Final = frozenset({VERSION_TABLE, EVENTS, TRACKING, TABLE})
+"""The tables of every journal, beside the projected ones."""
+
+
 class PostgresStorage(Storage):
     """A journal in a schema of a PostgreSQL database."""
 
@@ -107,6 +111,7 @@ class PostgresStorage(Storage):
         self._recorder = cast(PostgresApplicationRecorder, application.recorder)
         identity = PostgresIdentityTable(datastore, self._recorder, str(address))
         super().__init__(address, application, PostgresTemporalStore(datastore), identity, is_read_only=is_read_only)
+        self._made_tables = self._made_schema = False
 
     def create(self) -> None:
         """Make the tables in a schema that has none."""
@@ -119,9 +124,31 @@ class PostgresStorage(Storage):
             # Asked first: who may use a schema that is there may not be permitted to make one.
             if not self._datastore.fetch("SELECT FROM pg_namespace WHERE nspname = %s", [self._schema_name]):
                 cursor.execute(SQL("CREATE SCHEMA {}").format(Identifier(self._schema_name)))
+                self._made_schema = True
             for each in self._recorder.sql_create_statements:
                 cursor.execute(each)
             self.identity.create(cursor)
+        self._made_tables = True
+
+    def discard(self) -> None:
+        """Drop the tables, and the schema if it was made with them."""
+        if not self._made_tables:
+            return
+        statements = (self._datastore.lock("create"), self._recorder.append_lock())
+        with self._datastore.transaction(commit=True) as cursor:
+            for statement, key in statements:
+                cursor.execute(statement.encode(), [key])
+            if self._recorder.max_notification_id():
+                return
+            if self._made_schema:
+                cursor.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(self._schema_name)))
+                return
+            for name, _ in self._datastore.fetch(KINDS, [self._schema]):
+                # Others may have tables of their own in the schema.
+                if name in _TABLES or name.startswith(PREFIX):
+                    cursor.execute(SQL("DROP TABLE {}").format(Identifier(self._schema_name, name)))
+            for function in self._recorder.bodies:
+                cursor.execute(SQL("DROP FUNCTION {}").format(Identifier(self._schema_name, function)))
 
     def is_there(self) -> bool:
         """Whether the schema holds a journal; False if it may become one.
@@ -134,7 +161,7 @@ class PostgresStorage(Storage):
         # Asked at once: another process may be making the journal, all its tables in one transaction.
         kinds = dict(self._datastore.fetch(KINDS, [self._schema]))
         if VERSION_TABLE not in kinds:
-            taken = kinds.keys() & {EVENTS, TRACKING, TABLE}
+            taken = kinds.keys() & (_TABLES - {VERSION_TABLE})
             if taken:
                 name = min(taken)
                 raise NotAJournal(str(self.address), f"its schema has {kinds[name]} {name!r} of something else")

@@ -109,6 +109,9 @@ class SQLiteStorage(Storage):
     def log_health(self) -> LogHealth | None:
         return self._datastore.log_health()
 
+    def discard(self) -> None:
+        """Do nothing: whoever fills a file that is not there yet makes it elsewhere first (``whole_file``)."""
+
     def problems(self) -> Iterator[str]:
         with self._datastore.transaction(commit=False) as cursor:
             # Only now: whoever asks may take his time.

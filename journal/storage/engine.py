@@ -87,6 +87,10 @@ class Storage(ABC):
         return imported
 
     @abstractmethod
+    def discard(self) -> None:
+        """Take back that the journal was made, if this opening made it and nothing was appended to it since."""
+
+    @abstractmethod
     def _importing(self) -> AbstractContextManager[Any]:
         """A transaction during which nobody else appends to an empty journal; it gives a cursor.
 

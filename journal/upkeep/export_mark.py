@@ -31,13 +31,14 @@ def mark_data(events: int, last_id: str | None, origin: Identity) -> dict[str, A
     }
 
 
-def origin_in(number: int, mark: Mapping[str, Any], last_id: str | None) -> Identity:
+def origin_in(number: int, mark: Mapping[str, Any], events: int, last_id: str | None) -> Identity:
     """Check a mark against what stands before it; return the journal that the events are from.
 
     Args:
         number: the mark's line, from 1.
         mark: the line as a CloudEvent.
-        last_id: the id of the event on the line before; None if there is none.
+        events: how many events stand before it.
+        last_id: the id of the last of them; None if there is none.
 
     Raises:
         InvalidExport: it does not fit, or makes no sense.
@@ -45,7 +46,7 @@ def origin_in(number: int, mark: Mapping[str, Any], last_id: str | None) -> Iden
     """
     try:
         data = mark["data"]
-        said, found = (data["events"], data["last_id"]), (number - 1, last_id)
+        said, found = (data["events"], data["last_id"]), (events, last_id)
         if said != found:
             raise InvalidExport(number, f"the export ends after {said[0]} events with {said[1]}, found {found}")
         origin = _origin(data)
@@ -53,7 +54,7 @@ def origin_in(number: int, mark: Mapping[str, Any], last_id: str | None) -> Iden
         raise InvalidExport(number, f"the mark at the end is damaged: {type(error).__name__}: {error}") from error
     if origin.format > FORMAT:
         raise NewerSchema("the export", origin.format, FORMAT)
-    if max(origin.positions()) >= max(1, number - 1):
+    if max(origin.positions()) >= max(1, events):
         raise InvalidExport(number, "the mark at the end speaks of positions that the export has not")
     return origin
 

@@ -13,7 +13,8 @@ from ..storage.address import file_path
 from ..storage.engine import Storage
 from ..storage.identity import Identity
 from ..tables import Projections
-from .cloudevents import ExportReader, to_lines
+from .cloudevents import checked_source, to_lines
+from .export_reader import ExportReader
 from .verification import VerificationReport, verify
 
 
@@ -160,18 +161,21 @@ class Upkeep(Projections):
         """
         return self._storage.backup(file_path("path", path))
 
-    def export(self, progress: Progress | None = None) -> Iterator[bytes]:
+    def export(self, progress: Progress | None = None, *, source: str | None = None) -> Iterator[bytes]:
         """Write every event as a line of JSON, a CloudEvent of version 1.0, and a last line that marks the end.
 
         Args:
             progress: called with the position reached and the position aimed for.
+            source: what every event is said to be from, a URI reference. By default it is made of the journal's id and
+                of the restore id that was in force at the event, so that with the event's id it is unique.
 
         Raises:
             DamagedRecord: when a row that is no record is reached.
+            InvalidArgument: the source is no URI reference.
         """
-        return to_lines(
-            self._storage.application.recorder, self._storage.identity, function_or_none("progress", progress)
-        )
+        recorder, identity = self._storage.application.recorder, self._storage.identity
+        given = None if source is None else checked_source(source)
+        return to_lines(recorder, identity, given, function_or_none("progress", progress))
 
     def import_export(self, lines: Iterable[bytes | str], *, unmarked: bool = False) -> int:
         """Append what ``export`` wrote, to an empty journal: the same positions, ids, times. All of it, or nothing.
@@ -187,8 +191,8 @@ class Upkeep(Projections):
             How many events were appended.
 
         Raises:
-            InvalidExport: a line is no event, or not the one that comes next; or the end is not marked, or is not
-                where its mark says.
+            InvalidExport: a line is no event, or not the one that comes next; it has an attribute that no journal
+                keeps, or is of another source; or the end is not marked, or is not where its mark says.
             NewerSchema: a newer Muniment wrote it.
             InvalidArgument: what is given is no iterable of lines.
             JournalNotEmpty: the journal holds events already.

@@ -350,14 +350,15 @@ def mark_restored(url: str, lock_timeout: float, as_json: bool) -> None:
 
 
 @cli.command("export")
+@click.option("--source", metavar="URI", help="Where events are said to be from, instead of the journal's own URN.")
 @journal_options
-def export_events(url: str, lock_timeout: float, as_json: bool) -> None:
+def export_events(source: str | None, url: str, lock_timeout: float, as_json: bool) -> None:
     """Print every event as a line of JSON, a CloudEvent of version 1.0; --json changes nothing.
 
     The last line marks the end, so that an export that was cut off is not taken for a whole one.
     """
     with open_journal(url, lock_timeout, read_only=True) as journal, progress_bar("exporting") as progress:
-        for line in journal.export(progress):
+        for line in journal.export(progress, source=source):
             click.echo(line)
 
 

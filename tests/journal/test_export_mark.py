@@ -45,7 +45,7 @@ def test_the_mark_says_how_much_there_is_and_whose(lines: list[bytes]) -> None:
     assert mark == {
         "specversion": "1.0",
         "id": f"export-{journal}-{restore}-7",
-        "source": "urn:muniment",
+        "source": f"urn:muniment:{journal}:{restore}",
         "type": "muniment.export.ended.v1",
         "datacontenttype": "application/json",
         "data": {
@@ -105,7 +105,7 @@ def test_lines_that_do_not_fit_the_mark(lines: list[bytes], target: Journal) -> 
     mark = lines[-1]
     for wrong in (
         [*lines, mark],
-        [*lines, b""],
+        [*lines[:4], b"", *lines[4:]],
         [*lines, b"nonsense"],
         [mark, *lines[:-1]],
         [*lines[:3], mark],
@@ -282,9 +282,19 @@ def test_endless_lines_end_at_the_first_that_is_none(lines: list[bytes], target:
         {"type": {}},
         {"subject": None},
         {"tick": "1e999"},
-        {"tick": 7},
+        {"tick": 7.5},
+        {"tick": True},
         {"compensates": "[[[["},
         {"actor": "\ud800"},
+        {"data": None},
+        {"source": None},
+        {"source": 7},
+        {"source": "urn:muniment:another"},
+        {"traceparent": "00-ab-cd-01"},
+        {"dataschema": "https://example.com/schema"},
+        {"datacontenttype": "text/xml"},
+        {"data_base64": "e30="},
+        {"time": "2026-01-01T00:00:00.000001Z"},
     ],
 )
 def test_events_that_are_none(lines: list[bytes], target: Journal, changed: dict[str, Any]) -> None:

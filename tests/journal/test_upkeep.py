@@ -85,7 +85,7 @@ def test_an_export_is_made_of_cloudevents(path: Path) -> None:
             time = event.get_time()
             assert time is not None
             assert round(time.timestamp() * 1_000) == record.metadata.recorded_at
-            assert event.get_extension("sequence") == str(record.position)
+            assert event.get_extension("sequence") == f"{record.position:019d}"
             assert event.get_extension("actor") == "tests"
             assert event.get_extension("tick") == str(2**40)
         ended = JSONFormat().read(CloudEvent, mark)
@@ -113,7 +113,9 @@ def _with(**changes: Any) -> Any:
         _without("specversion"),
         _with(specversion="0.3"),
         _with(sequence="4"),
-        _with(sequence=3),
+        _with(sequence="3 "),
+        _with(sequence="3_0"),
+        _with(sequence=True),
         _with(id="session-s-1@4"),
         _with(id="session-s-2@3"),
         _with(type="os.system"),
