@@ -26,10 +26,10 @@ from .commands.awaited import drive
 from .journal import Journal
 from .storage.application import JournalApplication
 from .storage.commits import closing_after
+from .storage.group_commit import MAX_EVENTS, Request, write_together
 from .undo.async_saga import AsyncSaga, AsyncSagas
 from .undo.planner import Undoing
 from .writing.execution import Append, Read, Steps
-from .writing.group_commit import MAX_EVENTS, Request, write_together
 from .writing.streams import Stream, StreamCache, in_lock_order
 
 ResultT = TypeVar("ResultT")

@@ -65,6 +65,25 @@ class NotAJournal(JournalError):
 
 
 @dataclass(eq=False)
+class NotForApplications(JournalError):
+    """An application of the ``eventsourcing`` library was given a database that is not for it; nothing was changed.
+
+    Attributes:
+        problem: what the database is instead.
+    """
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.path} is not for an application of the library: {self.problem}; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        return "give the application a database of its own"
+
+
+@dataclass(eq=False)
 class NewerSchema(JournalError):
     """The journal was written by a newer Muniment; it was not touched.
 

@@ -258,7 +258,7 @@ class Conversations(ConversationCommands, ConversationsView):
         recorder = self._application.recorder
         if only is not None:
             stream = conversation_stream(only)
-            yield from recorder.select_events(stream, behind=max(0, start - 1), topics=TELLING_TYPES)
+            yield from recorder.select_recorded(stream, behind=max(0, start - 1), topics=TELLING_TYPES)
             return
         while True:
             page = recorder.select_notifications(start, PAGE_SIZE, topics=TELLING_TYPES)

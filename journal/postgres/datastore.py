@@ -90,6 +90,9 @@ class PostgresDatastore(library.PostgresDatastore, Inherited):
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
+        if lock_timeout_s is None and self.lock_timeout:
+            # As the library's setting says it; 0 leaves it to the server.
+            lock_timeout_s = float(self.lock_timeout)
         self.translate_error: Callable[[persistence.PersistenceError], Exception] = library_error
         self._pooling = pooling
         self._read_only = read_only

@@ -7,15 +7,18 @@ from functools import partial
 from typing import Any, Final, cast
 
 from eventsourcing import postgres as library
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import ApplicationRecorder, ProcessRecorder, StoredEvent
 from eventsourcing.utils import Environment, EnvType
 from psycopg import Cursor
 from psycopg.rows import DictRow, tuple_row
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
+from ...domain import NotForApplications
 from ..storage.commits import Commits
+from ..storage.group_commit import Together
 from ..storage.recording import PositionedRecorder
 from .datastore import PostgresDatastore
+from .schema import VERSION_TABLE
 
 TRIGGERS: Final = {
     "refuse_change": "UPDATE OR DELETE",
@@ -59,23 +62,29 @@ class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicatio
         self.sql_create_statements = self._create_statements()
         self.commits = Commits(datastore.listen(self.channel_name))
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        """Append events, all of them or none, and wake those who subscribed."""
-        if not stored_events:
-            return []
+    @property
+    def _is_extended(self) -> bool:
+        return type(self)._insert_events is not library.PostgresApplicationRecorder._insert_events
+
+    def insert_now(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """Append events in a transaction of their own; see ``insert_events``."""
         conditions, before_append = kwargs.pop("conditions", ()), self.before_append
-        if conditions or before_append is not None:
-            with self.datastore.transaction(commit=True) as cursor:
-                # Under the lock that every append takes, what is found stays so until the commit.
-                statement, key = self.append_lock()
-                cursor.execute(statement.encode(), [key])
-                self.require(partial(_value, cursor), conditions)
-                if before_append is not None:
-                    before_append(cursor)
-                positions = self.append(cursor, stored_events)
-        else:
+        if not (conditions or before_append or kwargs or self._is_extended):
+            if not stored_events:
+                return []
             with self.datastore.get_connection() as connection, connection.cursor() as cursor:
                 positions = self.append(cursor, stored_events)
+        else:
+            with self.datastore.transaction(commit=True) as cursor:
+                if conditions or before_append:
+                    # Under the lock that every append takes, what is found stays so until the commit.
+                    statement, key = self.append_lock()
+                    cursor.execute(statement.encode(), [key])
+                    self.require(partial(_value, cursor), conditions)
+                if before_append is not None and stored_events:
+                    before_append(cursor)
+                self._insert_events(cursor, stored_events, **kwargs)
+                positions = self.append(cursor, stored_events) if stored_events else []
         self.commits.announce()
         return positions
 
@@ -191,21 +200,19 @@ class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicatio
 class PostgresProcessRecorder(library.PostgresProcessRecorder, PostgresApplicationRecorder):
     """Records events together with how far another application's events were processed."""
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        """Append events and the tracking in one transaction."""
-        with self.datastore.transaction(commit=True) as cursor:
-            self._insert_events(cursor, stored_events, **kwargs)
-            positions = self.append(cursor, stored_events) if stored_events else []
-        self.commits.announce()
-        return positions
-
 
 class PostgresFactory(library.PostgresFactory):
     """Builds the recorders of this module from the library's environment variables.
 
+    Threads that append at the same time share a transaction.
+
     Args:
         env: the library's settings.
         datastore: the database to use, instead of one that the settings name.
+
+    Raises:
+        OSError: a setting makes no sense, or has no meaning for this module.
+        NotForApplications: the schema holds a journal, or the events of the library's own module.
     """
 
     aggregate_recorder_class = library.PostgresAggregateRecorder
@@ -217,7 +224,51 @@ class PostgresFactory(library.PostgresFactory):
 
     def __init__(self, env: Environment | EnvType | None, datastore: PostgresDatastore | None = None) -> None:
         super().__init__(env)
-        self.datastore = _made(self.datastore) if datastore is None else datastore
+        self._is_given = datastore is not None
+        self.datastore = self._made(self.datastore) if datastore is None else datastore
+
+    def application_recorder(self) -> ApplicationRecorder:
+        """A recorder of events."""
+        self._require_for_applications()
+        recorder = super().application_recorder()
+        if not self._is_given and isinstance(recorder, PostgresApplicationRecorder):
+            recorder.together = Together(recorder, f"schema {self.datastore.schema}").insert_events
+        return recorder
+
+    def process_recorder(self) -> ProcessRecorder:
+        """A recorder of events, and of how far another application's were processed."""
+        self._require_for_applications()
+        return super().process_recorder()
+
+    def _require_for_applications(self) -> None:
+        if self._is_given:
+            return
+        schema = self.datastore.schema
+        found = self.datastore.fetch(_OF_OTHERS, [schema, schema, VERSION_TABLE])
+        tables = {name for (name,) in found}
+        if VERSION_TABLE in tables:
+            raise NotForApplications(f"schema {schema}", "it holds a journal")
+        if tables:
+            problem = f"its table {min(tables)} was made by another persistence module"
+            raise NotForApplications(f"schema {schema}", problem)
+
+    def _made(self, checked: library.PostgresDatastore) -> PostgresDatastore:
+        if checked.enable_db_functions:
+            problem = "has no meaning for this module, which always appends by a function of the database"
+            raise OSError(f"{self.POSTGRES_ENABLE_DB_FUNCTIONS} {problem}; leave it out")
+        return _made(checked)
+
+
+# Tables of events that lack the function by which this module appends, and the mark of a journal.
+_OF_OTHERS: Final = (
+    "SELECT t.relname::text FROM pg_class t "
+    "JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = 'notification_id' "
+    "JOIN pg_attribute o ON o.attrelid = t.oid AND o.attname = 'originator_version' "
+    "WHERE t.relnamespace = to_regnamespace(quote_ident(%s)) AND t.relkind = 'r' AND NOT EXISTS "
+    "(SELECT FROM pg_proc p WHERE p.pronamespace = t.relnamespace AND p.proname = t.relname || '_append') "
+    "UNION ALL SELECT relname::text FROM pg_class "
+    "WHERE relnamespace = to_regnamespace(quote_ident(%s)) AND relname = %s"
+)
 
 
 def _value(cursor: Cursor[Any], statement: str, parameters: Sequence[Any]) -> Any:

@@ -44,6 +44,7 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
         synchronous: how far a commit is flushed: ``FULL`` reaches the disk.
         originator_id_type: whether originator ids are UUIDs or text.
         read_only: whether every change is to be refused.
+        pool: what else the library's datastore takes; readers here are made as they are needed, and kept.
 
     Attributes:
         translate_error: turns an error of the ``sqlite3`` module into the one to raise.
@@ -58,8 +59,11 @@ class SQLiteDatastore(library.SQLiteDatastore, Inherited):
         single_row_tracking: bool = True,
         originator_id_type: Literal["uuid", "text"] = "uuid",
         read_only: bool = False,
+        **pool: Any,
     ) -> None:
-        super().__init__(db_name, single_row_tracking=single_row_tracking, originator_id_type=originator_id_type)
+        super().__init__(
+            db_name, single_row_tracking=single_row_tracking, originator_id_type=originator_id_type, **pool
+        )
         self.db_name = db_name
         self.lock_timeout = DEFAULT_LOCK_TIMEOUT_S if lock_timeout is None else lock_timeout
         self.translate_error: Callable[[sqlite3.Error], Exception] = library_error

@@ -10,13 +10,18 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from eventsourcing import sqlite as library
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import ApplicationRecorder, ProcessRecorder, StoredEvent
 from eventsourcing.utils import Environment, EnvType
 
+from ...domain import NotForApplications
 from ...domain.condition import Condition
 from ..storage.commits import Commits, poll
+from ..storage.group_commit import Together
 from ..storage.recording import MAX_PAGE_BYTES, MAX_STATE_BYTES, Outcome, PositionedRecorder
 from .datastore import SQLiteDatastore
+
+APPLICATION_ID: Final = 0x4D756E69
+"""What marks an SQLite file as a journal, kept in SQLite's ``application_id``: the letters ``Muni``."""
 
 _MAX_ROWS: Final = 64
 """How many rows one statement inserts at most; the connection keeps that many statements prepared."""
@@ -41,6 +46,7 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
     )
     _position = "position"
     is_certain = True
+    datastore: library.SQLiteDatastore
 
     def __init__(self, datastore: library.SQLiteDatastore, events_table_name: str = "stored_events") -> None:
         super().__init__(datastore, events_table_name)
@@ -77,7 +83,11 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
         """The names of the triggers that refuse changes."""
         return f"{self.events_table_name}_refuse_update", f"{self.events_table_name}_refuse_delete"
 
-    def insert_events(
+    @property
+    def _is_extended(self) -> bool:
+        return type(self)._insert_events is not SQLiteApplicationRecorder._insert_events
+
+    def insert_now(
         self,
         stored_events: Sequence[StoredEvent],
         *,
@@ -85,7 +95,7 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
         outcome: Outcome | None = None,
         **kwargs: Any,
     ) -> Sequence[int] | None:
-        """Append events, all of them or none, and wake those who subscribed."""
+        """Append events in a transaction of their own; see ``insert_events``."""
         writing = self.datastore.transaction(commit=True)
         over = getattr(writing, "over", None) or SimpleQueue()
         positions = None
@@ -196,9 +206,15 @@ class SQLiteProcessRecorder(library.SQLiteProcessRecorder, SQLiteApplicationReco
 class SQLiteFactory(library.SQLiteFactory):
     """Builds the recorders of this module from the library's environment variables.
 
+    Threads that append at the same time share a transaction.
+
     Args:
         env: the library's settings.
         datastore: the database to use, instead of one that the settings name.
+
+    Raises:
+        OSError: a setting makes no sense.
+        NotForApplications: the database is a journal, or that of the library's own module.
     """
 
     SQLITE_SYNCHRONOUS = "SQLITE_SYNCHRONOUS"
@@ -212,7 +228,23 @@ class SQLiteFactory(library.SQLiteFactory):
 
     def __init__(self, env: Environment | EnvType | None, datastore: SQLiteDatastore | None = None) -> None:
         super().__init__(env)
+        self._is_given = datastore is not None
         self.datastore = self._made(self.datastore) if datastore is None else datastore
+
+    def application_recorder(self) -> ApplicationRecorder:
+        """A recorder of events."""
+        if not self._is_given:
+            require_for_applications(self.datastore)
+        recorder = super().application_recorder()
+        if not self._is_given and isinstance(recorder, SQLiteApplicationRecorder):
+            recorder.together = Together(recorder, self.datastore.db_name).insert_events
+        return recorder
+
+    def process_recorder(self) -> ProcessRecorder:
+        """A recorder of events, and of how far another application's were processed."""
+        if not self._is_given:
+            require_for_applications(self.datastore)
+        return super().process_recorder()
 
     def _made(self, checked: library.SQLiteDatastore) -> SQLiteDatastore:
         synchronous = (self.env.get(self.SQLITE_SYNCHRONOUS) or "FULL").upper()
@@ -225,6 +257,23 @@ class SQLiteFactory(library.SQLiteFactory):
             single_row_tracking=checked.single_row_tracking,
             originator_id_type=checked.originator_id_type,
         )
+
+
+def require_for_applications(datastore: SQLiteDatastore, table: str = "stored_events") -> None:
+    """Refuse a database whose events are not those of an application of this module.
+
+    Raises:
+        NotForApplications
+    """
+    with datastore.transaction(commit=False) as c:
+        cursor = cast(sqlite3.Cursor, c)
+        cursor.row_factory = None
+        (application_id,) = cursor.execute("PRAGMA application_id").fetchone()
+        columns = [row[1] for row in cursor.execute(f"PRAGMA table_info({table})")]
+    if application_id == APPLICATION_ID:
+        raise NotForApplications(datastore.db_name, "it is a journal")
+    if columns and "position" not in columns:
+        raise NotForApplications(datastore.db_name, f"its table {table} was made by another persistence module")
 
 
 def _value(c: library.SQLiteCursor, statement: str, parameters: Sequence[Any]) -> Any:

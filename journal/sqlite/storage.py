@@ -31,11 +31,8 @@ from .datastore import MAX_VALUE_BYTES, SQLiteDatastore, library_error
 from .file import advice_on_log, beside, foreign_log, is_there, require_fitting_log, whole_file
 from .identity import SQLiteIdentityTable, mark_copy
 from .problems import problems, schema
-from .recorder import Altered, SQLiteApplicationRecorder, SQLiteFactory
+from .recorder import APPLICATION_ID, Altered, SQLiteApplicationRecorder, SQLiteFactory
 from .tables import SQLiteTemporalStore
-
-APPLICATION_ID: Final = 0x4D756E69
-"""What marks an SQLite file as a journal, kept in SQLite's ``application_id``: the letters ``Muni``."""
 
 _EMPTY: Final = (
     "it is an empty database: nothing was written to it, or a power cut took all that was (which can be where it is "

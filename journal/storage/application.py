@@ -40,12 +40,12 @@ class JournalApplication(Application[str]):
         return EventMapper()
 
     def records(self, stream: str, **bounds: Any) -> Iterator[RecordedEvent]:
-        """The records of a stream, within the bounds of ``PositionedRecorder.select_events``.
+        """The records of a stream, within the bounds of ``PositionedRecorder.select_recorded``.
 
         Raises:
             UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
         """
-        return map(self.mapper.to_domain_event, self.recorder.select_events(stream, **bounds))
+        return map(self.mapper.to_domain_event, self.recorder.select_recorded(stream, **bounds))
 
     def record(self, stream: str, version: int) -> RecordedEvent | None:
         """The record at a version of a stream; None if there is none.

@@ -56,9 +56,12 @@ class PositionedRecorder(ApplicationRecorder):
         is_certain: whether ``insert_events``, when it is interrupted, says by its ``outcome`` whether it recorded.
         before_append: called inside the transaction of an append, with its cursor, before the events are inserted;
             whoever appends to an empty journal by ``append`` goes past it.
+        together: appends in one transaction with other threads; None where callers see to that themselves.
     """
 
     commits: Commits
+    is_certain: bool = False
+    together: Callable[[Sequence[StoredEvent]], Sequence[int] | None] | None = None
     before_append: Callable[[Any], None] | None = None
     _columns: str
     _position: str
@@ -121,7 +124,43 @@ class PositionedRecorder(ApplicationRecorder):
             if not holds:
                 raise IntegrityError(f"another writer was faster: {condition} does not hold any more")
 
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """Append events, all of them or none, and wake those who subscribed.
+
+        Args:
+            stored_events: the events.
+            kwargs: what a subclass takes with them. Such events are appended in a transaction of their own.
+
+        Returns:
+            Their positions.
+        """
+        if self.together is None or kwargs or self._is_extended:
+            return self.insert_now(stored_events, **kwargs)
+        return self.together(stored_events)
+
+    @property
+    def _is_extended(self) -> bool:
+        """Whether a subclass does something of its own when events are inserted."""
+        return False
+
+    @abstractmethod
+    def insert_now(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """Append events in a transaction of their own; see ``insert_events``."""
+
     def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        """One originator's events, by version, as they were inserted."""
+        found = self.select_recorded(originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
+        return [StoredEvent(each.originator_id, each.originator_version, each.topic, each.state) for each in found]
+
+    def select_recorded(
         self,
         originator_id: UUID | str,
         *,

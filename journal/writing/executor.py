@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from ...domain import Decision
 from ...projections import Grip, Lock, Locks
 from ..storage.application import JournalApplication
+from ..storage.group_commit import GroupCommit
 from .execution import Append, CommandPlanner, Read, Steps
-from .group_commit import GroupCommit
 from .streams import Stream, StreamCache, in_lock_order
 
 ResultT = TypeVar("ResultT")

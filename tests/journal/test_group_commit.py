@@ -25,7 +25,7 @@ from muniment.journal.postgres.datastore import PostgresDatastore
 from muniment.journal.postgres.recorder import PostgresApplicationRecorder
 from muniment.journal.sqlite.datastore import SQLiteDatastore
 from muniment.journal.sqlite.recorder import SQLiteApplicationRecorder
-from muniment.journal.writing.group_commit import GroupCommit
+from muniment.journal.storage.group_commit import GroupCommit
 from psycopg.sql import SQL, Identifier
 
 from ..postgres_server import Server
@@ -227,7 +227,7 @@ def test_callers_who_were_answered_together_share_again(recorder: ApplicationRec
     # From now on a write takes as long as it may be worth waiting for those who shared the last one.
     group._last_took_s = 30
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(5) as pool:
-        patch.setattr("muniment.journal.writing.group_commit.MAX_GATHER_S", 30)
+        patch.setattr("muniment.journal.storage.group_commit.MAX_GATHER_S", 30)
         for version in range(2, 5):
             list(pool.map(lambda n, version=version: group.insert_events([event(n, version)]), range(1, 6)))
             group._last_took_s = 30
@@ -242,12 +242,12 @@ def test_one_who_is_left_alone_waits_once_and_then_no_longer(recorder: Applicati
     assert group._last_callers > 1
     slow.takes_s = 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("muniment.journal.writing.group_commit.MAX_GATHER_S", 0.2)
+        patch.setattr("muniment.journal.storage.group_commit.MAX_GATHER_S", 0.2)
         started = time.monotonic()
         group.insert_events([event(1, 2)])
         waited = time.monotonic()
         assert waited - started >= 0.2
-        patch.setattr("muniment.journal.writing.group_commit.MAX_GATHER_S", 3_600)
+        patch.setattr("muniment.journal.storage.group_commit.MAX_GATHER_S", 3_600)
         for version in range(3, 6):
             group.insert_events([event(1, version)])
         assert group._last_callers == 1
@@ -260,14 +260,14 @@ def test_a_failure_makes_nobody_wait(recorder: ApplicationRecorder) -> None:
     gather(group, gate, [[event(n, 1)] for n in range(1, 5)])
     gate.failure = None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("muniment.journal.writing.group_commit.MAX_GATHER_S", 3_600)
+        patch.setattr("muniment.journal.storage.group_commit.MAX_GATHER_S", 3_600)
         group._last_took_s = 3_600
         assert list(group.insert_events([event(1, 1)]) or ()) == [1]
 
 
 INTERRUPTED = """
 import os, signal, sys, threading, time
-from muniment.journal.writing.group_commit import GroupCommit
+from muniment.journal.storage.group_commit import GroupCommit
 from eventsourcing.persistence import OperationalError
 
 class Recorder:

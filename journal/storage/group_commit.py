@@ -10,12 +10,18 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
-from eventsourcing.persistence import AggregateRecorder, IntegrityError, OperationalError, StoredEvent
+from eventsourcing.persistence import (
+    AggregateRecorder,
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+    StoredEvent,
+)
 
-from ...domain import JournalUnavailable
+from ...domain import JournalLocked, JournalUnavailable, NestedCommand
 from ...domain.condition import Condition
 from ...projections import Grip, Locks
-from ..storage.recording import Outcome
+from .recording import Outcome, PositionedRecorder
 
 MAX_EVENTS: Final = 1_000
 """How many events one transaction takes; more wait for the next."""
@@ -154,13 +160,13 @@ class GroupCommit:
 
         Args:
             stored_events: what to append.
-            conditions: what must still grip when they are appended.
+            conditions: what must still hold when they are appended.
 
         Returns:
             What the recorder returns: their positions.
 
         Raises:
-            IntegrityError: another event stands where one of these was to stand, or a condition does not grip.
+            IntegrityError: another event stands where one of these was to stand, or a condition does not hold.
                 Others in the transaction are not affected.
             OperationalError: the storage failed; nothing was appended.
             JournalLocked: whoever writes took too long; nothing was appended.
@@ -279,3 +285,44 @@ class GroupCommit:
                     gathered.get(timeout=min(self._last_took_s, MAX_GATHER_S))
         finally:
             self._awaited = 0
+
+
+class Together:
+    """Group commit for an application of the library, whose recorder is used from many threads.
+
+    Args:
+        recorder: what is appended through.
+        place: what the database is called in errors.
+    """
+
+    def __init__(self, recorder: PositionedRecorder, place: str) -> None:
+        self._group = GroupCommit(_Alone(recorder), Locks(place))
+
+    def insert_events(self, stored_events: Sequence[StoredEvent]) -> Sequence[int] | None:
+        """Append events, in one transaction with those of other threads that come at the same time.
+
+        Raises:
+            IntegrityError: another event stands where one of these was to stand.
+            OperationalError: the storage failed, or whoever writes took too long.
+            ProgrammingError: this thread is writing already.
+        """
+        try:
+            return self._group.insert_events(stored_events)
+        except NestedCommand as error:
+            raise ProgrammingError(str(error)) from error
+        except (JournalLocked, JournalUnavailable) as error:
+            raise OperationalError(str(error)) from error
+
+
+class _Alone(AggregateRecorder):
+    """A recorder's appends, each in the transaction of whoever writes."""
+
+    def __init__(self, recorder: PositionedRecorder) -> None:
+        self._recorder = recorder
+        self.is_certain = recorder.is_certain
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        return self._recorder.insert_now(stored_events, **kwargs)
+
+    def select_events(self, *args: Any, **kwargs: Any) -> Sequence[StoredEvent]:
+        return self._recorder.select_events(*args, **kwargs)
