@@ -70,6 +70,7 @@
         ├── JournalReadOnly
         ├── JournalReplaced
         ├── NotAJournal
+        ├── NotForApplications
         ├── NewerSchema
         ├── JournalWithoutId
         ├── JournalLocked
@@ -242,10 +243,10 @@ __all__ = [
     "NestedCommand",
     "NewerSchema",
     "NotAJournal",
-    "NotForApplications",
     "NotActiveHolder",
     "NotAnElection",
     "NotCompensable",
+    "NotForApplications",
     "NotStored",
     "OtherEventLoop",
     "OtherPast",
