@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import sqlite3
 from pathlib import Path
 
@@ -167,8 +168,11 @@ def test_an_older_export_is_taken_as_unmarked(export: list[bytes], journal: Jour
     assert journal.verify().findings == ()
     journal.sessions.open("goes on")
     assert journal.identity.restores == ()
-    *lines, _ = journal.export()
-    assert lines[:HEAD] == export
+    # An older Muniment named one source for all journals, and wrote positions as they are.
+    *events, _ = map(json.loads, journal.export(source="urn:muniment"))
+    assert [{**event, "sequence": str(int(event["sequence"]))} for event in events[:HEAD]] == list(
+        map(json.loads, export)
+    )
     with Journal.open("memory://") as again:
         again.import_export(journal.export())
         assert again.identity.formats == ((1, 0), (2, HEAD))
