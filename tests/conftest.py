@@ -28,6 +28,7 @@ SLOW = {
     "test_conformance",
     "test_conversation_laws",
     "test_conversation_undo_sequences",
+    "test_failover",
     "test_group_commit",
     "test_hostile_files",
     "test_laws",
