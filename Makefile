@@ -4,7 +4,7 @@ VENV ?= .venv-dev
 QUICK := not slow and not processes and not postgres
 PACKAGES := -p muniment.domain -p muniment.projections -p muniment.journal -p muniment.scripts
 
-.PHONY: dev test fast coverage long mutants check types demo
+.PHONY: dev test fast coverage long mutants check types reference demo
 
 # An editable install links file by file, so it is made again whenever a file may have been added.
 dev:
@@ -42,6 +42,12 @@ check: dev
 types: dev
 	$(VENV)/bin/pip install --quiet --editable '.[dev,types]'
 	$(VENV)/bin/basedpyright
+
+# The public API as HTML, from the docstrings: build/reference/index.html
+reference: dev
+	$(VENV)/bin/pip install --quiet --editable '.[dev,docs]'
+	$(VENV)/bin/pdoc --docformat google --output-directory build/reference \
+	muniment.domain muniment.projections muniment.journal '!muniment.journal.testing'
 
 demo: dev
 	$(VENV)/bin/muniment demo
