@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from functools import partial
 from importlib.resources import as_file, files
 from itertools import count, islice, zip_longest
 from pathlib import Path
+from shlex import quote
+from shutil import which
 from typing import Any
 
 from muniment.domain import CommandRefused, InvalidArgument, OwnershipCapability, Policy, RecordedEvent, StaleCapability
@@ -71,7 +74,11 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
             return
         refused = sum(answers.values()) - answers["accepted"]
         show(f"{sum(answers.values())} recorded commands given: {answers['accepted']} accepted, {refused} refused.")
-        show(f"{head} events are in {path}, with every refusal that showed a stale, forged or spent artifact.\n")
+        show(f"{head} events are in {path}, with every refusal that showed a stale, forged or spent artifact.")
+        show(
+            "They were decided by the policy of the reference, which permits more than Muniment's laws do: "
+            "a transfer may widen a scope.\nA journal that is opened without a policy keeps to the laws.\n"
+        )
         show(
             _owner_table(
                 f"Who holds what now ({len(chosen)} of {len(journal.owners)} sessions)", journal.owners, chosen
@@ -163,16 +170,27 @@ def _owner_table(title: str, owners: OwnersView, chosen: list[str]) -> Any:
 
 
 def _next_commands(url: str, session_id: str, position: int | None) -> list[str]:
-    return [
-        f"muniment log {session_id} --journal {url}",
-        f"muniment owners --at {position} --journal {url}",
-        f"muniment delegations --journal {url}",
-        f"muniment sagas --journal {url}",
-        f"muniment conversation {CONVERSATION} --journal {url}",
-        f"muniment tail --journal {url}",
-        f"muniment verify --journal {url}",
-        f"muniment replay --journal {url}",
-    ]
+    commands = (
+        f"log {session_id}",
+        f"owners --at {position}",
+        "delegations",
+        "sagas",
+        f"conversation {CONVERSATION}",
+        "tail",
+        "verify",
+        "replay",
+    )
+    return [f"{_as_typed()} {command} --journal {quote(url)}" for command in commands]
+
+
+def _as_typed() -> str:
+    """The program, as whoever called it can call it again from where they are."""
+    called = Path(sys.argv[0])
+    if called.name != "muniment":
+        return f"{quote(sys.executable)} -m muniment.scripts.main"
+    found = which("muniment")
+    is_on_path = found is not None and called.resolve() == Path(found).resolve()
+    return "muniment" if is_on_path else quote(sys.argv[0])
 
 
 def _free_path() -> Path:

@@ -415,10 +415,12 @@ def test_demo_end_to_end(tmp_path: Path) -> None:
     assert "selection to reelection: no_commit" in first.stdout
     assert "Done late: freeze by 1500 ms." in first.stdout
     assert "tables included: 0 findings" in first.stdout
-    suggestions = [line.split() for line in first.stdout.splitlines() if line.startswith("  muniment ")]
+    assert "which permits more than Muniment's laws do" in first.stdout
+    suggestions = first.stdout.partition("Try next:\n")[2].splitlines()
     assert len(suggestions) == 8
     for suggestion in suggestions:
-        followed = run(*suggestion[1:])
+        # As typed, in the folder where the demo was.
+        followed = subprocess.run(suggestion, cwd=tmp_path, shell=True, capture_output=True, text=True, check=False)
         assert followed.returncode == 0, followed.stderr
         assert followed.stdout
     again = run("demo", "--json")
