@@ -64,6 +64,9 @@ MAX_ATTEMPTS: Final = 20
 _LOOKED_BACK: Final = 200
 """How many changes of ownership are looked through for the one by which a capability was lost."""
 
+_LOOKED_THROUGH: Final = 10_000
+"""How many events of a session are looked through for them."""
+
 
 @dataclass(slots=True)
 class Read:
@@ -166,7 +169,7 @@ class CommandPlanner:
             return (yield from self._attempts(streams, command, arguments))
         except (StaleCapability, Unclaimed, SessionTerminal) as refusal:
             presented = next((each for each in arguments if type(each) is OwnershipCapability), None)
-            lost = None if presented is None else (yield Read(partial(self._lost, presented)))
+            lost = None if presented is None else (yield Read(partial(self._lost, presented, streams)))
             raise refusal if lost is None else replace(refusal, lost=lost) from None
 
     def _attempts(
@@ -216,10 +219,13 @@ class CommandPlanner:
             return decision.result
         raise ConcurrencyConflict(own.name, MAX_ATTEMPTS)
 
-    def _lost(self, presented: OwnershipCapability) -> Lost | None:
+    def _lost(self, presented: OwnershipCapability, streams: Sequence[Stream[Any]]) -> Lost | None:
         """Since when a capability is not live any more; None if that is not among the last changes of its session."""
-        stream = session_stream(presented.session_id)
-        newest_first = self._application.records(stream, desc=True, topics=OWNERSHIP_TYPES, limit=_LOOKED_BACK)
+        name = session_stream(presented.session_id)
+        behind = max((each.version for each in streams if each.name == name), default=0) - _LOOKED_THROUGH
+        newest_first = self._application.records(
+            name, gt=max(0, behind), desc=True, topics=OWNERSHIP_TYPES, limit=_LOOKED_BACK
+        )
         event = lost_by(presented, newest_first)
         return None if event is None else Lost(event.id, event.type, event.metadata.recorded_at)
 
