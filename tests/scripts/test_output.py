@@ -41,7 +41,8 @@ def muniment(*arguments: str, **settings: object) -> subprocess.CompletedProcess
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_names_that_the_terminal_lacks_are_shown_as_escapes(encoding: str, address: str) -> None:
     environment = {**os.environ, **ENCODINGS[encoding]}
-    for command in COMMANDS:
+    # Each command in one encoding, and the one with names in all.
+    for command in {"owners", *COMMANDS[list(ENCODINGS).index(encoding) :: len(ENCODINGS)]}:
         done = muniment(*command.split(), "--journal", address, env=environment)
         assert (done.returncode, done.stderr) == (0, b""), command
         if command == "owners":
