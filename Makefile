@@ -4,7 +4,7 @@ VENV ?= .venv-dev
 QUICK := not slow and not processes and not postgres
 PACKAGES := -p muniment.domain -p muniment.projections -p muniment.journal -p muniment.scripts
 
-.PHONY: dev test fast coverage long mutants check types reference demo
+.PHONY: dev test fast pythons coverage long mutants check types reference demo
 
 # An editable install links file by file, so it is made again whenever a file may have been added.
 dev:
@@ -17,6 +17,16 @@ test: dev
 # No server, no other process, no long search.
 fast: dev
 	$(VENV)/bin/python -m pytest -n auto -m "$(QUICK)"
+
+# The same on every Python that the classifiers name and that is here.
+pythons:
+	for version in 3.11 3.12 3.13; do \
+	    for python in python$$version $$HOME/.pyenv/versions/$$version.*/bin/python; do \
+	        if $$python --version >/dev/null 2>&1; then \
+	            $(MAKE) fast PYTHON=$$python VENV=.venv-$$version || exit 1; break; \
+	        fi; \
+	    done; \
+	done
 
 # How much of the library those tests run; below the floor it fails.
 coverage: dev

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Final
+
+KILLS: Final = int(os.environ.get("MUNIMENT_TEST_KILLS", "8"))
+"""How often programs are killed; a longer run sets more."""
 
 FORKS_ARE_MEANT: Final = "ignore:This process:DeprecationWarning"
 """For Python's option ``-W``: since 3.12 it warns where a process with threads forks, which is just what is tried."""

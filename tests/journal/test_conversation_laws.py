@@ -175,7 +175,7 @@ def check_wake_up(state: ConversationState) -> None:
 
 
 @given(COMMANDS, SWITCHES)
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_every_conversation_keeps_to_the_rules(commands: list[Command], switches: int) -> None:
     with Journal.open("memory://", clock=Clock(0)) as journal:
         begin(journal, switches)
@@ -248,7 +248,7 @@ def test_folding_in_parts_or_twice_comes_to_the_same(commands: list[Command], sw
 
 
 @given(COMMANDS, SWITCHES, st.integers(1, 12))
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_undoing_from_the_end_gives_back_what_stood_before(commands: list[Command], switches: int, count: int) -> None:
     with Journal.open("memory://", clock=Clock(0)) as journal:
         begin(journal, switches)
@@ -282,7 +282,7 @@ def test_undoing_from_the_end_gives_back_what_stood_before(commands: list[Comman
 
 
 @given(COMMANDS, SWITCHES, st.data())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_undoing_anything_leaves_everything_sound(commands: list[Command], switches: int, data: st.DataObject) -> None:
     with Journal.open("memory://", clock=Clock(0)) as journal:
         begin(journal, switches)

@@ -16,7 +16,7 @@ from muniment.journal import Journal
 
 from ..postgres_cluster import Cluster
 
-KILLS = int(os.environ.get("MUNIMENT_TEST_FAILOVERS", "5"))
+KILLS = int(os.environ.get("MUNIMENT_TEST_FAILOVERS", "3"))
 
 WRITER = """
 import sys, threading, time

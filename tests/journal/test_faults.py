@@ -12,7 +12,7 @@ from pathlib import Path
 
 from muniment.journal import Journal
 
-from .processes import finish, start_at_once
+from .processes import KILLS, finish, start_at_once
 
 FULL_DISK = """
 import resource, sys
@@ -93,7 +93,7 @@ def test_a_writer_with_many_threads_killed_in_a_loop_loses_nothing_it_acknowledg
     shared_url: str, tmp_path: Path
 ) -> None:
     acknowledged: Counter[str] = Counter()
-    for attempt in range(10):
+    for attempt in range(KILLS // 2):
         output = tmp_path / f"acknowledged-{attempt}"
         with output.open("w") as sink:
             writer = subprocess.Popen([sys.executable, "-c", GROUP_WRITER, shared_url, str(attempt)], stdout=sink)

@@ -28,6 +28,8 @@ from muniment.domain import (
 )
 from muniment.journal import Journal, import_journal, restore
 
+from .processes import KILLS
+
 
 def url(path: Path) -> str:
     return f"sqlite:///{path}"
@@ -296,7 +298,7 @@ with Journal.open("sqlite:///" + sys.argv[1]) as journal:
     journal.backup(sys.argv[2])
     print("done", flush=True)
 """
-    for number in range(8):
+    for number in range(KILLS // 2):
         target = tmp_path / f"copy-{number}.db"
         process = subprocess.Popen([sys.executable, "-c", script, path, target], stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
@@ -405,7 +407,7 @@ from muniment.journal import restore
 print("begun", flush=True)
 restore(sys.argv[1], "sqlite:///" + sys.argv[2], force=True)
 """
-    for number in range(8):
+    for number in range(KILLS // 2):
         run(KILLED.replace("killed-", f"later-{number}-"), path, 5)
         process = subprocess.Popen(
             [sys.executable, "-c", script, tmp_path / "backup.db", path], stdout=subprocess.PIPE, text=True

@@ -14,9 +14,7 @@ from muniment.domain import Accepted
 from muniment.domain.session import SessionOpened
 from muniment.journal import Journal
 
-from .processes import finish, start_at_once
-
-KILLS = int(os.environ.get("MUNIMENT_TEST_KILLS", "8"))
+from .processes import KILLS, finish, start_at_once
 
 CLAIMER = """
 import sys
