@@ -232,7 +232,7 @@ class AsyncJournal:
                 return await self._in_a_thread(function)
             case commands.Write(steps):
                 return await self._drive([], steps)
-            case commands.Call(function, argument):
+            case commands.Call(_, function, argument):
                 answer = await self._in_a_thread(partial(function, argument))
                 return await answer if inspect.isawaitable(answer) else answer
 

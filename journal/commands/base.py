@@ -45,8 +45,13 @@ class Ask(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A function of the host that is to be called; where commands are awaited, it may be async."""
+    """A function of the host that is to be called; where commands are awaited, it may be async.
 
+    Attributes:
+        name: what is done by it, for a message.
+    """
+
+    name: str
     function: Callable[[str], object]
     argument: str
 
@@ -106,12 +111,12 @@ def _do(journal: Executes, step: Step) -> Any:
             return function()
         case Write(steps):
             return journal._write(steps)
-        case Call(function, argument):
+        case Call(name, function, argument):
             answer = function(argument)
             if inspect.isawaitable(answer):
                 if inspect.iscoroutine(answer):
                     answer.close()
-                raise InvalidArgument("undo", "must not be async here: it would not be waited for")
+                raise InvalidArgument("undo", f"of {name} must not be async here: it would not be waited for")
             return answer
 
 

@@ -175,7 +175,7 @@ class Sagas(SagasView):
         for step, details in steps:
             # What is to be left is left, also where there is a function for it.
             if step not in asked.left:
-                yield Call(asked.functions[step], details)
+                yield Call(f"step {step!r}", asked.functions[step], details)
                 yield Command(saga_stream(asked.saga_id), saga.undo_step, (step,))
 
     def status(self, saga_id: str) -> saga.SagaStatus:
