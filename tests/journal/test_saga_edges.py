@@ -160,6 +160,18 @@ def test_a_generator_that_is_closed_elsewhere_ends_its_saga(journal: Journal) ->
     assert "s-1" not in journal.owners
 
 
+def test_an_undo_that_turns_out_to_be_async_is_named_by_its_step(journal: Journal) -> None:
+    class Undo:
+        def __call__(self, details: str) -> object:
+            return asyncio.sleep(0)
+
+    with pytest.raises(ZeroDivisionError) as caught, journal.saga("x") as saga:
+        saga.register_undo("book", Undo())
+        raise ZeroDivisionError
+    assert "undo of step 'book' must not be async here" in caught.value.__notes__[0]
+    assert journal.sagas[saga.id].status == "in_doubt"
+
+
 def test_what_says_how_to_undo_is_checked(journal: Journal) -> None:
     async def later(details: str) -> None:
         raise AssertionError("not awaited")
