@@ -100,7 +100,11 @@ class LinkBoundary:
     def is_allowed_by(self, scope: OwnershipScope) -> bool:
         """Whether a capability of this scope reaches over the boundary (aura 2.15).
 
-        The full session reaches over every boundary; fragments over one that names some, and none that are not theirs.
+        The full session reaches over every boundary. Fragments reach over a boundary that names at least one fragment,
+        and only fragments that are among them.
+
+        Raises:
+            InvalidArgument: ``scope`` is no scope.
         """
         reach = checked_scope(scope)
         return reach is FULL_SESSION or (bool(self.fragment_keys) and reach.includes(Fragments(self.fragment_keys)))

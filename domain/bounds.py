@@ -53,7 +53,10 @@ MAX_WHOLE_REFUSAL_BYTES: Final = 4_096
 """What a refusal takes that records the refused artifact whole, in bytes of JSON; a larger one is recorded in brief."""
 
 MAX_STRANGERS: Final = 256
-"""How much is taken from those who are not known to be members: proposals in an epoch, candidates in a round."""
+"""How many proposals in an epoch are taken from those who are not known to be members.
+
+As many candidates in a freeze round are taken from those who are not known to be stewards.
+"""
 
 MAX_VOTES_OF_STRANGERS: Final = 10_000
 """How many votes are taken in an epoch from those who are not known to be members: a joiner may not know who is one."""

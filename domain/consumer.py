@@ -53,8 +53,8 @@ class Cursors:
     """How far a consumer has come.
 
     Attributes:
-        everywhere: what it was told last of all conversations.
-        alone: what it was told last of single ones, where it has come further.
+        everywhere: how far it has come when it follows all conversations.
+        alone: how far it has come in single conversations, by their ids, where that is further.
     """
 
     everywhere: Cursor = BEFORE_ALL

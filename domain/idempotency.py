@@ -1,4 +1,4 @@
-"""Idempotency keys that no other event could be filed under: what an accepted command answered that appended nothing.
+"""The idempotency keys of accepted commands that appended nothing, with what these commands answered.
 
 A key goes with the event that says what its command answered. Where there is no such event, the key has a stream of its
 own, ``key-<key>``, with one event that holds the answer. Nothing undoes it: a key that was used stays used.

@@ -114,7 +114,7 @@ def natural_number(argument: str, value: object, *, least: int = 0, most: int = 
 
 
 def integer(value: object) -> int | None:
-    """The plain integer in ``value``; None if that is none, or a truth."""
+    """The plain integer in ``value``; None if it is no integer, or is True or False."""
     if type(value) is int:
         return value
     kind = type(value)

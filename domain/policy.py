@@ -18,7 +18,7 @@ from .value import VALUE, value_type
 class Policy:
     """What is permitted beyond the laws. The default is strict: nothing.
 
-    That a generation is never reused, a witness is spent once and undo only appends is not for a policy to switch.
+    No policy can switch off that a generation is never reused, a witness is spent once, and undo only appends.
 
     Attributes:
         claim_again_returns_live: claiming a session with the live owner's label returns the live capability instead

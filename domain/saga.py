@@ -274,7 +274,7 @@ def complete(state: SagaState) -> Decision[None]:
 
 @decision("saga.begin_compensation", uses_key=False)
 def begin_compensation(state: SagaState) -> Decision[None]:
-    """Let nothing more be appended in a saga, so that all of it can be undone; tried again, it stays so.
+    """Close a saga to further events, so that all of it can be undone. A repeat appends nothing.
 
     Raises:
         SagaNotFound, SagaEnded

@@ -23,7 +23,7 @@ _CHECKED: Final[dict[type[Any], Callable[[Any], Any]]] = {}
 
 
 def value_type(**bounds: int) -> Callable[[type[ValueT]], type[ValueT]]:
-    """Have a value say by an ``InvalidArgument`` what it does not take. Decoding does not come this way.
+    """Make a value's constructor raise ``InvalidArgument`` for what it does not take. Decoding does not call it.
 
     Args:
         bounds: how many entries callers may give for a field; rows of older journals may hold more.
@@ -111,7 +111,7 @@ def function_or_none(argument: str, given: ValueT | None) -> ValueT | None:
 
 
 def several(argument: str, given: object, most: int) -> Iterator[Any]:
-    """Go through what a caller gave, of which there may be no end: one more than the bound is looked at.
+    """Yield the entries of what a caller gave, which may be endless: at most one more than the bound is read.
 
     Raises:
         InvalidArgument: it is a text or nothing to go through, or fails on the way.
@@ -160,4 +160,6 @@ def _invalid(kind: str, names: list[str], error: ValidationError) -> InvalidArgu
     where, *parts = first["loc"] or (kind,)
     name = names[where] if isinstance(where, int) and where < len(names) else where
     place = ".".join(shown(part) if not isinstance(part, str) else part for part in (name, *parts))
-    return InvalidArgument(place[:200], f"of {kind}: {first['msg']}, not {shown(first['input'])}")
+    # Of what is missing, the input is all the rest.
+    given = "" if first["type"].startswith("missing") else f", not {shown(first['input'])}"
+    return InvalidArgument(place[:200], f"of {kind}: {first['msg']}{given}")

@@ -65,7 +65,7 @@ class AsyncJournal:
         self._commands = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self.sessions = AsyncSessions(self, policy, surfaces)
+        self.sessions = AsyncSessions(self, journal.sessions, policy, surfaces)
         self.bundles = AsyncBundles(self, surfaces)
         self._loop = asyncio.get_running_loop()
         self.conversations = AsyncConversations(self, journal.conversations)
@@ -177,7 +177,7 @@ class AsyncJournal:
         return await asyncio.to_thread(function, self._journal, *args, **kwargs)
 
     async def outcome(self, idempotency_key: str) -> RecordedEvent | None:
-        """What a command brought about that was given under an idempotency key; see ``Journal.outcome``."""
+        """The record of a command that was given under an idempotency key; see ``Journal.outcome``."""
         return await self._call(partial(self._journal.outcome, idempotency_key))
 
     async def cursor(self, position: int | None = None) -> str:

@@ -99,7 +99,8 @@ class Journal(Reading):
             NewerSchema: a newer Muniment wrote it.
             JournalDamaged: its storage is damaged.
             JournalLocked: another process kept it locked.
-            JournalReadOnly: nobody may write it; open it to be read only.
+            JournalReadOnly: nobody may write it; open it with ``read_only=True``.
+            UnsuitableServer: the PostgreSQL server cannot keep what a journal promises.
             JournalUnavailable: it cannot be read or written.
             JournalForked: this process was forked while a thread of its parent was inside the database's library.
         """
@@ -232,12 +233,13 @@ class Journal(Reading):
             CommandRefused: the state does not permit it.
             IdempotencyConflict: the context's key was used for something else.
             ConcurrencyConflict: other writers were faster at every attempt.
-            JournalError: the storage failed; nothing was appended.
+            JournalError: the storage failed, and nothing was appended. With ``JournalUnavailable`` the events may have
+                been appended all the same; read again.
         """
         return self._executor.execute(stream, function("command", command), arguments)
 
     def outcome(self, idempotency_key: str) -> RecordedEvent | None:
-        """What a command brought about that was given under an idempotency key: before a restart, or elsewhere.
+        """Find the record of a command that was given under an idempotency key, also before a restart, or elsewhere.
 
         Args:
             idempotency_key: the key.
@@ -256,6 +258,10 @@ class Journal(Reading):
         Args:
             stream: the stream's name.
             view: copies out of the state what the caller needs.
+
+        Raises:
+            InvalidArgument, InvalidIdentifier: no stream can have that name, or the view is no function.
+            UnknownEventType, DamagedRecord: an event of the stream cannot be decoded.
         """
         return self._executor.read_state(text("stream", stream), function("view", view))
 
@@ -274,9 +280,10 @@ class Journal(Reading):
 
         Raises:
             UnknownPosition, UnknownEvent: there is none.
-            NotCompensable: nothing undoes an event of its type.
-            AlreadyCompensated: it is undone.
+            NotCompensable: nothing undoes it, or what it did has ended by itself.
+            AlreadyCompensated: it is undone already.
             LaterEventDepends: a later event depends on it.
+            CommandRefused: something else is in the way; ``dry_run`` lists every obstacle.
         """
         planner, undoing = self._undo_planner, self._undo_planner.of_event(event)
         return planner.plan(undoing) if exact("dry_run", dry_run, bool) else self._write(planner.steps(undoing))

@@ -89,6 +89,7 @@ class Reading(Upkeep):
             UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
             InvalidArgument: a number is negative, or too large for any journal.
             OtherPast: the cursor is of events that this journal does not have.
+            JournalWithoutId: a cursor is given, and an older Muniment made the journal, which has no id yet.
             UnknownPosition: the journal has not reached the position or the cursor.
         """
         after = self.position_of(after) if issubclass(type(after), str) else natural_number("after", after)

@@ -121,7 +121,7 @@ def _remove_log(path: Path) -> None:
 
 @contextmanager
 def _held(address: Address, lock_timeout_s: float) -> Iterator[None]:
-    """Keep everybody from a journal's file, with all of its log taken over into it; one that is damaged is nobody's."""
+    """Lock everybody out of a journal's file, with its whole log taken over into it. A damaged file is not locked."""
     path = address.path
     if path is None or not path.exists():
         yield
@@ -130,7 +130,7 @@ def _held(address: Address, lock_timeout_s: float) -> Iterator[None]:
     with closing(sqlite3.connect(name, uri=True, timeout=lock_timeout_s, isolation_level=None)) as held:
         try:
             held.execute("PRAGMA locking_mode=EXCLUSIVE")
-            # Without a log of its own, nothing is deleted by name when this is closed, and the file is another by then.
+            # In this mode, closing deletes no log by its name, which belongs to the restored file by then.
             held.execute("PRAGMA journal_mode=DELETE")
             held.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:

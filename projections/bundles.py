@@ -60,8 +60,8 @@ class UpgradeRow(NamedTuple):
     Attributes:
         phase: where it stands.
         previous_members: who ran the bundle before it, sorted.
-        next_members: who runs it after it, sorted.
-        reason: why it failed; None otherwise.
+        next_members: who runs the bundle after it, sorted.
+        reason: why it failed or was rolled back; None otherwise.
         since: the position of the event from which on all this holds.
     """
 

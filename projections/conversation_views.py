@@ -168,7 +168,7 @@ class DeadlinesView(TableReader):
         return self._read(where={"conversation_id": conversation_id})
 
     def next_wakeup(self, now: int) -> int | None:
-        """How long nothing is due anywhere, in ms: 0 if something is, None if nothing ever will be.
+        """How long until something is due anywhere, in ms: 0 if something is now, None if nothing ever will be.
 
         Raises:
             InvalidArgument: ``now`` is no time in ms.

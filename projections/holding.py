@@ -41,7 +41,7 @@ _LOOK_AGAIN_S: Final = 0.05
 """How often those who wait look by themselves, for what an interrupted thread did not tell them."""
 
 _CERTAIN_S: Final = 0.25
-"""How long one who seems to wait for itself makes sure that nobody else is just looking whether that is over."""
+"""How long a thread that seems to wait for itself makes sure; another thread may just be testing the holder's grip."""
 
 _mutex = threading.RLock()
 # It may be taken again by the thread that has it: a signal handler runs wherever that thread happens to be.
@@ -141,7 +141,7 @@ class Lock:
         self.turns = 0
 
     def take(self, grip: Grip, timeout_s: float | None = None) -> None:
-        """Take it, and wait for it if need be. Who waits in vain while it does not change hands gives up.
+        """Take the lock, and wait for it if need be. The time-out begins again whenever the lock changes hands.
 
         Args:
             grip: what holds it then.

@@ -34,7 +34,7 @@ class SagaRow(NamedTuple):
     Attributes:
         name: what it is called.
         status: where it stands.
-        reason: why it was undone, or is in doubt; None otherwise.
+        reason: why it was undone or is in doubt, or how it was resolved; None otherwise.
         since: the position of the event from which on all this holds.
     """
 

@@ -1,4 +1,4 @@
-"""Which stamps a clock can have told: all but the fewest without which none steps back by more than an hour."""
+"""Which stamps a clock can have told: the fewest are set aside, so that no other steps back by more than an hour."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ WRONG: Final = 2
 
 
 def main() -> None:
-    """Run the command line, if what it needs is installed, and whatever goes wrong is one line."""
+    """Run the command line. An expected failure, such as a missing package, is reported in one line."""
     try:
         _open_what_is_closed()
         from muniment.scripts.cli import cli

@@ -47,8 +47,9 @@ def stage(state: BundleState, request: RuntimeUpgradeRequest) -> Decision[Runtim
 
     Raises:
         BundleNotFound, MembersNotSeeded, UpgradePending, UpgradeExists
-        UpgradeRejected: the plan has no steps, or a step no members (rules a and g); or it breaks another rule, and no
-            more failures of this bundle are recorded (law 6).
+        BoundExceeded: the request takes more than 256 KiB of JSON.
+        UpgradeRejected: the plan has no steps, or a step no members (rules a and g). With any other broken rule, the
+            upgrade is refused at once only when no more failures of this bundle are recorded (law 6).
     """
     staged = _staged(state, request)
     if state.failures >= MAX_RECORDED_REFUSALS and (rejected := _broken_rule(state, request)):

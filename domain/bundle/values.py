@@ -184,8 +184,8 @@ class RuntimeUpgradeArtifact:
         request: what was asked for, whole.
         phase: where it stands.
         previous_members: who ran the bundle before it.
-        next_members: who runs it after it; the previous ones where it failed.
-        reason: why it failed; None otherwise.
+        next_members: who runs the bundle after it; the previous members if it failed or was rolled back.
+        reason: why it failed or was rolled back; None otherwise.
         omitted: what is left out of an upgrade that failed at once and is recorded in brief: its request beside the
             ids, and the members. None of all others.
     """

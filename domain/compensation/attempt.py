@@ -197,7 +197,7 @@ class UndoAttempt:
         return [*phases, behind] if behind.event.upgrade == phases[-1].event.outcome else []
 
     def _targets_of_each(self, found: list[RecordedEvent]) -> list[RecordedEvent]:
-        """What has to be undone to undo these: what did them again, where they were undone and done again."""
+        """The events whose undoing undoes these: where one was undone and done again, the event that did it again."""
         targets: list[RecordedEvent] = []
         for record in found:
             history = self._history(record.stream)
@@ -271,7 +271,7 @@ class UndoAttempt:
             raise LaterEventDepends(record.id, later.id, later.type, why_it_stays(later.event))
 
     def _require_possible(self, record: RecordedEvent, event: Event[Any]) -> None:
-        """Hold a compensating event to what the command that does the same is held to, outside its own stream."""
+        """Check a compensating event, outside its own stream, as the command that does the same is checked."""
         if (name := operation(event)) is not None:
             self._surfaces.require(name)
         histories = [self._history(bundle_stream(bundle_id)) for bundle_id in bundles_needed(event)]
@@ -283,7 +283,7 @@ class UndoAttempt:
             raise NotCompensable(record.id, record.type, reason)
 
     def _end(self, ends: SagaUndone | None) -> None:
-        """Append the saga's end, if this undoes one; and depend on the saga that this is done in going on."""
+        """Append the saga's end, if this undoes a saga; otherwise require that the saga it is done in stays open."""
         if ends is not None:
             stream = saga_stream(ends.saga_id)
             self.placed.append(Placed(stream, compensated(self._history(stream).state, ends.reason)))

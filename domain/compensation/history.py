@@ -84,7 +84,7 @@ class StreamHistory:
         return None
 
     def _made_a_difference(self, later: RecordedEvent, record: RecordedEvent) -> bool:
-        """Whether an event's chain is not, since another event, as if nothing of it had been."""
+        """Whether an event ends its chain, and the chain's events since ``record`` do not cancel each other out."""
         chain = self.chain(later)
         since = sum(each.version > record.version for each in chain)
         return later is chain[-1] and since % 2 == 1

@@ -2,8 +2,8 @@
 
 A rule says which parts of its stream's state an event changes, and which its command needed. A part has a name such as
 ``ownership`` or ``fragment:bundle:chat``. A later event depends on an earlier one if it changed or needed what that one
-changed, or changed what that one needed. The earlier one is then not undone before it. What has ended by itself since
-keeps nothing in place.
+changed, or changed what that one needed. The earlier one cannot be undone before the later one is. A later event whose
+effect has ended by itself blocks nothing.
 """
 
 from __future__ import annotations

@@ -61,14 +61,14 @@ class ConversationConfig:
     default is the reference (de-mls 7.6).
 
     Attributes:
-        commit_inactivity_ms: how long approved work may wait for a commit; three times that, a joiner waits to be let
-            in.
+        commit_inactivity_ms: how long approved work may wait for a commit. A joiner waits three times as long to be
+            let in.
         freeze_ms: how long candidates are collected.
         recovery_inactivity_ms: how long approved work may wait in recovery, or after a rejected election.
         proposal_expiration_ms: how long a proposal can be voted on; at least a second, and whole seconds count.
         consensus_timeout_ms: how long the one who opened a proposal waits for votes; not zero.
-        voting_inactivity_ms: how long backups leave what came in to the steward whose turn it is, before they propose
-            it themselves; zero: as long as both kinds of inactivity together. It is for the host (de-mls 2.7).
+        voting_inactivity_ms: how long backup stewards wait for the steward whose turn it is, before they propose what
+            came in. Zero stands for ``commit_inactivity_ms + recovery_inactivity_ms``. The host uses it (de-mls 2.7).
         voting_delay_ms: how long a vote by hand is waited for.
         election_voting_delay_ms: the same for the election of stewards.
         liveness_yes: how those who are silent count, and what is voted when nobody votes by hand.

@@ -83,6 +83,6 @@ def phase_deadline(situation: Situation) -> Deadline | None:
 
 
 def earliest_wakeup(deadlines: Iterable[Deadline], now: int) -> int | None:
-    """How long nothing is due, in ms: 0 if something is, None if nothing ever will be (de-mls 5.4)."""
+    """How long until something is due, in ms: 0 if something is now, None if nothing ever will be (de-mls 5.4)."""
     earliest = min((each.due_at for each in deadlines), default=None)
     return None if earliest is None else max(0, earliest - now)

@@ -85,7 +85,7 @@ class MemberJoined(ConversationFact):
 
 @event_type("conversation.pending_join_expired")
 class PendingJoinExpired(ConversationFact):
-    """Nobody let this member in for too long (de-mls 1.3, T4).
+    """This member waited too long to be let in (de-mls 1.3, T4).
 
     Attributes:
         anchored_at: when it had asked, in ms.
@@ -252,7 +252,7 @@ class FreezeRoundOpened(ConversationFact):
 
 @event_type("conversation.freeze_round_withdrawn")
 class FreezeRoundWithdrawn(ConversationFact):
-    """That candidates were collected, of which none came, was undone (law 8)."""
+    """A freeze round in which no candidate had come was undone (law 8)."""
 
     epoch: Counter
 

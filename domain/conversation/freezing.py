@@ -26,9 +26,9 @@ def open_round(draft: Draft) -> None:
 
 @decision("conversation.buffer_candidate")
 def buffer_candidate(state: ConversationState, candidate: Candidate, now: int) -> Decision[Phase | None]:
-    """Take a commit in that somebody offers, or that this member does; it freezes a conversation that works.
+    """Receive a commit that a member offers, be it this one or another. It freezes a conversation that works.
 
-    It is ignored if it was taken before, or was merged already; if no round is open and nothing is approved; and before
+    The commit is ignored if it was received or merged before, if no round is open and nothing is approved, and before
     this member is let in.
 
     Raises:
@@ -74,7 +74,7 @@ def commit_applied(
     rejected: tuple[RejectedCandidate, ...],
     now: int,
 ) -> Decision[Phase | None]:
-    """Take it from the host that a commit was merged, and this member is still in the group (de-mls 1.3, T12, T18).
+    """Record that the host merged a commit, and that this member is still in the group (de-mls 1.3, T12, T18).
 
     Raises:
         ConversationNotFound, ConversationEnded
@@ -96,7 +96,7 @@ def removed_by_commit(
     rejected: tuple[RejectedCandidate, ...],
     now: int,
 ) -> Decision[None]:
-    """Take it from the host that a commit was merged that removed this member (de-mls 1.3, T13).
+    """Record that the host merged a commit that removed this member (de-mls 1.3, T13).
 
     Raises:
         ConversationNotFound, ConversationEnded
@@ -113,7 +113,7 @@ def removed_by_commit(
 def no_commit_found(
     state: ConversationState, rejected: tuple[RejectedCandidate, ...], now: int
 ) -> Decision[Phase | None]:
-    """Take it from the host that no candidate could be merged; ignored but in selection (de-mls 1.3, T14, T15).
+    """Record that the host could merge no candidate; ignored outside of selection (de-mls 1.3, T14, T15).
 
     Raises:
         ConversationNotFound, ConversationEnded

@@ -145,7 +145,7 @@ def begin_leaving(draft: Draft, reason: LeaveReason) -> None:
 
 @decision("conversation.remove")
 def remove(state: ConversationState, now: int) -> Decision[None]:
-    """Take the conversation from this member's registry, at whatever it is.
+    """Remove the conversation from this member's registry, whatever its phase is.
 
     Raises:
         ConversationNotFound
@@ -188,7 +188,7 @@ def sync_config(state: ConversationState, source_epoch: int, changes: ConfigChan
 def install_stewards(
     state: ConversationState, stewards: tuple[str, ...], reason: StewardListReason, now: int
 ) -> Decision[None]:
-    """Say who may commit from this epoch on; the list that is installed is installed once (de-mls 4.5).
+    """Say who may commit from this epoch on. Installing the present list again appends nothing (de-mls 4.5).
 
     Raises:
         ConversationNotFound, ConversationEnded

@@ -87,10 +87,9 @@ def resolve_by_host(draft: Draft, proposal: Proposal, outcome: Outcome) -> None:
 
 @decision("conversation.resolve")
 def resolve(state: ConversationState, proposal_id: int, outcome: Outcome, now: int) -> Decision[Phase | None]:
-    """Record the outcome of a vote that the host tells, which may know it from elsewhere.
+    """Record the outcome of a vote as the host reports it; the host may know it from elsewhere (de-mls 4.4).
 
-    Of a proposal that was resolved before nothing follows again; what is due of it is dropped all the same (de-mls
-    4.4).
+    If the proposal was resolved before, nothing follows again. Its pending deadlines are cancelled all the same.
 
     Raises:
         ConversationNotFound, ConversationEnded, ProposalNotFound
@@ -108,9 +107,9 @@ def resolve(state: ConversationState, proposal_id: int, outcome: Outcome, now: i
 
 
 def apply_outcome(draft: Draft, resolved: ConsensusResolved) -> None:
-    """Have follow from an outcome what does (de-mls 4.4).
+    """Do what follows from an outcome (de-mls 4.4).
 
-    The phase changes last, unlike there: a command answers what its last event says.
+    Unlike in the reference, the phase changes last, since a command answers what its last event says.
     """
     proposal, outcome = resolved.proposal, resolved.result
     end_deadlines(draft, proposal.proposal_id)
@@ -129,7 +128,7 @@ def apply_outcome(draft: Draft, resolved: ConsensusResolved) -> None:
 
 
 def end_deadlines(draft: Draft, proposal_id: int) -> None:
-    """Drop what is due of a proposal, as its outcome is there; also if it comes again (de-mls 2.4, 2.5)."""
+    """Cancel a proposal's deadlines, as its outcome is known; also if the outcome comes again (de-mls 2.4, 2.5)."""
     end_auto_vote(draft, proposal_id, CancelReason.RESOLVED)
     end_timeout(draft, proposal_id, CancelReason.RESOLVED)
 

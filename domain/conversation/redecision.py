@@ -182,7 +182,7 @@ _BLAMED: Final = {
     ScoreReason.BROKEN_COMMIT: RejectionReason.NOT_A_STEWARD,
     ScoreReason.BROKEN_PROPOSAL: RejectionReason.OTHER_ACTIONS,
 }
-"""What a score fell for, and a candidate that would make it fall so."""
+"""For each reason why a score fell, a reason to reject a candidate that makes it fall so."""
 
 
 def _scored(event: events.ScoreChanged, ahead: Ahead) -> Found:

@@ -145,14 +145,14 @@ def propose_again(event: voting.ProposalWithdrawn, before: ConversationStanding,
 def restore_auto_vote(
     event: voting.AutoVoteScheduled | voting.AutoVoteCancelled, before: ConversationStanding, now: ConversationState
 ) -> Event[Any] | None:
-    """Restore the vote that would have been cast by itself, due when it was; or that there was none.
+    """Restore the automatic vote, due when it was, or its absence.
 
-    Where none would be any more, as this member has voted or nothing is left to vote on, none is restored.
+    None is restored once this member has voted or the proposal is resolved, and no automatic vote is pending.
     """
     proposal_id, at = event.proposal_id, now.situation.at
     standing, present = before.auto_votes.get(proposal_id), now.auto_votes.get(proposal_id)
-    # A vote by hand and an outcome end what would be cast by itself. What is there still came after them, and so did
-    # what it replaced.
+    # A vote by hand and an outcome cancel the automatic vote. So one that is pending now was scheduled after them, and
+    # so was the one that it replaced.
     if standing is None or is_vote_over(event, now):
         if present is None:
             return None
@@ -168,9 +168,9 @@ def restore_timeout(
     before: ConversationStanding,
     now: ConversationState,
 ) -> Event[Any] | None:
-    """Restore until when votes were waited for; or that they were waited for without an end.
+    """Restore the deadline for votes as it was, or its absence.
 
-    Where votes are not waited for any more, and nothing is voted on, they are not waited for again.
+    Nothing is restored if the proposal is no longer voted on, and no deadline is pending.
     """
     proposal_id, at = event.proposal_id, now.situation.at
     standing, present = before.timeouts.get(proposal_id), now.timeouts.get(proposal_id)
@@ -216,7 +216,7 @@ def needed_the_phase(later: Event[Any], event: Event[Any]) -> bool:
 
 
 def is_vote_over(event: voting.AutoVoteScheduled | voting.AutoVoteCancelled, now: ConversationState) -> bool:
-    """Whether there is no vote any more that would be cast by itself, nor anything for one to be cast on."""
+    """Whether no automatic vote is pending, and this member has voted or the proposal is resolved."""
     proposal_id = event.proposal_id
     has_voted = proposal_id not in now.proposals or now.self_id in now.votes[proposal_id]
     return has_voted and proposal_id not in now.auto_votes
@@ -225,7 +225,7 @@ def is_vote_over(event: voting.AutoVoteScheduled | voting.AutoVoteCancelled, now
 def is_waiting_over(
     event: voting.ConsensusTimeoutScheduled | voting.ConsensusTimeoutCancelled, now: ConversationState
 ) -> bool:
-    """Whether votes are neither waited for any more, nor anything is voted on."""
+    """Whether no deadline for votes is pending, and the proposal is no longer voted on."""
     return event.proposal_id not in now.proposals and event.proposal_id not in now.timeouts
 
 

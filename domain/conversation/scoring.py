@@ -1,4 +1,4 @@
-"""What members are thought of: how much each thing that they do counts (de-mls 4.4, 4.6)."""
+"""The scores of members: by how much each thing that a member does raises or lowers its score (de-mls 4.4, 4.6)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _REJECTIONS: Final[Mapping[RejectionReason, ScoreReason]] = {
 
 
 def change_score(draft: Draft, member: str, reason: ScoreReason) -> None:
-    """Think better or worse of a member."""
+    """Raise or lower a member's score, on the record."""
     before, delta = draft.state.score(member), DELTAS[reason]
     after = before + delta
     is_down = comes_down(before, after)
@@ -68,9 +68,10 @@ def score_rejections(draft: Draft, rejected: Iterable[RejectedCandidate]) -> Non
 
 
 def score_absence(draft: Draft, steward: str | None, committer: str | None) -> None:
-    """Judge whose turn it was and who brought no commit about, unless that is this member itself (de-mls 4.6).
+    """Lower the score of the steward whose turn it was, if another or nobody committed (de-mls 4.6).
 
-    That the steward's name stands on a candidate excuses nothing: whoever forges one could excuse it.
+    If that steward is this member, the score stays. A candidate in the steward's name is no excuse: anybody could
+    forge one.
     """
     if steward is not None and steward not in (draft.state.self_id, committer):
         change_score(draft, steward, ScoreReason.CENSORSHIP)

@@ -1,4 +1,4 @@
-"""What a conversation's deadlines follow from, and what tables say of it: a value that every event leads to the next.
+"""What a conversation's deadlines follow from, and what tables say of it: one value, which each event moves on.
 
 It is the one fold of these facts: the state that decisions are made on has it, and so has the projection.
 """

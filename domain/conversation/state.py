@@ -33,7 +33,7 @@ COMMITTED_CAPACITY: Final = 10
 """How many merged commits are remembered (de-mls 4.6)."""
 
 DEFAULT_SCORE: Final = 100
-"""What a member is thought of before anything is known of it (de-mls 4.6)."""
+"""The score that every member begins with (de-mls 4.6)."""
 
 
 class PendingVote(NamedTuple):
@@ -106,7 +106,7 @@ class ConversationState:
         committed: the hashes of the last commits that were merged, oldest first.
         steward_list: who may commit; None if that was never said.
         members: who is in the group.
-        scores: what members are thought of, where that is not what it was at first.
+        scores: the members' scores, where they differ from the default.
         strangers: how many proposals came from those who are not known to be members, in this epoch.
         votes_of_strangers: how many votes did, in this epoch.
         reports: how many failures the host reported in this epoch.
@@ -228,7 +228,7 @@ class ConversationState:
         return None
 
     def score(self, member: str) -> int:
-        """What a member is thought of."""
+        """A member's score."""
         return self.scores.get(member, DEFAULT_SCORE)
 
     def _on_opened(self, event: events.ConversationOpened) -> None:

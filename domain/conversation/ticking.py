@@ -55,7 +55,7 @@ def tick(state: ConversationState, now: int) -> Decision[tuple[Event[Any], ...]]
 
 
 def next_wakeup(state: ConversationState, now: int) -> int | None:
-    """How long nothing is due, in ms: 0 if something is, None if nothing ever will be.
+    """How long until something is due, in ms: 0 if something is now, None if nothing ever will be.
 
     Raises:
         ConversationNotFound

@@ -31,7 +31,7 @@ class ConversationView:
         approved: what waits for a commit, oldest approval first.
         urgent_target: the member whose removal has to be committed first, and alone; None if nobody's.
         candidates: the commits that were offered in this freeze round.
-        scores: what members are thought of, where that is not the 100 that each begins with (de-mls 4.6).
+        scores: the members' scores, where they differ from the 100 that each member begins with (de-mls 4.6).
     """
 
     conversation_id: str

@@ -175,7 +175,7 @@ def schedule_auto_vote(
 
 @decision("conversation.cancel_auto_vote")
 def cancel_auto_vote(state: ConversationState, proposal_id: int, now: int) -> Decision[None]:
-    """Have no vote cast by itself; nothing happens if none would be (de-mls 2.4).
+    """Cancel the automatic vote, if there is one (de-mls 2.4).
 
     Raises:
         ConversationNotFound, ConversationEnded
@@ -188,7 +188,7 @@ def cancel_auto_vote(state: ConversationState, proposal_id: int, now: int) -> De
 
 @decision("conversation.schedule_timeout")
 def schedule_timeout(state: ConversationState, proposal_id: int, delay_ms: int, now: int) -> Decision[None]:
-    """Wait for votes so long from now on, instead of any time before (de-mls 2.5).
+    """Wait for votes for ``delay_ms`` from now on; this replaces any earlier deadline (de-mls 2.5).
 
     Raises:
         ConversationNotFound, ConversationEnded, ProposalNotFound
@@ -201,7 +201,7 @@ def schedule_timeout(state: ConversationState, proposal_id: int, delay_ms: int, 
 
 @decision("conversation.cancel_timeout")
 def cancel_timeout(state: ConversationState, proposal_id: int, now: int) -> Decision[None]:
-    """Wait for votes without an end; nothing happens if that is so (de-mls 2.5).
+    """Wait for votes without end: cancel their deadline, if there is one (de-mls 2.5).
 
     Raises:
         ConversationNotFound, ConversationEnded

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 from ..shown import shown, visible
 
 MAX_MESSAGE_LENGTH: Final = 4_000
-"""How much of what an error says is said; its facts are whole."""
+"""How long an error's message may be, in characters; the error's facts are never cut."""
 
 
 @dataclass(eq=False)
@@ -49,7 +49,7 @@ def _represented(error: Any) -> str:
 
 
 def _safe(say: Callable[[Any], str]) -> Callable[[Any], str]:
-    """Have an error say what it says whatever its facts are, and not without end."""
+    """Make an error's message safe whatever its facts are, and bounded in length."""
 
     @wraps(say)
     def said(self: Any) -> str:
@@ -81,7 +81,7 @@ class LimitReached(CommandRefused):
     most: int
 
     def __str__(self) -> str:
-        return f"{self.stream} may have {self.most} {self.what}, and has them; end some of them, or use another"
+        return f"{self.stream} has the {self.most} {self.what} that it may have; end some of them, or use another"
 
 
 class InvalidInput(MunimentError):

@@ -116,7 +116,8 @@ class UpgradeNotPending(CommandRefused):
 
     def __str__(self) -> str:
         found = f"is {self.phase}" if self.phase else "is not under way"
-        return f"bundle {self.bundle_id!r}: upgrade {self.upgrade_id!r} {found}; this takes one that is {self.needed}"
+        upgrade = f"bundle {self.bundle_id!r}: upgrade {self.upgrade_id!r}"
+        return f"{upgrade} {found}; the command needs one that is {self.needed}"
 
 
 @dataclass(eq=False)

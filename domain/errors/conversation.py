@@ -72,7 +72,7 @@ class ConversationBlocked(CommandRefused):
     def __str__(self) -> str:
         return (
             f"conversation {self.conversation_id!r} is {self.phase}, where {self.operation} is not permitted; "
-            f"it is in {' and '.join(self.permitted)}"
+            f"it is permitted in {' and '.join(self.permitted)}"
         )
 
 
@@ -110,7 +110,7 @@ class ProposalNotFound(CommandRefused):
 
 @dataclass(eq=False)
 class ProposalExists(CommandRefused):
-    """A proposal of this number is known already: open, or resolved not long ago (de-mls 7.5, 30)."""
+    """A proposal of this number is known already: open, approved, or resolved not long ago (de-mls 7.5, 30)."""
 
     conversation_id: str
     proposal_id: int
@@ -132,7 +132,8 @@ class ProposalNotActive(CommandRefused):
     outcome: str
 
     def __str__(self) -> str:
-        return f"conversation {self.conversation_id!r}: proposal {self.proposal_id} is not active: {self.outcome}"
+        proposal = f"conversation {self.conversation_id!r}: proposal {self.proposal_id}"
+        return f"{proposal} is not voted on any more: {self.outcome}"
 
 
 @dataclass(eq=False)

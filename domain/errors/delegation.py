@@ -66,7 +66,7 @@ class HandOverRequired(CommandRefused):
 
     def __str__(self) -> str:
         return (
-            f"session {self.session_id!r} is owned by {self.owner!r}, and would be left behind; "
+            f"session {self.session_id!r} is owned by {self.owner!r}, who would be left behind; "
             "hand it over with its live capability, or release it first"
         )
 

@@ -94,7 +94,7 @@ class AlreadyClaimed(CommandRefused):
     owner: str
 
     def __str__(self) -> str:
-        return f"session {self.session_id!r} is owned by {self.owner!r}; it must release or transfer first"
+        return f"session {self.session_id!r} is owned by {self.owner!r}; the owner must release or transfer it first"
 
 
 @dataclass(eq=False)

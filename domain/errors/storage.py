@@ -18,7 +18,7 @@ class JournalNotFound(JournalError):
 
     @property
     def advice(self) -> str:
-        return "open it with create=True to make one"
+        return "to make one, open it with create=True and not read_only"
 
 
 @dataclass(eq=False)
@@ -227,12 +227,12 @@ class JournalDamaged(JournalError):
 
     @property
     def advice(self) -> str:
-        return "go back to a backup or an export"
+        return "restore a backup, or import an export"
 
 
 @dataclass(eq=False)
 class JournalClosed(JournalError):
-    """The journal object was closed; {self.advice}."""
+    """The journal object was closed. Open the journal again to use it."""
 
     path: str
 
@@ -322,7 +322,7 @@ class DamagedRecord(JournalError):
 
     @property
     def advice(self) -> str:
-        return "journal.verify() finds all that is"
+        return "journal.verify() finds every damaged record"
 
 
 @dataclass(eq=False)

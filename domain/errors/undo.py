@@ -9,7 +9,7 @@ from .base import CommandRefused
 
 @dataclass(eq=False)
 class NotCompensable(CommandRefused):
-    """Nothing undoes an event of this type (law 8).
+    """The event cannot be undone: nothing undoes its type, or what it did has ended or cannot be restored (law 8).
 
     Attributes:
         event_id: the event that was to be undone.
@@ -42,7 +42,7 @@ class AlreadyCompensated(CommandRefused):
 
     @property
     def advice(self) -> str:
-        return "revert that one to have it again"
+        return f"revert {self.compensated_by} to restore it"
 
 
 @dataclass(eq=False)
@@ -69,7 +69,7 @@ class LaterEventDepends(CommandRefused):
 
     @property
     def advice(self) -> str:
-        return f"and that one stays for good: {self.stays}" if self.stays else "undo that one first"
+        return f"that later event cannot be undone either: {self.stays}" if self.stays else "undo that one first"
 
 
 @dataclass(eq=False)

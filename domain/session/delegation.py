@@ -71,7 +71,9 @@ def host(state: SessionState, authority: str) -> Decision[None]:
 def delegate(
     state: SessionState, bundle: BundleState | None, request: DelegationRequest
 ) -> Decision[DelegationOutcome]:
-    """Give a session without an owner to another authority (aura 2.27, 2.29). The latest one is answered again.
+    """Give a session without an owner to another authority (aura 2.27, 2.29).
+
+    Repeating the latest delegation answers what it answered, and appends nothing.
 
     Args:
         state: the session.
@@ -81,6 +83,7 @@ def delegate(
     Raises:
         SessionNotFound, SessionTerminal, SelfDelegation, BundleNotFound, BoundaryBundleMismatch,
         BoundaryScopeMismatch, HandOverRequired
+        NotActiveHolder: no authority holds the session.
     """
     require_active(state)
     boundary = _boundary(state, bundle, request)
@@ -118,6 +121,8 @@ def hand_over(
     Raises:
         SessionNotFound, SessionTerminal, SelfDelegation, BundleNotFound, BoundaryBundleMismatch,
         BoundaryScopeMismatch, TransferPending, BoundaryRejected, ScopeViolation, and what an upgrade raises
+        NotActiveHolder: no authority holds the session.
+        InvalidArgument: there is an upgrade, and no bundle.
     """
     require_active(state)
     boundary = _boundary(state, bundle, request)

@@ -53,13 +53,14 @@ def claim_fragments(
 def move_fragments(
     state: SessionState, capability: OwnershipCapability, keys: frozenset[str], to_owner: str
 ) -> Decision[tuple[SessionFragment, ...]]:
-    """Have other fragments held under another label.
+    """Move fragments to another label.
 
     Returns:
         The fragments that moved, as they are held now.
 
     Raises:
         SessionNotFound, SessionTerminal, ScopeViolation, FragmentNotHeld, FragmentConflict
+        LimitReached: together the held fragments would be too large.
     """
     if refused := refuse_unless_live(state, capability):
         return refused

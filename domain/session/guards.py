@@ -56,6 +56,9 @@ def refuse_unless_live(state: SessionState, capability: OwnershipCapability) -> 
 
     Returns:
         None if it is; otherwise the refusal, with ``Unclaimed`` or ``StaleCapability``.
+
+    Raises:
+        SessionNotFound, SessionTerminal: the session is not active.
     """
     require_active(state)
     live = state.live

@@ -32,7 +32,7 @@ def open_session(state: SessionState, roles: tuple[str, ...]) -> Decision[None]:
 
 @decision("session.close")
 def close(state: SessionState, capability: OwnershipCapability) -> Decision[None]:
-    """End the session in good order; that takes authority over all of it, and nothing staged (law 5).
+    """End the session in good order. This needs a capability over the full session, and no staged transfer (law 5).
 
     Raises:
         SessionNotFound, SessionTerminal, ScopeViolation, TransferPending

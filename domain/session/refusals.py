@@ -24,7 +24,7 @@ def refuse_once(state: SessionState, error: MunimentError, event: Callable[[bool
     """Refuse on the record, within bounds (law 6).
 
     The same thing refused for the same reason is recorded once until a command is accepted, and a session records
-    ``MAX_RECORDED_REFUSALS`` in all, however often it is opened; so nobody fills the journal by knocking.
+    ``MAX_RECORDED_REFUSALS`` in all, however often it is opened. So repeated refusals cannot fill the journal.
 
     Args:
         state: the session.

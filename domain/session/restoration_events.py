@@ -98,7 +98,7 @@ class ReadinessWitnessWithdrawn(Fact):
 
 @event_type("session.hosting_withdrawn")
 class HostingWithdrawn(Fact):
-    """That an authority hosts the session was undone (law 8)."""
+    """The hosting of the session by an authority was undone (law 8)."""
 
     session_id: Identifier
     authority: Identifier

@@ -100,13 +100,21 @@ def host_again(event: HostingWithdrawn, before: SessionStanding, now: SessionSta
 
 
 def revert_delegation(event: SessionDelegated, before: SessionStanding, now: SessionState) -> Event[Any]:
-    """Undo a delegation."""
+    """Undo a delegation.
+
+    Raises:
+        HandOverRequired: the session has an owner now.
+    """
     require_no_owner(now)
     return DelegationReverted(event.receipt, event.witness, _footprint(now, before, _parties(event)))
 
 
 def delegate_again(event: DelegationReverted, before: SessionStanding, now: SessionState) -> Event[Any]:
-    """Undo that a delegation was undone; it is a new delegation."""
+    """Delegate again after a delegation was undone; it is a new delegation.
+
+    Raises:
+        HandOverRequired: the session has an owner now.
+    """
     require_no_owner(now)
     number = now.delegations + 1
     witness = replace(event.witness, delegation_id=number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...domain import Policy, Surfaces
-from .awaited import AsyncCommands, Awaits, awaited
+from .awaited import AsyncCommands, Awaits, awaited, read_in_a_thread
 from .base import Checks
 from .sessions import Sessions
 
@@ -11,8 +11,8 @@ from .sessions import Sessions
 class AsyncSessions(AsyncCommands):
     """The commands of ``Sessions``, each with the same arguments, answers and errors, to be awaited."""
 
-    def __init__(self, journal: Awaits, policy: Policy, surfaces: Surfaces) -> None:
-        super().__init__(journal, Sessions(Checks(), policy, surfaces))
+    def __init__(self, journal: Awaits, blocking: Sessions, policy: Policy, surfaces: Surfaces) -> None:
+        super().__init__(journal, Sessions(Checks(), policy, surfaces), blocking)
 
     open = awaited(Sessions.open)
     claim = awaited(Sessions.claim)
@@ -36,3 +36,4 @@ class AsyncSessions(AsyncCommands):
     move_fragments = awaited(Sessions.move_fragments)
     release_fragments = awaited(Sessions.release_fragments)
     check_boundary = awaited(Sessions.check_boundary)
+    state = read_in_a_thread(Sessions.state)

@@ -94,6 +94,7 @@ class BundleCommands:
             MissingSurface: the runtime cannot upgrade.
             MembersNotSeeded: there is nothing to upgrade from.
             UpgradePending, UpgradeExists: another one is under way, or the id was used before.
+            BoundExceeded: the request takes more than 256 KiB of JSON.
             UpgradeRejected: it breaks a rule. It is recorded as failed, unless its plan has no steps (rule a) or a step
                 no members (rule g): such a plan is none.
         """

@@ -24,7 +24,7 @@ from .proposal_commands import ProposalCommands, distinct_stewards
 class ConversationCommands(ProposalCommands):
     """Puts on record what happens in conversations, and decides what follows.
 
-    They take the time, and answer and raise, like those on proposals.
+    These commands take ``now``, answer, and raise as those of ``ProposalCommands`` do.
     """
 
     def create(
@@ -55,7 +55,7 @@ class ConversationCommands(ProposalCommands):
     def joined(
         self, conversation_id: str, epoch: int, members: Iterable[str] = (), *, now: int | None = None
     ) -> Phase | None:
-        """Be let in, at an epoch of the group; ignored of who is in already (de-mls 1.3, T3)."""
+        """Record that the group let this member in, at an epoch; ignored if it is in already (de-mls 1.3, T3)."""
         return self._run(
             conversation.joined,
             conversation_id,
@@ -156,7 +156,7 @@ class ConversationCommands(ProposalCommands):
         rejected: Iterable[RejectedCandidate] = (),
         now: int | None = None,
     ) -> Phase | None:
-        """Take it from the host that a commit was merged, and this member is still in the group (de-mls 1.3, T12, T18).
+        """Record that the host merged a commit, and that this member is still in the group (de-mls 1.3, T12, T18).
 
         In a freeze round the committer's score rises, and that of the steward whose turn it was falls (de-mls 4.6).
 
@@ -187,7 +187,7 @@ class ConversationCommands(ProposalCommands):
         rejected: Iterable[RejectedCandidate] = (),
         now: int | None = None,
     ) -> None:
-        """Take it from the host that a merged commit removed this member; ``remove`` is next (de-mls 1.3, T13)."""
+        """Record that the host merged a commit that removed this member; call ``remove`` next (de-mls 1.3, T13)."""
         return self._run(
             conversation.removed_by_commit,
             conversation_id,
@@ -200,7 +200,7 @@ class ConversationCommands(ProposalCommands):
     def no_commit_found(
         self, conversation_id: str, *, rejected: Iterable[RejectedCandidate] = (), now: int | None = None
     ) -> Phase | None:
-        """Take it from the host that no candidate could be merged; ignored but in selection (de-mls 1.3, T14, T15)."""
+        """Record that the host could merge no candidate; ignored outside of selection (de-mls 1.3, T14, T15)."""
         return self._run(conversation.no_commit_found, conversation_id, now, _rejected(rejected))
 
     def report_failure(self, conversation_id: str, operation: str, message: str, *, now: int | None = None) -> None:

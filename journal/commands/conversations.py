@@ -126,10 +126,10 @@ class Conversations(ConversationCommands, ConversationsView):
         return found
 
     def _times(self, now: int | None) -> tuple[int, dict[str, int]]:
-        """The time that is given, or else the clock's, and what it is in the conversations that are ahead of it, in ms.
+        """The given time or else the clock's, in ms; and the time in each conversation that is ahead of it.
 
-        There it is that of the last event, or counted on from that. So a step back of the clock delays no deadline,
-        also where this journal was closed then, or was not looking.
+        The time in such a conversation counts on from its last event. So a step back of the clock delays no deadline,
+        even if this journal was closed when the clock stepped back.
 
         Raises:
             InvalidArgument: it is no time.
@@ -139,7 +139,7 @@ class Conversations(ConversationCommands, ConversationsView):
         return (time, ahead) if now is not None else self._steady.counted_on(ahead)
 
     def _next_in(self, conversation_id: str, now: int) -> int | None:
-        """How long nothing is due, in ms, in a conversation that is ahead; None if nothing ever will be."""
+        """How long until something is due in a conversation that is ahead, in ms; None if nothing ever will be."""
         pending = [each.deadline.due_at for each in self._deadlines.of_conversation(conversation_id)]
         if not pending:
             self._steady.forget(conversation_id)
@@ -151,7 +151,7 @@ class Conversations(ConversationCommands, ConversationsView):
         return nullcontext() if named is not None else suppress(ConversationNotFound)
 
     def next_wakeup(self, now: int | None = None, conversation_id: str | None = None) -> int | None:
-        """How long nothing is due, by the same windows that ``tick`` goes by (de-mls 5.4).
+        """How long until something is due, by the same windows that ``tick`` uses (de-mls 5.4).
 
         Args:
             now: the time, in ms; by default the journal's clock tells it.
@@ -168,7 +168,7 @@ class Conversations(ConversationCommands, ConversationsView):
             wakeups = [self._deadlines.next_wakeup(time)]
             for each, their_time in own.items():
                 wakeup = self._next_in(each, their_time)
-                # Where the time is given, it comes to what is due later as the caller's clock does.
+                # With a given time, later deadlines come due by the caller's clock, as in the first entry.
                 wakeups.append(wakeup if now is None or wakeup == 0 else None)
             return min((each for each in wakeups if each is not None), default=None)
         name = identifier("conversation_id", conversation_id)
@@ -204,7 +204,7 @@ class Conversations(ConversationCommands, ConversationsView):
         return self._notifications(name, only)
 
     def acknowledge(self, notification: Notification) -> None:
-        """Move its consumer's cursor behind a notification: all up to it were told, of the conversations asked for.
+        """Record that a notification's consumer was told everything up to it, of the conversations it asked for.
 
         One that was acknowledged before changes nothing.
 

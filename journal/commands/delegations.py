@@ -144,14 +144,15 @@ class DelegationCommands(SessionCommands):
         """Have fragments held under another label; exactly those that are named (aura 2.14).
 
         Args:
-            capability: the live capability. Over the full session it reaches over every fragment, over fragments over
-                those of them that its owner holds.
+            capability: the live capability. One over the full session reaches every fragment. One over fragments
+                reaches those of them that its owner holds.
             fragment_keys: the fragments.
             to_owner: the label that is to hold them.
 
         Raises:
             ScopeViolation, FragmentConflict: the capability does not reach over one.
             FragmentNotHeld: nobody has one.
+            LimitReached: the held fragments would take more than 256 KiB.
         """
         keys = names("fragment_keys", fragment_keys)
         presented = checked(capability, OwnershipCapability)

@@ -157,9 +157,10 @@ class ProposalCommands:
         )
 
     def approve(self, conversation_id: str, proposal_id: int, *, now: int | None = None) -> Phase | None:
-        """Take it from the host that a proposal was approved, emergencies included, and do what follows (de-mls 4.4).
+        """Record that a proposal was approved, as the host reports, and do what follows (de-mls 4.4).
 
-        It is for hosts that count votes elsewhere. What was resolved before stays; nothing follows again.
+        It is for hosts that count votes elsewhere, and for emergencies too. A proposal that was resolved before keeps
+        its outcome, and nothing follows again.
 
         Raises:
             ProposalNotFound
@@ -169,7 +170,7 @@ class ProposalCommands:
     def reject(
         self, conversation_id: str, proposal_id: int, *, failed: bool = False, now: int | None = None
     ) -> Phase | None:
-        """Take it from the host that a proposal was rejected, or that voting on it failed; see ``approve``."""
+        """Record that a proposal was rejected, or that voting on it failed, as the host reports; see ``approve``."""
         return self._resolve(
             conversation_id, proposal_id, Outcome.FAILED if checked(failed, bool, "failed") else Outcome.NO, now
         )
@@ -195,9 +196,9 @@ class ProposalCommands:
     def schedule_auto_vote(
         self, conversation_id: str, proposal_id: int, choice: bool, *, delay_ms: int, now: int | None = None
     ) -> None:
-        """Have a vote cast by itself after a delay, in the place of any that would be (de-mls 2.4).
+        """Schedule an automatic vote after a delay; it replaces any that was scheduled before (de-mls 2.4).
 
-        On what is resolved by then, none is cast, and that is put on record.
+        If the proposal is resolved by then, no vote is cast, and that is recorded.
 
         Raises:
             ProposalNotFound
@@ -206,14 +207,14 @@ class ProposalCommands:
         return self._run(conversation.schedule_auto_vote, conversation_id, now, number, vote, _delay(delay_ms))
 
     def cancel_auto_vote(self, conversation_id: str, proposal_id: int, *, now: int | None = None) -> None:
-        """Have no vote cast by itself; of what there is none, nothing happens (de-mls 2.4)."""
+        """Cancel the automatic vote, if there is one (de-mls 2.4)."""
         number = natural_number("proposal_id", proposal_id)
         return self._run(conversation.cancel_auto_vote, conversation_id, now, number)
 
     def schedule_timeout(
         self, conversation_id: str, proposal_id: int, *, delay_ms: int, now: int | None = None
     ) -> None:
-        """Wait for votes so long from now on, in the place of any time before (de-mls 2.5).
+        """Wait for votes for ``delay_ms`` from now on; this replaces any earlier deadline (de-mls 2.5).
 
         Raises:
             ProposalNotFound
@@ -222,7 +223,7 @@ class ProposalCommands:
         return self._run(conversation.schedule_timeout, conversation_id, now, number, _delay(delay_ms))
 
     def cancel_timeout(self, conversation_id: str, proposal_id: int, *, now: int | None = None) -> None:
-        """Wait for votes without an end; of what there is none, nothing happens (de-mls 2.5)."""
+        """Wait for votes without end: cancel their deadline, if there is one (de-mls 2.5)."""
         return self._run(conversation.cancel_timeout, conversation_id, now, natural_number("proposal_id", proposal_id))
 
     def time(self, now: int | None, conversation_id: str | None = None) -> int:

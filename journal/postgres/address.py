@@ -50,10 +50,10 @@ def parse(url: str) -> ServerAddress:
     # The client library knows no such parameter; other programs that take such URLs call it that too.
     schema = unquote(parameters.pop("schema", _DEFAULT_SCHEMA))
     if not schema or len(schema.encode()) > _MAX_SCHEMA_BYTES or "\0" in schema:
-        raise InvalidArgument("url", f"names a schema of 1 to {_MAX_SCHEMA_BYTES} bytes, not {schema!r}")
+        raise InvalidArgument("url", f"must name a schema of 1 to {_MAX_SCHEMA_BYTES} bytes, not {schema!r}")
     pooling = parameters.pop("pooling", "")
     if pooling and pooling not in _POOLINGS:
-        raise InvalidArgument("url", f"has a pooling of {' or '.join(_POOLINGS)}, not {pooling!r}")
+        raise InvalidArgument("url", f"must have a pooling of {' or '.join(_POOLINGS)}, not {pooling!r}")
     login, at, host = authority.rpartition("@")
     user, colon, _ = login.partition(":")
     shown = {name: _HIDDEN if name in _SECRETS else value for name, value in parameters.items()}

@@ -244,9 +244,9 @@ class PostgresDatastore(library.PostgresDatastore, Inherited):
             return cursor.execute(statement.encode(), parameters, prepare=True).fetchall()
 
     def allow_long(self, cursor: psycopg.Cursor[Any]) -> None:
-        """Let the transaction at hand do nothing as long as it likes, and its statements take long.
+        """Let the current transaction idle without limit, and its statements take long.
 
-        It must not hold anybody up.
+        The transaction must not keep others waiting meanwhile.
         """
         cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', '0', true)")
         connection = cast(Connection, cursor.connection)
@@ -368,7 +368,7 @@ def _set_up_statement(settings: Mapping[str, str], synchronous: str, *, is_local
 
 @contextmanager
 def _committed(connection: Connection, *, force_rollback: bool = False) -> Iterator[None]:
-    """A transaction that is committed when the block is left, or the block fails."""
+    """A transaction that commits when the block ends, or rolls back if told so. A commit that fails raises."""
     with ExitStack() as stack:
         transaction = stack.enter_context(psycopg.Transaction(connection, force_rollback=force_rollback))
         try:

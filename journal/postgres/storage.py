@@ -305,7 +305,7 @@ def _connect_timeout(connection: dict[str, Any]) -> float:
     except ValueError:
         timeout_s = 0
     if timeout_s < 1:
-        raise InvalidArgument("url", f"has a connect_timeout in whole seconds, 1 or more, not {given!r}")
+        raise InvalidArgument("url", f"must have a connect_timeout in whole seconds, 1 or more, not {given!r}")
     return float(timeout_s)
 
 

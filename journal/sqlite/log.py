@@ -12,7 +12,7 @@ from typing import Final
 from ..storage.engine import LogHealth
 
 MAX_LOG_BYTES: Final = 16 * 2**20
-"""How long the log may stay once nobody reads what is older than all of it."""
+"""How large the log may stay, in bytes, once no read needs an older state of the database."""
 
 LONG_READ_S: Final = 1.0
 """From when on a read is long, in seconds: what was committed meanwhile stays in the log until it ends."""

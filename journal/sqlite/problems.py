@@ -38,7 +38,7 @@ def problems(cursor: sqlite3.Cursor, expected: dict[str, _Item], path: Path | No
     cursor.row_factory = None
     yield from _pages(cursor, path)
     if _value(cursor, "PRAGMA user_version") <= FIRST_FORMAT:
-        # A table of that name is somebody else's by then.
+        # In a journal of the first format, a table of that name is somebody else's.
         expected = {name: item for name, item in expected.items() if item.table != TABLE}
     yield from _differences(expected, schema(cursor))
     ours = {item.table for item in expected.values()}

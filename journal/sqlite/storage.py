@@ -36,7 +36,7 @@ from .tables import SQLiteTemporalStore
 
 _EMPTY: Final = (
     "it is an empty database: nothing was written to it, or a power cut took all that was (which can be where it is "
-    "written with synchronous=NORMAL); restore a backup, or open it to be made"
+    "written with synchronous=NORMAL); restore a backup, or open it with create=True"
 )
 _ARE_TABLES: Final = f"SELECT COUNT(*) FROM sqlite_master WHERE type='table' AND name IN ('stored_events', '{TABLE}')"
 _COPY_WRITTEN_TO: Final = (
@@ -111,7 +111,7 @@ class SQLiteStorage(Storage):
 
     def problems(self) -> Iterator[str]:
         with self._datastore.transaction(commit=False) as cursor:
-            # Only now: whoever asks may take his time.
+            # Collected before any is yielded: a slow caller must not keep the transaction open.
             plain = cast(sqlite3.Cursor, cursor)
             found = list(problems(plain, _expected_schema(), self.address.path))
         yield from found

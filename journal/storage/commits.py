@@ -149,7 +149,7 @@ class Commits:
     """Tells those who listen when something is committed.
 
     Commits of this process are announced. Those of other processes are watched for in a thread that runs only while
-    somebody listens. Who listens and is forgotten listens no longer.
+    somebody listens. A listener that is garbage-collected is dropped.
 
     Args:
         watch: notices the commits of other processes; None if there can be no other.

@@ -132,7 +132,7 @@ class IdentityTable(ABC):
         return self._read(cursor)
 
     def _before_append(self, cursor: Any) -> None:
-        """Tell what is appended to a copy from now on from what is appended elsewhere."""
+        """Give a copy a restore id before its first event; the id tells its events from those appended elsewhere."""
         head = self._head(cursor)
         if self._read(cursor).is_copy:
             self._add(cursor, [Fact("restore", new_id(), head)])

@@ -72,7 +72,7 @@ class EventMapper(Mapper[str]):
         except PydanticSerializationError as error:
             with suppress(PydanticSerializationError):
                 _event_to_json(record)
-                # What arrived while it called a function of ours is an error of its own only in name.
+                # Encoding works this time: the error was an interrupt that arrived in a function of ours.
                 raise KeyboardInterrupt(str(error)) from None
             raise InvalidArgument("event", f"{record.type} was built past its checks: {error}") from None
         metadata = orjson.dumps(record.metadata.present())

@@ -78,7 +78,7 @@ class PositionedRecorder(ApplicationRecorder):
 
     @abstractmethod
     def append(self, cursor: Any, stored_events: Sequence[StoredEvent]) -> Sequence[int] | None:
-        """Append events inside a transaction of the caller's, to whom nobody else appends meanwhile."""
+        """Append events inside a transaction of the caller's, during which nobody else appends."""
 
     @abstractmethod
     def select_rows(self, after: int, limit: int) -> list[Any]:
@@ -277,7 +277,7 @@ class ChangesSubscription(Subscription[PositionedRecorder]):
         self._bell = Bell()
         self._told: Listener = self._bell
         self._events: deque[StoredNotification] = deque()
-        # Whether all was read that had been committed when somebody last looked.
+        # Whether more may be there to read at once, without waiting for another commit.
         self._is_behind = True
         recorder.commits.listen(self._bell)
 

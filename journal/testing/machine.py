@@ -269,7 +269,7 @@ class LawsMachine(RuleBasedStateMachine):
         assert self.journal.coherence() == (), "law 7: footprints do not contradict each other"
 
     def teardown(self) -> None:
-        """Verify the journal, make its tables anew, and close it."""
+        """Verify the journal, rebuild its tables, and close it."""
         try:
             assert self.journal.verify().findings == ()
             assert self.journal.replay().differences == {}, "law 9: the tables are what the events add up to"

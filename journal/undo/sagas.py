@@ -230,12 +230,13 @@ class Saga:
         itself lives as long as this process.
 
         Args:
-            step: what the step is called; each has another name.
+            step: what the step is called; each step of a saga needs a name of its own.
             undo: undoes it; it is given the details.
             details: what it needs to know, in at most 2 000 characters.
 
         Raises:
             InvalidArgument: there was a step of this name, or ``undo`` is no plain function.
+            SagaNotFound: the saga's block was not entered yet.
             SagaEnded: the saga was ended elsewhere.
         """
         if callable(undo) and inspect.iscoroutinefunction(undo):
@@ -313,7 +314,7 @@ class Saga:
             raise InvalidArgument("saga", f"is entered inside another one, {current!r}, which would not undo it")
 
     def _ending(self, error: BaseException | None) -> Steps[None]:
-        """Complete it, or undo it if something was raised, which then says where the saga stands, and goes on."""
+        """Complete the saga; or, if the block raised, undo it and note on the error where the saga stands."""
         self._status = saga.SagaStatus.COMPENSATING
         if error is None:
             try:
@@ -349,13 +350,13 @@ class Saga:
             self._tell(error, f"is {status.replace('_', ' ')}", obstacle)
 
     def _tell(self, error: BaseException, standing: str, obstacle: BaseException | None) -> None:
-        undoing = "" if obstacle is None else f"; undoing it came to {_describe(obstacle)}"
+        undoing = "" if obstacle is None else f"; undoing it failed with {_describe(obstacle)}"
         with suppress(Exception):
             error.add_note(f"saga {self.id!r} ({self.name}) {standing}{undoing}")
 
 
 def unseen(failure: BaseException) -> str:
-    """Where a saga stands of which that could not be read."""
+    """What to say of a saga whose status could not be read."""
     return f"is unfinished, or ended unseen ({_describe(failure)})"
 
 

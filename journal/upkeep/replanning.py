@@ -103,7 +103,7 @@ class Replanning:
     def _group(
         self, record: RecordedEvent, ahead: Callable[[int], RecordedEvent | None]
     ) -> tuple[Group, list[RecordedEvent]]:
-        """The run of records that may have been undone with at once, newest first, and what they undo."""
+        """The run of records that one undo may have appended, and the events that they undo, newest first."""
         group: Group = []
         targets: list[RecordedEvent] = []
         following: RecordedEvent | None = record

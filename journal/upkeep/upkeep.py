@@ -133,7 +133,9 @@ class Upkeep(Projections):
         return self._projector.rebuild(function_or_none("progress", progress))
 
     def verify(self, progress: Progress | None = None) -> VerificationReport:
-        """Check the storage, every record, laws 1, 4, 7 and 8 over the whole past, and the tables; write nothing.
+        """Check the storage, every record, the laws over the whole past, every decision, and the tables.
+
+        Nothing is written. Laws 1, 4, 7, 8 and 10 are checked event by event, and every event is decided again.
 
         Args:
             progress: called with how much is done, and how much there is.

@@ -163,7 +163,7 @@ class _Past:
         stamps, last = Stamps(), dict[str, int]()
         for record in map(decode, chain.from_iterable(self._application.recorder.pages(through=self._head))):
             recorded_at = record.metadata.recorded_at
-            # What is no more than an hour above the lowest contradicts nothing, until something is.
+            # Up to the first stamp that is more than an hour above the lowest, no stamp contradicts another.
             if recorded_at != last.get(record.stream) and (stamps or recorded_at > self._lowest_stamp + STEP_MS):
                 stamps.take(Stamp(record.position, recorded_at))
             last[record.stream] = recorded_at

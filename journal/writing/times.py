@@ -17,7 +17,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 NEAR_MS: Final = 3_600_000
-"""How far ahead of the clock a conversation is at most that takes all others with it."""
+"""How far ahead of the clock a conversation may be, in ms, and still move the time of all others."""
 
 _END_OF_TIME_MS: Final = 253_402_300_800_000
 """The end of the year 9999."""
@@ -60,8 +60,9 @@ class SteadyClock:
     def counted_on(self, last: Mapping[str, int]) -> tuple[int, dict[str, int]]:
         """The time in ms, and what it is in conversations that have a time of their own.
 
-        Where the clock was further when others read it, the time goes on from there: for all, unless that is more than
-        an hour; then for that conversation alone, as one wild time must not make due what waits in the others.
+        If a conversation's last event is ahead of the clock, the time goes on from that event. Up to an hour ahead, it
+        does so in all conversations. Further ahead, it does so in that conversation alone: one wild time must not make
+        the deadlines of the others due.
 
         Args:
             last: when the last event was of each conversation that may be ahead, in ms.
@@ -116,7 +117,9 @@ def _of_datetime(time: datetime) -> int:
         raise InvalidArgument(
             "time", f"must be a datetime that can be read, not one that raises {kind_of(error)}"
         ) from error
-    raise InvalidArgument("time", "must know its time zone; a bare date means another moment elsewhere")
+    raise InvalidArgument(
+        "time", "must know its time zone (Z, or +02:00, at its end); without one it means another moment elsewhere"
+    )
 
 
 def time_ms(argument: str, value: object) -> int:

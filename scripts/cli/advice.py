@@ -29,17 +29,17 @@ from muniment.domain import (
 from muniment.domain.shown import visible
 
 _ADVICE: Final[Mapping[type[MunimentError], Callable[[Any], str]]] = {
-    AlreadyCompensated: lambda error: f"'muniment revert {error.compensated_by}' has it again",
-    BundleNotFound: lambda _: "'muniment bundles' lists those that are",
-    ConversationNotFound: lambda _: "'muniment conversations' lists those that there are",
-    DamagedRecord: lambda _: "'muniment verify' finds all that is",
+    AlreadyCompensated: lambda error: f"'muniment revert {error.compensated_by}' restores it",
+    BundleNotFound: lambda _: "'muniment bundles' lists the registered bundles",
+    ConversationNotFound: lambda _: "'muniment conversations' lists the conversations",
+    DamagedRecord: lambda _: "'muniment verify' finds every damaged record",
     JournalDamaged: lambda _: "go back to a backup with 'muniment restore', or to an export with 'muniment import'",
     JournalLocked: lambda _: "try again, or give it longer with --lock-timeout",
     JournalNotFound: lambda _: "name another with --journal or MUNIMENT_JOURNAL, or see one with 'muniment demo'",
     JournalReadOnly: lambda _: "have it done by who may write it",
     JournalWithoutId: lambda _: "begin at a position, or give a command that may write it once, such as 'owners'",
     LaterEventDepends: lambda error: (
-        f"and that one stays for good: {error.stays}"
+        f"that later event cannot be undone either: {error.stays}"
         if error.stays
         else f"'muniment revert {error.later_event_id}' first"
     ),

@@ -86,7 +86,7 @@ def open_caught_up(url: str, lock_timeout: float) -> Journal:
     """
     journal = None
     with progress_bar("catching up") as progress, suppress(JournalError):
-        # What cannot be passed is told by the read, if it is in its way.
+        # If a record cannot be read, the command that then reads the tables reports it.
         try:
             journal = open_journal(url, lock_timeout)
             journal.catch_up(progress)

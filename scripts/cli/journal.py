@@ -325,7 +325,7 @@ def restore(backup: Path, force: bool, url: str, lock_timeout: float, as_json: b
     except JournalNotEmpty as error:
         if force:
             raise
-        raise InvalidArgument("--journal", f"is taken: {error.path} exists; give it up with --force") from error
+        raise InvalidArgument("--journal", f"is taken: {error.path} exists; replace it with --force") from error
     if as_json:
         facts = {"file": str(backup), "events": position}
         envelope("restore", facts, journal=without_password(url), position=position)
@@ -371,8 +371,8 @@ def import_events(file: BinaryIO, unmarked: bool, url: str, lock_timeout: float,
 
     FILE may be - for standard input. The journal must be missing or empty.
 
-    An export that an older Muniment printed has no mark at its end, and takes --unmarked. Whether it is whole, nobody
-    can tell.
+    An export that an older Muniment printed has no mark at its end, and needs --unmarked. Nobody can tell whether such
+    an export is whole.
     """
     imported = import_journal(url, _lines(file), unmarked=unmarked, lock_timeout_s=lock_timeout)
     if as_json:

@@ -44,7 +44,7 @@ def run(url: str, story: Callable[[AsyncJournal], Awaitable[None]]) -> None:
 def test_the_commands_are_those_of_the_other_journal() -> None:
     facades: list[tuple[type, type]] = [(Sessions, AsyncSessions), (BundleCommands, AsyncBundles), (Saga, AsyncSaga)]
     for facade, awaited in facades:
-        commands = {name for name in dir(facade) if not name.startswith("_")} - {"state"}
+        commands = {name for name in dir(facade) if not name.startswith("_")}
         assert {name for name in dir(awaited) if not name.startswith("_")} - {"give"} == commands
         for name in commands:
             theirs, ours = (inspect.signature(getattr(cls, name)) for cls in (facade, awaited))

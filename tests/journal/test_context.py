@@ -234,7 +234,7 @@ def test_what_leaves_a_block_says_which_saga_it_was_and_how_it_ended(journal: Jo
         saga.register_undo("step", fails)
         raise Failure
     (note,) = caught.value.__notes__
-    assert note == f"saga {saga.id!r} (work) is in doubt; undoing it came to ConnectionError: nobody answers"
+    assert note == f"saga {saga.id!r} (work) is in doubt; undoing it failed with ConnectionError: nobody answers"
     assert journal.sagas[saga.id].status is SagaStatus.IN_DOUBT
 
     with pytest.raises(SagaEnded) as ended, journal.saga("work") as saga:
@@ -253,7 +253,7 @@ def test_an_interrupt_while_it_is_undone_does_not_replace_the_block_s_own_error(
         saga.register_undo("step", interrupted)
         raise Failure
     assert caught.value.__notes__ == [
-        f"saga {saga.id!r} (work) is in doubt; undoing it came to {interruption.__name__}: "
+        f"saga {saga.id!r} (work) is in doubt; undoing it failed with {interruption.__name__}: "
     ]
 
 

@@ -177,7 +177,7 @@ def test_what_is_refused_says_why_and_appends_nothing_but_a_dropped_vote(journal
         conversations.vote("c", 9, True, now=0)
     assert journal.head() == head
     conversations.approve("c", 1, now=0)
-    with pytest.raises(ConversationBlocked, match="is freezing, where send_chat is not permitted; it is in reelection"):
+    with pytest.raises(ConversationBlocked, match="send_chat is not permitted; it is permitted in reelection"):
         conversations.check("c", Operation.SEND_CHAT)
     journal.revert(journal.head())
     assert phase_of(journal) is Phase.WORKING

@@ -179,7 +179,7 @@ def test_a_spent_witness_keeps_its_ownership_and_the_refusal_says_that_it_stays(
     (witness,) = journal.sessions.state("s-1").outstanding_witnesses
     journal.sessions.consume_witness(live(journal), witness)
     for event_id in ("session-s-1@2", "session-s-1@3"):
-        with pytest.raises(LaterEventDepends, match="stays for good: a spent witness stays spent") as caught:
+        with pytest.raises(LaterEventDepends, match="cannot be undone either: a spent witness stays spent") as caught:
             journal.revert(event_id)
         assert (caught.value.later_event_id, bool(caught.value.stays)) == ("session-s-1@4", True)
 
@@ -196,7 +196,7 @@ def test_an_upgrade_that_failed_is_in_nobodys_way(journal: Journal) -> None:
     with pytest.raises(UpgradeRejected):
         journal.bundles.upgrade("chat", upgrade_to("z"))
     # What staged it has ended by itself, and that it failed stays.
-    with pytest.raises(LaterEventDepends, match="stays for good"):
+    with pytest.raises(LaterEventDepends, match="cannot be undone either"):
         journal.revert("bundle-chat@3")
     journal.revert("bundle-chat@2")
     journal.revert("bundle-chat@1")

@@ -60,7 +60,7 @@ def test_the_command_line_advises_commands(error: MunimentError) -> None:
     assert not PYTHON.search(message)
     # It is advised once, and what is wrong stays as it was.
     assert message.startswith(str(error).removesuffix(f"; {error.advice}"))
-    assert not error.advice or error.advice not in message or "stays for good" in message
+    assert not error.advice or error.advice not in message or "undone either" in message
 
 
 @pytest.mark.parametrize("error", [each for each in ERRORS if each.advice], ids=lambda error: error.code)
