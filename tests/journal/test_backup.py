@@ -42,7 +42,12 @@ def test_a_killed_backup_is_whole_or_not_there(shared_url: str, tmp_path: Path) 
         with process:
             assert process.stdout is not None
             assert process.stdout.readline() == b"ready\n"
-            time.sleep(moment.uniform(0.2, 0.4))
+            # On a busy machine the first one takes long.
+            deadline = time.monotonic() + 60
+            while not list(folder.glob(f"{number}-*.db")):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            time.sleep(moment.uniform(0, 0.2))
             process.send_signal(signal.SIGKILL)
         backups = sorted(folder.glob(f"{number}-*.db"), key=lambda path: path.stat().st_mtime_ns)
         assert backups
