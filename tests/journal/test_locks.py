@@ -242,6 +242,10 @@ def test_close_takes_seconds_whatever_else_runs_and_loses_nothing(shared_url: st
         thread.start()
     journal.project()
     time.sleep(1)
+    deadline = time.monotonic() + 60
+    while not acknowledged:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     started = time.monotonic()
     journal.close()
     assert time.monotonic() - started < 15
