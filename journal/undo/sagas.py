@@ -10,7 +10,6 @@ import inspect
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeAlias
@@ -147,7 +146,7 @@ class Sagas(SagasView):
         missing = asked.missing(steps)
         if is_preview:
             plan: UndoPlan = yield Ask(partial(self._planner.plan, undoing))
-            return replace(plan, obstacles=(UndoMissing(asked.saga_id, missing), *plan.obstacles)) if missing else plan
+            return UndoPlan(obstacles=(UndoMissing(asked.saga_id, missing), *plan.obstacles)) if missing else plan
         if missing:
             raise UndoMissing(asked.saga_id, missing)
         # On its own behalf: in no other saga, which would undo the undoing; nor do steps outside take its key.

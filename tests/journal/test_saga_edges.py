@@ -160,6 +160,18 @@ def test_a_generator_that_is_closed_elsewhere_ends_its_saga(journal: Journal) ->
     assert "s-1" not in journal.owners
 
 
+def test_a_preview_with_a_step_that_nobody_undoes_undoes_nothing(journal: Journal) -> None:
+    saga = journal.saga("x")
+    with pytest.raises(ZeroDivisionError), saga:
+        journal.sessions.open("s-1")
+        saga.register_undo("book", lambda _: 1 / 0)
+        raise ZeroDivisionError
+    plan = journal.sagas.compensate(saga.id, dry_run=True)
+    assert [type(each) for each in plan.obstacles] == [UndoMissing]
+    assert (plan.steps, plan.changes) == ((), ())
+    assert len(journal.sagas.compensate(saga.id, leave=["book"], dry_run=True).steps) == 1
+
+
 def test_an_undo_that_turns_out_to_be_async_is_named_by_its_step(journal: Journal) -> None:
     class Undo:
         def __call__(self, details: str) -> object:
