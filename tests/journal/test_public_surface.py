@@ -86,7 +86,8 @@ def test_the_twins_that_are_awaited_answer_alike(seed: int) -> None:
                 walk.answers[:] = prepare(other)
             await journal.sessions.open("s-1")
             walk.keep(await journal.sessions.claim("s-1", "alice"))
-            methods = list(public_methods(journal, "journal"))
+            # What ``run`` raises is the error of the function that it is given.
+            methods = [each for each in public_methods(journal, "journal") if each[0] != "journal.run"]
             for _ in range(2_500):
                 name, method = walk.random.choice(methods)
                 if (
