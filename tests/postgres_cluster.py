@@ -88,6 +88,10 @@ class Cluster:
             f"postgresql://postgres@{hosts}/postgres?target_session_attrs=read-write&connect_timeout=2&schema={schema}"
         )
 
+    def url_of(self, name: str, schema: str) -> str:
+        """The address of a journal on one server, whatever it does."""
+        return f"postgresql://postgres@127.0.0.1:{self._ports[name]}/postgres?schema={schema}"
+
     def connect(self, name: str) -> psycopg.Connection:
         """A plain connection to one server."""
         conninfo = f"host=127.0.0.1 port={self._ports[name]} user=postgres dbname=postgres connect_timeout=5"

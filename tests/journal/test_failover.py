@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from muniment.domain import JournalUnavailable
+from muniment.domain import JournalNotFound, JournalUnavailable, UnknownPosition
 from muniment.journal import Journal
 
 from ..postgres_cluster import Cluster
@@ -153,3 +153,28 @@ def test_a_cluster_without_a_primary_is_a_typed_error_and_standbys_are_not_writt
         cluster.fail_over()
         journal.sessions.open("after")
         assert [record.stream for record in journal.read()] == ["session-before", "session-after"]
+
+
+def test_a_standby_that_is_behind_says_what_it_has_not_reached(cluster_of_postgres: Cluster) -> None:
+    cluster = cluster_of_postgres
+    with Journal.open(cluster.url("journal")) as journal, cluster.connect("two") as standby:
+        journal.sessions.open("first")
+        wait(lambda: _replayed(cluster, "two") == 1)
+        standby.execute("SELECT pg_wal_replay_pause()")
+        journal.sessions.open("second")
+        cursor = journal.cursor()
+        with Journal.open(cluster.url_of("two", "journal"), read_only=True) as reader:
+            assert [record.stream for record in reader.read()] == ["session-first"]
+            with pytest.raises(UnknownPosition):
+                reader.follow(cursor)
+            standby.execute("SELECT pg_wal_replay_resume()")
+            wait(lambda: reader.head() == 2)
+            assert reader.position_of(cursor) == 2
+
+
+def _replayed(cluster: Cluster, name: str) -> int:
+    try:
+        with Journal.open(cluster.url_of(name, "journal"), read_only=True) as reader:
+            return reader.head()
+    except (JournalNotFound, JournalUnavailable):
+        return 0
