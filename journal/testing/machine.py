@@ -30,6 +30,7 @@ from ...domain import (
     ReadinessWitness,
     session_stream,
 )
+from ...domain.effects import SessionStatus
 from ..journal import Journal
 
 _SESSIONS: Final = st.sampled_from(["a", "b"])
@@ -251,6 +252,8 @@ class LawsMachine(RuleBasedStateMachine):
             assert not self._ended & {session.live, session.pending}, "law 8: what ended is not live again"
             session.witnesses = set(state.outstanding_witnesses)
             session.generation = state.generation
+            # An opening that is undone leaves the incarnation before as it ended.
+            session.is_finished = state.status is not SessionStatus.ACTIVE
         self._sessions = {name: each for name, each in self._sessions.items() if name in self.journal.owners}
 
     @invariant()
