@@ -244,7 +244,8 @@ class PostgresFactory(library.PostgresFactory):
         if self._is_given:
             return
         schema = self.datastore.schema
-        found = self.datastore.fetch(_OF_OTHERS, [schema, schema, VERSION_TABLE])
+        own = f"{self.env.name.lower() or 'stored'}_events"
+        found = self.datastore.fetch(_OF_OTHERS, [schema, own, schema, VERSION_TABLE])
         tables = {name for (name,) in found}
         if VERSION_TABLE in tables:
             raise NotForApplications(f"schema {schema}", "it holds a journal")
@@ -259,12 +260,10 @@ class PostgresFactory(library.PostgresFactory):
         return _made(checked)
 
 
-# Tables of events that lack the function by which this module appends, and the mark of a journal.
+# The application's table of events, if it lacks the function by which this module appends; and the mark of a journal.
 _OF_OTHERS: Final = (
     "SELECT t.relname::text FROM pg_class t "
-    "JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = 'notification_id' "
-    "JOIN pg_attribute o ON o.attrelid = t.oid AND o.attname = 'originator_version' "
-    "WHERE t.relnamespace = to_regnamespace(quote_ident(%s)) AND t.relkind = 'r' AND NOT EXISTS "
+    "WHERE t.relnamespace = to_regnamespace(quote_ident(%s)) AND t.relname = %s AND NOT EXISTS "
     "(SELECT FROM pg_proc p WHERE p.pronamespace = t.relnamespace AND p.proname = t.relname || '_append') "
     "UNION ALL SELECT relname::text FROM pg_class "
     "WHERE relnamespace = to_regnamespace(quote_ident(%s)) AND relname = %s"

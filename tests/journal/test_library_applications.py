@@ -279,6 +279,18 @@ def test_a_database_of_the_librarys_own_module_is_refused_by_name(module: str, t
         assert len(application.notification_log["1,10"].items) == 2
 
 
+@on("muniment.journal.postgres")
+def test_an_application_beside_one_of_the_librarys_own_module(module: str, settings: Settings) -> None:
+    class Theirs(Application[Any]):
+        name = "theirs"
+
+    with Theirs({**settings, "PERSISTENCE_MODULE": "eventsourcing.postgres"}) as theirs:
+        theirs.save(Aggregate())
+        with Application[Any](settings) as ours:
+            ours.save(Aggregate())
+            assert [len(each.notification_log["1,10"].items) for each in (theirs, ours)] == [1, 1]
+
+
 @on("muniment.journal.sqlite")
 def test_the_librarys_own_module_writes_nothing_to_a_database_of_ours(module: str, settings: Settings) -> None:
     with Application[Any](settings) as application:
