@@ -13,7 +13,7 @@ from ..domain.bounds import DEFAULT_LOCK_TIMEOUT_S
 from .journal import Journal
 from .sqlite.file import beside, whole_file
 from .sqlite.storage import storage_error
-from .storage.address import Address, file_path, parse_address
+from .storage.address import ENGINES, Address, file_path, parse_address
 
 
 def restore(
@@ -48,10 +48,10 @@ def restore(
     source, address = file_path("backup", backup), parse_address(url)
     if not isinstance(force, bool):
         raise InvalidArgument("force", f"must be true or false, not {type(force).__name__}")
-    if address.path is None and address.is_stored:
+    path = _own_file(address)
+    if path is None and address.is_stored:
         with Journal.open(source, read_only=True) as kept, Journal.open(url, lock_timeout_s=lock_timeout_s) as journal:
             return _filled(journal, kept.export(), unmarked=False)
-    path = address.path
     if path is None:
         raise InvalidArgument("url", "must name a file or a server; a journal in memory cannot be restored")
     if source == path or (source.exists() and path.exists() and source.samefile(path)):
@@ -91,14 +91,19 @@ def import_journal(
     Raises:
         InvalidExport, JournalNotEmpty, JournalError
     """
-    address = parse_address(url)
-    if address.path is None or address.path.exists():
+    path = _own_file(parse_address(url))
+    if path is None or path.exists():
         with Journal.open(url, lock_timeout_s=lock_timeout_s) as journal:
             return _filled(journal, lines, unmarked=unmarked)
-    with whole_file(address.path) as made, Journal.open(made, lock_timeout_s=lock_timeout_s) as journal:
+    with whole_file(path) as made, Journal.open(made, lock_timeout_s=lock_timeout_s) as journal:
         imported = journal.import_export(lines, unmarked=unmarked)
         journal.close()
     return imported
+
+
+def _own_file(address: Address) -> Path | None:
+    """The file of a journal in SQLite, which is made beside it and put in place. Other engines make their own."""
+    return address.path if address.engine == ENGINES["sqlite"] else None
 
 
 def _filled(journal: Journal, lines: Iterable[bytes | str], *, unmarked: bool) -> int:

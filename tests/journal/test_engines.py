@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from muniment.domain import InvalidArgument
-from muniment.journal import Journal, without_password
+from muniment.domain import InvalidArgument, InvalidExport
+from muniment.journal import Journal, import_journal, restore, without_password
 from muniment.journal.testing import JournalContract
 
 # Journals in files that are named by a short name, so that there is an engine that is not one of ours.
@@ -20,7 +20,15 @@ def parse(url):
     return replace(file_address("url", url.removeprefix("drawer://") + ".drawer", url), engine="drawers")
 """
 _STORAGE = """
-from muniment.journal.sqlite.storage import open_storage
+from muniment.journal.sqlite import storage
+
+opened, discarded = [], []
+
+def open_storage(address, *arguments, **options):
+    opened.append(address.url)
+    made = storage.open_storage(address, *arguments, **options)
+    made.discard = lambda: discarded.append(address.url)
+    return made
 """
 
 
@@ -53,6 +61,28 @@ def test_its_own_url_is_what_a_journal_is_called_by(drawers: Path) -> None:
         assert journal.url == url
     assert (drawers / "journal.drawer").exists()
     assert without_password(url) == url
+
+
+def test_its_journals_are_imported_and_restored_by_the_engine_itself(drawers: Path) -> None:
+    kept, backup = drawers / "kept.db", drawers / "backup.db"
+    with Journal.open(kept) as journal:
+        journal.sessions.open("s", roles=["alice"])
+        exported = list(journal.export())
+        journal.backup(backup)
+    imported, restored = f"drawer://{drawers}/imported", f"drawer://{drawers}/restored"
+    import_journal(imported, exported)
+    restore(backup, restored)
+    assert sys.modules["drawers.storage"].opened == [imported, restored]
+    for url in (imported, restored):
+        with Journal.open(url) as journal:
+            assert list(journal.export()) == exported
+
+
+def test_what_a_failed_import_began_is_for_the_engine_to_discard(drawers: Path) -> None:
+    url = f"drawer://{drawers}/journal"
+    with pytest.raises(InvalidExport):
+        import_journal(url, ["no export"])
+    assert sys.modules["drawers.storage"].discarded == [url]
 
 
 def test_a_scheme_that_no_engine_is_for_is_wrong_input() -> None:
