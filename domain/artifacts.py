@@ -84,13 +84,13 @@ class TerminalReason:
 
     Attributes:
         kind: what happened.
-        owner: the owner it happened to; for transfers, the one that handed over.
-        claim_id: the transfer's number; None when the owner died.
-        reason: why the commit failed; None otherwise.
+        owner: the owner it happened to; for transfers, the one that handed over. None if nobody owned the session.
+        claim_id: the transfer's number; None where there was none.
+        reason: why the commit failed, or why the host ended the session; None otherwise.
     """
 
-    kind: Literal["owner_died", "transfer_abandoned", "transfer_commit_failed"]
-    owner: Identifier
+    kind: Literal["owner_died", "transfer_abandoned", "transfer_commit_failed", "ended", "cancelled", "faulted"]
+    owner: Identifier | None = None
     claim_id: Counter | None = None
     reason: Text | None = None
 
@@ -99,6 +99,8 @@ class TerminalReason:
             return f"ownership owner `{self.owner}` died"
         if self.kind == "transfer_abandoned":
             return f"ownership transfer {self.claim_id} abandoned by `{self.owner}`"
+        if self.kind != "transfer_commit_failed":
+            return f"{self.kind} by its host" + (f": {self.reason}" if self.reason else "")
         return f"ownership transfer commit failed: {self.reason}"
 
 
@@ -112,6 +114,24 @@ class CancellationWitness:
     owner: Identifier
     generation: Counter
     reason: TerminalReason
+
+
+@value_type()
+@dataclass(frozen=True, slots=True, config=VALUE)
+class TimeoutWitness:
+    """Proof that a site timed out; it is of no session, and never consumed (telltale 1.2).
+
+    Attributes:
+        witness_id: the witness's number at its site, from 1. The reference counts all sites together, from 0.
+        site: the site.
+        issued_at_tick: the tick at which it was issued.
+        until_tick: the tick from which on it does not hold any more.
+    """
+
+    witness_id: Counter
+    site: Identifier
+    issued_at_tick: Counter
+    until_tick: Counter
 
 
 class FootprintClass(StrEnum):
@@ -160,6 +180,8 @@ class DelegationReceipt:
         to_before: how the receiving authority had it; None for not at all.
         to_after: how it has it since.
         cleared: the authorities that had delegated it before, and have no part in it since, sorted.
+        from_role: the role that delegated; None if it was not said.
+        to_role: the role that it went to; None if it was not said.
     """
 
     session_id: Identifier
@@ -173,6 +195,8 @@ class DelegationReceipt:
     to_before: FootprintClass | None
     to_after: FootprintClass
     cleared: tuple[Identifier, ...] = ()
+    from_role: Identifier | None = None
+    to_role: Identifier | None = None
 
 
 @value_type()
@@ -198,7 +222,7 @@ def left_out(rest: dict[str, object]) -> Omitted:
 PresentedArtifact: TypeAlias = OwnershipCapability | OwnershipReceipt | ReadinessWitness
 """What a caller can show to have a command obeyed."""
 
-Artifact: TypeAlias = PresentedArtifact | CancellationWitness | DelegationReceipt
+Artifact: TypeAlias = PresentedArtifact | CancellationWitness | DelegationReceipt | TimeoutWitness
 """What the audit trail speaks of."""
 
 
@@ -210,3 +234,4 @@ class ArtifactKind(StrEnum):
     READINESS_WITNESS = "readiness_witness"
     CANCELLATION_WITNESS = "cancellation_witness"
     DELEGATION_RECEIPT = "delegation_receipt"
+    TIMEOUT_WITNESS = "timeout_witness"

@@ -43,6 +43,24 @@ MAX_LISTED: Final = 1_000
 MAX_LISTED_BYTES: Final = 262_144
 """What those take together, in bytes of JSON: the event that ends them all lists them whole."""
 
+MAX_PAYLOAD_BYTES: Final = 65_536
+"""The payload of an ingress or an envelope, in bytes: 64 KiB."""
+
+DEFAULT_INBOX_CAPACITY: Final = 1_024
+"""How many envelopes may wait in an inbox, where the session was opened without saying so."""
+
+MAX_INBOX_CAPACITY: Final = 10_000
+"""How many envelopes may wait in an inbox at most."""
+
+MAX_INBOX_BYTES: Final = 2**24
+"""What the envelopes that wait in an inbox take together, in bytes of JSON: 16 MiB."""
+
+MAX_ENVELOPE_METADATA: Final = 64
+"""How many entries the metadata of an envelope has."""
+
+MAX_REMEMBERED_NAMES: Final = 10_000
+"""Of how many named envelopes of an incarnation the last names are remembered, to suppress duplicates."""
+
 MAX_INCARNATIONS: Final = 65_535
 """How often a session or a conversation is opened."""
 

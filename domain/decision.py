@@ -19,18 +19,20 @@ DecideT = TypeVar("DecideT", bound=Callable[..., Any])
 _NAME: Final = re.compile(r"[a-z]+\.[a-z_]{1,60}", re.ASCII)
 _names: Final[dict[Callable[..., Any], str]] = {}
 _questions: Final[set[Callable[..., Any]]] = set()
+_timed: Final[set[Callable[..., Any]]] = set()
 
 DECISION_NAMES: Final[Mapping[Callable[..., Any], str]] = MappingProxyType(_names)
 """Every decision that has said its name."""
 
 
-def decision(name: str, *, uses_key: bool = True) -> Callable[[DecideT], DecideT]:
+def decision(name: str, *, uses_key: bool = True, takes_time: bool = False) -> Callable[[DecideT], DecideT]:
     """Mark a function as a decision, and say the name that its command is stored under.
 
     Args:
         name: the kind of its stream and what it does, such as ``session.claim``. It stays when the function is renamed.
         uses_key: whether the command, once accepted, uses up the idempotency key that it is given under. A question
             uses up none, nor does a record beside the command that the key is for.
+        takes_time: whether it has an argument ``now``, which the write path gives it, as the time of its events.
 
     Raises:
         InvalidArgument: it is no such name, or another function has it, or what is marked is no function.
@@ -48,6 +50,8 @@ def decision(name: str, *, uses_key: bool = True) -> Callable[[DecideT], DecideT
         _names[decide] = name
         if not uses_key:
             _questions.add(decide)
+        if takes_time:
+            _timed.add(decide)
         return decide
 
     return mark
@@ -67,3 +71,8 @@ def name_of(decide: Callable[..., Any]) -> str | None:
 def uses_idempotency_key(decide: Callable[..., Any]) -> bool:
     """Whether a command, once accepted, uses up the idempotency key that it is given under."""
     return type(decide) is not FunctionType or decide not in _questions
+
+
+def takes_time(decide: Callable[..., Any]) -> bool:
+    """Whether a decision is given the time as its argument ``now``."""
+    return type(decide) is FunctionType and decide in _timed

@@ -18,9 +18,18 @@ class SessionStatus(StrEnum):
 
     UNOPENED = "unopened"
     ACTIVE = "active"
+    DRAINING = "draining"
     CLOSED = "closed"
     CANCELLED = "cancelled"
     FAULTED = "faulted"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether commands are still obeyed: it was opened, and has not finished."""
+        return self in _OPEN
+
+
+_OPEN = (SessionStatus.ACTIVE, SessionStatus.DRAINING)
 
 
 class WitnessStatus(StrEnum):
@@ -85,12 +94,13 @@ def given_up(
     voided: Sequence[ReadinessWitness],
     status: SessionStatus | None = None,
     proof: CancellationWitness | None = None,
+    footprint: tuple[Holding, ...] = (),
 ) -> Effects:
     """Nobody owns the session any more; it may have ended with that."""
     witnesses = made_void(voided)
     if proof is not None:
         witnesses = (*witnesses, (proof, WitnessStatus.CANCELLATION))
-    return Effects(capability.session_id, status, True, witnesses=witnesses)
+    return Effects(capability.session_id, status, True, witnesses=witnesses, footprint=footprint)
 
 
 def became(witness: ReadinessWitness, status: WitnessStatus) -> Effects:

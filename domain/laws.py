@@ -17,8 +17,9 @@ from .conversation import (
     ConversationEvent,
 )
 from .conversation.laws import ConversationLaws
-from .effects import Effects, WitnessStatus
+from .effects import Effects, SessionStatus, WitnessStatus
 from .event import Event
+from .inbox import EnvelopePut, EnvelopesLost, EnvelopeTaken
 from .record import RecordedEvent, split_event_id
 from .saga import SagaCompensated, SagaCompleted, SagaResolved
 from .session.coherence import coherence_violations
@@ -39,11 +40,14 @@ class Laws:
         self._types: dict[str, list[type[Event[Any]]]] = {}
         self._sagas: dict[str, list[tuple[str, bool]]] = {}
         self._conversations: dict[str, ConversationLaws] = {}
+        # The session that must end with the next event, as its inbox lost what was unread; and the event that says so.
+        self._ends: tuple[str, str] | None = None
 
     def broken_by(self, record: RecordedEvent) -> Iterator[str]:
         """Say which laws an event breaks; every event is shown once, in order."""
         yield from self._undo(record)
         yield from self._saga(record)
+        yield from self._end(record)
         if isinstance(record.event, ConversationEvent):
             if record.stream not in self._conversations:
                 self._conversations[record.stream] = ConversationLaws(record.event.conversation_id)
@@ -53,6 +57,22 @@ class Laws:
             yield from self._generation(record, effects)
             yield from self._witness(record, effects)
             yield from self._coherence(record, effects)
+
+    def at_the_end(self) -> Iterator[str]:
+        """Say what is broken by nothing more coming."""
+        if self._ends is not None:
+            yield _lost(self._ends[1])
+
+    def _end(self, record: RecordedEvent) -> Iterator[str]:
+        """What an inbox loses, it loses with the end of its session."""
+        if self._ends is not None:
+            (session_id, event_id), effects = self._ends, record.event.effects
+            ended = effects is not None and effects.session_id == session_id and effects.status in _FINISHED
+            if not ended:
+                yield _lost(event_id)
+            self._ends = None
+        if isinstance(record.event, EnvelopesLost):
+            self._ends = record.event.session_id, record.id
 
     def _generation(self, record: RecordedEvent, effects: Effects) -> Iterator[str]:
         given, last = effects.generation, self._generations.get(record.stream, 0)
@@ -137,7 +157,15 @@ class Laws:
             self._sagas.setdefault(saga_id, []).append((record.id, isinstance(event, _MAY_END)))
 
 
+def _lost(event_id: str) -> str:
+    return f"law 7: {event_id} says that envelopes are lost, and the session does not end behind it"
+
+
+_FINISHED: Final = (SessionStatus.CLOSED, SessionStatus.CANCELLED, SessionStatus.FAULTED)
+
 _MAY_END: Final = (
+    EnvelopePut,
+    EnvelopeTaken,
     session.ReadinessWitnessIssued,
     session.TransferBegun,
     UpgradeStaged,

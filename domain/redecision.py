@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from . import consumer, saga
+from . import consumer, saga, site
 from .bundle import redecision as bundles
 from .circumstances import Circumstances, Redecision
 from .errors import SagaEnded
 from .event import Accepted, Decision, Event
 from .idempotency import KeyState, KeyUsed
 from .saga import SagaState
-from .session import redecision as sessions
+from .session import envelope_redecision as envelopes, redecision as sessions
 
 
 def _begun(state: SagaState, event: saga.SagaBegun, about: Circumstances) -> Decision[Any]:
@@ -29,9 +29,19 @@ def _key_used(state: KeyState, event: KeyUsed, about: Circumstances) -> Decision
     return Accepted(None) if state.used is not None else Accepted(None, (KeyUsed.answering(state.key, event.outcome),))
 
 
+def _timed_out(state: site.SiteState, event: site.SiteTimedOut, about: Circumstances) -> Decision[Any]:
+    """How long a tick is, the record does not say; it says how many ticks there are."""
+    witness = event.witness
+    return site.time_out(state, witness.until_tick - witness.issued_at_tick, 1, witness.issued_at_tick)
+
+
 _AGAIN: Final[Mapping[type[Event[Any]], Redecision]] = {
     **sessions.AGAIN,
     **bundles.AGAIN,
+    **envelopes.AGAIN,
+    site.SiteTimedOut: _timed_out,
+    site.TimeoutExpired: lambda state, event, about: site.expire(state, event.tick),
+    site.SiteCrashed: lambda state, event, about: site.crash(state),
     saga.SagaBegun: _begun,
     saga.SagaUndoRegistered: lambda state, event, about: saga.register_undo(state, event.step, event.details),
     saga.SagaStepUndone: _step_undone,

@@ -11,17 +11,21 @@ from .conversation import ConversationState
 from .errors import InvalidIdentifier
 from .idempotency import KeyState
 from .identifiers import text
+from .inbox import InboxState
 from .saga import SagaState
 from .session import SessionState
+from .site import SiteState
 from .stream_names import split_stream
 
 _STATES: Final[dict[str, Callable[[str], Any]]] = {
     "bundle": BundleState,
     "consumer": ConsumerState,
     "conversation": ConversationState,
+    "inbox": InboxState,
     "key": KeyState,
     "saga": SagaState,
     "session": SessionState,
+    "site": SiteState,
 }
 
 

@@ -10,6 +10,16 @@ def session_stream(session_id: str) -> str:
     return f"session-{plain_text(session_id)}"
 
 
+def inbox_stream(session_id: str) -> str:
+    """The name of the stream of a session's inbox."""
+    return f"inbox-{plain_text(session_id)}"
+
+
+def site_stream(site: str) -> str:
+    """The name of a site's stream."""
+    return f"site-{plain_text(site)}"
+
+
 def bundle_stream(bundle_id: str) -> str:
     """The name of a bundle's stream."""
     return f"bundle-{plain_text(bundle_id)}"

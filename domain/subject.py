@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from .artifacts import TimeoutWitness
 from .bundle.events import bundle_of
 from .errors import InvalidArgument
 from .event import Event
@@ -12,6 +13,11 @@ from .shown import shown
 
 _NAMED_BY: Final = {"saga": "saga_id", "conversation": "conversation_id", "consumer": "consumer", "key": "key"}
 """The field by which every event of a kind names whose it is."""
+
+
+_SESSION_NAMES: Final = ("session_id", "capability", "receipt", "witness")
+_SITE_NAMES: Final = ("site", "witness")
+"""The fields one of which says whose an event is: by itself, or by the artifact in it."""
 
 
 def subject_of(event: Event[Any]) -> tuple[str, str | None]:
@@ -31,8 +37,12 @@ def subject_of(event: Event[Any]) -> tuple[str, str | None]:
         return kind, None
     if kind in _NAMED_BY:
         return kind, getattr(event, _NAMED_BY[kind])
-    for name in ("session_id", "capability", "receipt", "witness"):
+    for name in _SITE_NAMES if kind == "site" else _SESSION_NAMES:
         found = getattr(event, name, None)
         if found is not None:
-            return kind, found if isinstance(found, str) else str(found.session_id)
+            return kind, found if isinstance(found, str) else _of_artifact(found)
     return kind, None
+
+
+def _of_artifact(artifact: Any) -> str:
+    return str(artifact.site if isinstance(artifact, TimeoutWitness) else artifact.session_id)

@@ -4,12 +4,28 @@ from ..domain.compensation import StateChange, UndoPlan, UndoStep
 from .async_journal import AsyncJournal
 from .commands.async_bundles import AsyncBundles
 from .commands.async_conversations import AsyncConversations
-from .commands.async_sessions import AsyncSessions
+from .commands.async_inboxes import (
+    AsyncInboxes,
+    AsyncSites,
+)
+from .commands.async_sessions import (
+    AsyncOwnedSession,
+    AsyncSessions,
+)
 from .commands.bundles import BundleCommands, Bundles
 from .commands.conversation_commands import ConversationCommands
 from .commands.conversations import Conversations
+from .commands.inboxes import (
+    Inboxes,
+)
+from .commands.owned import (
+    OwnedSession,
+)
 from .commands.proposal_commands import ProposalCommands
 from .commands.sessions import Sessions
+from .commands.sites import (
+    Sites,
+)
 from .follow import Following
 from .journal import Journal
 from .projecting import Projecting, ProjectionHealth
@@ -28,10 +44,13 @@ from .writing.times import system_clock
 __all__ = [
     "AsyncBundles",
     "AsyncConversations",
+    "AsyncInboxes",
     "AsyncJournal",
+    "AsyncOwnedSession",
     "AsyncSaga",
     "AsyncSagas",
     "AsyncSessions",
+    "AsyncSites",
     "BundleCommands",
     "Bundles",
     "Clock",
@@ -41,9 +60,11 @@ __all__ = [
     "Following",
     "FormatSince",
     "Identity",
+    "Inboxes",
     "Journal",
     "LogHealth",
     "MAX_LINE_BYTES",
+    "OwnedSession",
     "Projecting",
     "ProjectionHealth",
     "Projections",
@@ -52,6 +73,7 @@ __all__ = [
     "Saga",
     "Sagas",
     "Sessions",
+    "Sites",
     "StateChange",
     "UndoPlan",
     "UndoStep",

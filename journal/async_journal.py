@@ -15,17 +15,18 @@ from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
 from eventsourcing.persistence import OperationalError
 
-from ..domain import Decision, JournalClosed, OtherEventLoop, Policy, RecordedEvent, Surfaces
+from ..domain import Decision, Event, JournalClosed, OtherEventLoop, Policy, RecordedEvent, Surfaces
 from ..domain.compensation import UndoPlan
 from ..domain.value import exact, function as require_function
 from .commands import base as commands
 from .commands.async_bundles import AsyncBundles
 from .commands.async_conversations import AsyncConversations
+from .commands.async_inboxes import AsyncInboxes, AsyncSites
 from .commands.async_sessions import AsyncSessions
 from .commands.awaited import drive
-from .journal import Journal
+from .journal import Journal, by_stream
 from .storage.application import JournalApplication
-from .storage.commits import closing_after
+from .storage.commits import LoopBell, closing_after
 from .storage.group_commit import MAX_EVENTS, Request, write_together
 from .undo.async_saga import AsyncSaga, AsyncSagas
 from .undo.planner import Undoing
@@ -54,10 +55,12 @@ class AsyncJournal:
         sessions: the commands on sessions, awaited.
         bundles: the commands on bundles, awaited.
         conversations: the commands on conversations, awaited, and the passing of time.
+        inbox: the commands on envelopes, awaited.
+        sites: the commands on sites, awaited.
         sagas: the sagas, and how to finish one whose process died, awaited.
     """
 
-    def __init__(self, journal: Journal, policy: Policy, surfaces: Surfaces) -> None:
+    def __init__(self, journal: Journal, surfaces: Surfaces) -> None:
         self._journal = journal
         self._writer = _Writer(journal.application)
         self._streams = StreamCache(asyncio.Lock)
@@ -65,10 +68,12 @@ class AsyncJournal:
         self._commands = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self.sessions = AsyncSessions(self, journal.sessions, policy, surfaces)
+        self.sessions = AsyncSessions(self, journal.sessions)
         self.bundles = AsyncBundles(self, surfaces)
         self._loop = asyncio.get_running_loop()
         self.conversations = AsyncConversations(self, journal.conversations)
+        self.inbox = AsyncInboxes(self, journal.inbox)
+        self.sites = AsyncSites(self, journal.sites)
         self.sagas = AsyncSagas(self, journal.sagas, journal._context)
 
     @classmethod
@@ -82,7 +87,7 @@ class AsyncJournal:
     ) -> Self:
         """Open a journal; see ``Journal.open``, which takes the same settings."""
         journal = await asyncio.to_thread(Journal.open, url, policy=policy, surfaces=surfaces, **settings)
-        return cls(journal, policy or Policy(), surfaces or Surfaces())
+        return cls(journal, surfaces or Surfaces())
 
     async def close(self) -> None:
         """Finish the commands that are under way, and close the journal; later ones raise ``JournalClosed``.
@@ -176,6 +181,14 @@ class AsyncJournal:
         self._require_own_loop()
         return await asyncio.to_thread(function, self._journal, *args, **kwargs)
 
+    async def tick(self, now: int | None = None) -> dict[str, tuple[Event[Any], ...]]:
+        """Let time go by everywhere; see ``Journal.tick``."""
+        return by_stream(await self.conversations.tick(now))
+
+    async def next_wakeup(self, now: int | None = None) -> int | None:
+        """How long until something is due anywhere, in ms; see ``Journal.next_wakeup``."""
+        return await self._call(partial(self._journal.next_wakeup, now))
+
     async def outcome(self, idempotency_key: str) -> RecordedEvent | None:
         """The record of a command that was given under an idempotency key; see ``Journal.outcome``."""
         return await self._call(partial(self._journal.outcome, idempotency_key))
@@ -190,7 +203,7 @@ class AsyncJournal:
         self._require_own_loop()
         following = await asyncio.to_thread(self._journal.follow, after, types)
         # No thread waits for the next record: it would keep the process from ending, or others from being read.
-        committed = _LoopBell()
+        committed = LoopBell()
         following.ring(committed)
         try:
             while True:
@@ -202,7 +215,7 @@ class AsyncJournal:
                     is_anything = True
                     yield record
                 if not is_anything:
-                    await committed.wait()
+                    await committed.wait(_LOOK_AGAIN_S)
         finally:
             following.stop()
 
@@ -312,28 +325,6 @@ class AsyncJournal:
             await before.aclose()
         for stream in in_lock_order(map(self._streams.get, streams)):
             await held.enter_async_context(stream.lock)
-
-
-class _LoopBell:
-    """Wakes a task of an event loop, from any thread."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._rung = asyncio.Event()
-
-    def ring(self) -> None:
-        """Have the task look."""
-        with suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._rung.set)
-
-    def mute(self) -> None:
-        """Wait for the next time only."""
-        self._rung.clear()
-
-    async def wait(self) -> None:
-        """Wait until it is rung, or for some seconds."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._rung.wait(), _LOOK_AGAIN_S)
 
 
 class _Writer:

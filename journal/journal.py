@@ -8,15 +8,17 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from ..domain import Decision, JournalClosed, Policy, RecordedEvent, Surfaces
+from ..domain import Decision, Event, JournalClosed, Policy, RecordedEvent, Surfaces, conversation_stream
 from ..domain.bounds import DEFAULT_LOCK_TIMEOUT_S
 from ..domain.compensation import UndoPlan
 from ..domain.identifiers import identifier, text
 from ..domain.value import exact, function
-from ..projections import IdempotencyView, Projector, all_projections
+from ..projections import IdempotencyView, Progress, Projector, all_projections
 from .commands.bundles import Bundles
 from .commands.conversations import Conversations
+from .commands.inboxes import Inboxes
 from .commands.sessions import Sessions
+from .commands.sites import Sites
 from .reading import Reading
 from .sqlite.scratch import ScratchTables
 from .storage.address import parse_address
@@ -37,7 +39,6 @@ class Journal(Reading):
     """An append-only journal of who holds what. Open one with ``Journal.open``; use it from as many threads as needed.
 
     Attributes:
-        sessions: the commands on sessions: ownership, delegation, fragments.
         application: the ``eventsourcing`` application that it is kept by.
     """
 
@@ -54,10 +55,13 @@ class Journal(Reading):
         self._planner = CommandPlanner(application, place, clock, self._context, IdempotencyView(store, projector))
         self._executor = Executor(self._planner, application, storage.locks)
         self._undo_planner = UndoPlanner(application, self._planner, self, place, surfaces)
-        self.sessions = Sessions(self, policy, surfaces)
+        now = self._planner.now
+        self._session_commands = Sessions(self, policy, surfaces, now, store, projector)
+        self._inbox_commands = Inboxes(self, application.recorder.commits, store, projector)
+        self._site_commands = Sites(self, self._session_commands, store, projector)
         self._bundle_commands = Bundles(self, surfaces, store, projector)
         self._conversation_commands = Conversations(
-            self, application, SteadyClock(self._planner.now, storage.locks), self._context.cleared, store, projector
+            self, application, SteadyClock(now, storage.locks), self._context.cleared, store, projector
         )
         self._saga_commands = Sagas(self, self._undo_planner, self._context, store, projector)
 
@@ -201,6 +205,21 @@ class Journal(Reading):
         )
 
     @property
+    def sessions(self) -> Sessions:
+        """The commands on sessions, and how each stands: a mapping from session id to a row."""
+        return self._session_commands
+
+    @property
+    def inbox(self) -> Inboxes:
+        """The commands on envelopes, and what is unread: a mapping from (session id, number) to a row."""
+        return self._inbox_commands
+
+    @property
+    def sites(self) -> Sites:
+        """The commands on sites, and how each stands: a mapping from site to a row."""
+        return self._site_commands
+
+    @property
     def bundles(self) -> Bundles:
         """The commands on bundles, and the bundles that are known: a mapping from bundle id to a row."""
         return self._bundle_commands
@@ -214,6 +233,34 @@ class Journal(Reading):
     def sagas(self) -> Sagas:
         """Every saga: a mapping from saga id to where it stands; and how to finish one whose process died."""
         return self._saga_commands
+
+    def tick(self, now: int | None = None, progress: Progress | None = None) -> dict[str, tuple[Event[Any], ...]]:
+        """Let time go by: do what is due everywhere, once; see ``Conversations.tick``.
+
+        Sessions that are over their time are not touched: ``journal.sessions.timed_out`` lists them. Sites go by ticks
+        of their own: ``journal.sites.tick``.
+
+        Args:
+            now: the time, in ms; by default the journal's clock tells it.
+            progress: called with how much is done, and how much there is to do.
+
+        Returns:
+            What happened, by stream; empty if nothing did.
+        """
+        return by_stream(self._conversation_commands.tick(now, progress=progress))
+
+    def next_wakeup(self, now: int | None = None) -> int | None:
+        """How long until something is due in a conversation, or a session is over its time.
+
+        Args:
+            now: the time, in ms; by default the journal's clock tells it.
+
+        Returns:
+            A time in ms: 0 if something is due; None if nothing ever will be, as things are. A session that is over its
+            time already is no longer in it.
+        """
+        wakeups = (self._conversation_commands.next_wakeup(now), self._session_commands.next_wakeup(now))
+        return min((each for each in wakeups if each is not None), default=None)
 
     def execute(
         self, stream: str | tuple[str, ...], command: Callable[..., Decision[ResultT]], *arguments: object
@@ -329,3 +376,8 @@ class Journal(Reading):
 
     def __repr__(self) -> str:
         return f"<Journal {self.url}>"
+
+
+def by_stream(happened: dict[str, tuple[Event[Any], ...]]) -> dict[str, tuple[Event[Any], ...]]:
+    """What happened in conversations, by their streams."""
+    return {conversation_stream(conversation_id): events for conversation_id, events in happened.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..projections import (
+    ArchiveView,
     AuditView,
     BundlesView,
     CoherenceViolation,
@@ -11,12 +12,15 @@ from ..projections import (
     DelegationsView,
     Events,
     FootprintsView,
+    InboxView,
     LateFiringsView,
     OwnersView,
     PhaseVisitsView,
     Projector,
     ProposalsView,
     SagasView,
+    SessionsView,
+    SitesView,
     TemporalStore,
     TimelineView,
     UpgradesView,
@@ -35,6 +39,10 @@ class Projections:
         self.position = position
         self._owners = OwnersView(store, projector, position)
         self._audit = AuditView(events, position)
+        self._sessions: SessionsView = SessionsView(store, projector, position)
+        self._inbox: InboxView = InboxView(store, projector, position)
+        self._archive = ArchiveView(store, projector, position)
+        self._sites: SitesView = SitesView(store, projector, position)
         self._witnesses = WitnessesView(store, projector, position)
         self._footprints = FootprintsView(store, projector, position)
         self._delegations = DelegationsView(store, projector, position)
@@ -52,6 +60,26 @@ class Projections:
     def owners(self) -> OwnersView:
         """Who holds each session: a mapping from session id to owner, generation, scope, status and since."""
         return self._owners
+
+    @property
+    def sessions(self) -> SessionsView:
+        """The sessions that are not put away: a mapping from session id to how each stands."""
+        return self._sessions
+
+    @property
+    def inbox(self) -> InboxView:
+        """The envelopes that are not acknowledged: a mapping from (session id, number) to whom each is for."""
+        return self._inbox
+
+    @property
+    def archive(self) -> ArchiveView:
+        """The finished incarnations that were put away: a mapping from (session id, incarnation) to a summary."""
+        return self._archive
+
+    @property
+    def sites(self) -> SitesView:
+        """The sites: a mapping from site to the time-out that runs, and whether it crashed."""
+        return self._sites
 
     @property
     def audit(self) -> AuditView:

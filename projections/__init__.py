@@ -1,8 +1,9 @@
 """What the past adds up to: tables that are made from the events alone, and remember every state they had."""
 
+from ..domain import AuditEvent
 from ..domain.effects import WitnessStatus
 from ..domain.session.coherence import CoherenceViolation, ViolationKind, coherence_violations
-from .audit import AuditEvent, AuditRecord, AuditView, Events, audit_records
+from .audit import AuditRecord, AuditView, Events, audit_records
 from .bundles import BundleRow, BundlesProjection, BundlesView, UpgradeRow, UpgradesView
 from .conversation_views import (
     ConversationRow,
@@ -17,17 +18,17 @@ from .conversation_views import (
 from .conversations import ConversationsProjection, ProposalStatus
 from .delegations import DelegationRow, DelegationsProjection, DelegationStatus, DelegationsView
 from .everything import all_projections
-from .footprints import (
-    FootprintsProjection,
-    FootprintsView,
-    footprint_changes,
-)
+from .footprints import FootprintsProjection, FootprintsView, footprint_changes
 from .holding import Birth, Grip, Held, Lock, Locks
 from .idempotency import IdempotencyProjection, IdempotencyView, KeyUse
+from .inboxes import InboxProjection, InboxRow, InboxView
 from .owners import OwnerRow, OwnersProjection, OwnersView
 from .projection import Progress, Projection, Projector, RebuildReport, Source
 from .proposal_views import ProposalEntry, ProposalRow, ProposalsView
 from .sagas import SagaRow, SagasProjection, SagasView
+from .session_views import SessionRow, SessionsView
+from .sessions import ArchivedSession, ArchiveView, SessionsProjection
+from .sites import SiteRow, SitesProjection, SitesView
 from .stamps import STEP_MS, Stamp, Stamps
 from .store import TRACKING, TemporalStore
 from .temporal import FOREVER, PREFIX, Change, Row, Set, TemporalTable, Unset, Value
@@ -36,6 +37,8 @@ from .views import MappingView, TableMapping, TableReader
 from .witnesses import WitnessesProjection, WitnessesView, WitnessRow
 
 __all__ = [
+    "ArchiveView",
+    "ArchivedSession",
     "AuditEvent",
     "AuditRecord",
     "AuditView",
@@ -61,6 +64,9 @@ __all__ = [
     "Held",
     "IdempotencyProjection",
     "IdempotencyView",
+    "InboxProjection",
+    "InboxRow",
+    "InboxView",
     "KeyUse",
     "LateFiring",
     "LateFiringsView",
@@ -87,7 +93,13 @@ __all__ = [
     "SagaRow",
     "SagasProjection",
     "SagasView",
+    "SessionRow",
+    "SessionsProjection",
+    "SessionsView",
     "Set",
+    "SiteRow",
+    "SitesProjection",
+    "SitesView",
     "Source",
     "Stamp",
     "Stamps",

@@ -6,13 +6,13 @@ Every line of it follows from one event alone, so it is read off the events, and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from itertools import islice
 from typing import Any, Final, NamedTuple, Protocol
 
 from ..domain import (
     Artifact,
     ArtifactKind,
+    AuditEvent,
     CancellationWitness,
     DelegationReceipt,
     Event,
@@ -21,22 +21,13 @@ from ..domain import (
     OwnershipReceipt,
     ReadinessWitness,
     RecordedEvent,
+    TimeoutWitness,
     session,
     session_stream,
+    site,
 )
 from ..domain.identifiers import natural_number
 from ..domain.stream_names import split_stream
-
-
-class AuditEvent(StrEnum):
-    """What can become of an artifact (telltale 1.2, ``AuthorityAuditEvent``)."""
-
-    ISSUED = "issued"
-    CONSUMED = "consumed"
-    INVALIDATED = "invalidated"
-    COMMITTED = "committed"
-    ROLLED_BACK = "rolled_back"
-    REJECTED = "rejected"
 
 
 class AuditRecord(NamedTuple):
@@ -48,8 +39,10 @@ class AuditRecord(NamedTuple):
         event: what became of it.
         reason: why, where there is a reason.
         position: the position of the event that says so.
-        session_id: the session in whose trail the record stands.
+        session_id: the session in whose trail the record stands; None of a site's time-out.
         omitted: what is left out of a rejected artifact that is recorded in brief; None of all others.
+        tick: the tick at which it happened, by the runtime's own clock; None if nobody told it.
+        site: the site that it happened at; None if it happened at none.
     """
 
     artifact: Artifact
@@ -57,8 +50,10 @@ class AuditRecord(NamedTuple):
     event: AuditEvent
     reason: str | None
     position: int
-    session_id: str
+    session_id: str | None
     omitted: Omitted | None = None
+    tick: int | None = None
+    site: str | None = None
 
 
 _KINDS: Final[dict[type[Any], ArtifactKind]] = {
@@ -67,6 +62,7 @@ _KINDS: Final[dict[type[Any], ArtifactKind]] = {
     ReadinessWitness: ArtifactKind.READINESS_WITNESS,
     CancellationWitness: ArtifactKind.CANCELLATION_WITNESS,
     DelegationReceipt: ArtifactKind.DELEGATION_RECEIPT,
+    TimeoutWitness: ArtifactKind.TIMEOUT_WITNESS,
 }
 
 _Entry = tuple[Artifact, AuditEvent, str | None]
@@ -119,6 +115,18 @@ def _owner_died(event: session.OwnerDied) -> list[_Entry]:
     return _ended(event, event.capability, "owner died", *dropped, _issued(event.witness))
 
 
+def _host_ended(event: session.SessionEnded) -> list[_Entry]:
+    reason = f"session {event.reason}"
+    dropped: list[_Entry] = [] if event.receipt is None else [(event.receipt, AuditEvent.ROLLED_BACK, reason)]
+    return dropped if event.capability is None else _ended(event, event.capability, reason, *dropped)
+
+
+def _timed_out(event: site.SiteTimedOut) -> list[_Entry]:
+    if event.replaced is None:
+        return [_issued(event.witness)]
+    return [(event.replaced, AuditEvent.INVALIDATED, "replaced by newer timeout witness"), _issued(event.witness)]
+
+
 _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], list[_Entry]]]] = {
     session.OwnershipClaimed: lambda event: [_issued(event.capability)],
     session.OwnershipReleased: lambda event: _ended(event, event.capability, "ownership released"),
@@ -154,6 +162,7 @@ _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], list[_Entry]]]] = {
         (event.receipt, AuditEvent.ROLLED_BACK, event.reason.reason),
     ),
     session.SessionClosed: lambda event: _ended(event, event.capability, "session closed"),
+    session.SessionEnded: _host_ended,
     session.SessionDelegated: lambda event: [_issued(event.receipt)],
     session.DelegationReverted: lambda event: [(event.receipt, AuditEvent.INVALIDATED, "delegation reverted")],
     session.SessionHandedOver: _handed_over,
@@ -163,6 +172,9 @@ _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], list[_Entry]]]] = {
     session.CapabilityRejected: _rejected,
     session.ReceiptRejected: _rejected,
     session.WitnessRejected: _rejected,
+    session.IngressRejected: _rejected,
+    site.SiteTimedOut: _timed_out,
+    site.TimeoutExpired: lambda event: [(event.witness, AuditEvent.EXPIRED, "timeout horizon elapsed")],
 }
 
 
@@ -225,9 +237,17 @@ def audit_records(record: RecordedEvent) -> list[AuditRecord]:
     entries = _ENTRIES.get(type(record.event))
     if entries is None:
         return []
-    _, session_id = split_stream(record.stream)
-    omitted = getattr(record.event, "omitted", None)
+    kind, whose = split_stream(record.stream)
+    session_id, place = (None, whose) if kind == "site" else (whose, getattr(record.event, "site", None))
+    omitted, tick = getattr(record.event, "omitted", None), _tick(record)
     return [
-        AuditRecord(artifact, _KINDS[type(artifact)], event, reason, record.position, session_id, omitted)
+        AuditRecord(artifact, _KINDS[type(artifact)], event, reason, record.position, session_id, omitted, tick, place)
         for artifact, event, reason in entries(record.event)
     ]
+
+
+def _tick(record: RecordedEvent) -> int | None:
+    """The tick at which an event happened: a site's own, or the one that its command was given with."""
+    if isinstance(record.event, site.SiteTimedOut):
+        return record.event.witness.issued_at_tick
+    return record.event.tick if isinstance(record.event, site.TimeoutExpired) else record.metadata.tick

@@ -30,7 +30,7 @@ class OwnerRow(NamedTuple):
         owner: the label of the owner, or None while there is none.
         generation: the generation of its capability, or None.
         scope: how far its authority reaches, or None.
-        status: whether the session is active, or how it finished.
+        status: active while the session is open, also while it drains; or how it finished.
         since: the position of the event from which on all this holds.
     """
 
@@ -58,12 +58,17 @@ class OwnersProjection(Projection):
             row = (held.owner, held.generation, scope_text(held.scope), _ACTIVE)
         elif status is SessionStatus.UNOPENED:
             return (Unset(OWNERS, (effects.session_id,)),)
+        elif isinstance(record.event, _OWNER_STAYS):
+            return ()
         elif status is not None or effects.ends_ownership:
             row = (None, None, None, _ACTIVE if status is None else status.value)
         else:
             return ()
         return (Set(OWNERS, (effects.session_id,), row),)
 
+
+_OWNER_STAYS: Final = (session.SessionDrained, session.DrainingWithdrawn)
+"""The types of events that change the status of a session that stays open, and leave its owner alone."""
 
 # A plain string: an enum's value is looked up every time, and that shows when a million events are folded.
 _ACTIVE: Final = SessionStatus.ACTIVE.value

@@ -338,9 +338,12 @@ class TemporalStore(ABC):
         ((last,),) = self.fetch(f"SELECT coalesce(max(since), 0) FROM {table.physical_name}", [])
         return last if isinstance(last, int) else FOREVER
 
-    def count(self, table: TemporalTable, position: int | None) -> int:
-        """How many rows there are, or were."""
+    def count(self, table: TemporalTable, position: int | None, where: Mapping[str, Value] | None = None) -> int:
+        """How many rows there are, or were, of which these columns equal these values."""
         conditions, parameters = _as_of(position)
+        for column, value in (where or {}).items():
+            conditions.append(f"{column}=?")
+            parameters.append(value)
         statement = f"SELECT COUNT(*) FROM {table.physical_name} WHERE {' AND '.join(conditions)}"
         return int(self.fetch(statement, parameters)[0][0])
 

@@ -10,6 +10,7 @@ from muniment.domain import (
     CancellationWitness,
     ComposedBundle,
     DelegationReceipt,
+    Envelope,
     FootprintClass,
     Omitted,
     OwnershipCapability,
@@ -18,9 +19,13 @@ from muniment.domain import (
     RecordedEvent,
     RuntimeUpgradeArtifact,
     SessionFragment,
+    TerminalReason,
+    TimeoutWitness,
     bundle,
+    inbox,
     saga,
     session,
+    site,
 )
 from muniment.scripts import describe_conversations
 
@@ -97,11 +102,35 @@ def _released(fragments: tuple[SessionFragment, ...]) -> str:
     return f"released {', '.join(each.key for each in fragments)}" if fragments else ""
 
 
+def _terms(value: session.SessionTerms) -> str:
+    parts = [
+        f"protocol {value.protocol_id}" if value.protocol_id else "",
+        f"context {value.context_id}" if value.context_id else "",
+        f"as {value.current_role}" if value.current_role else "",
+        f"time-out {value.timeout_ms} ms" if value.timeout_ms is not None else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _ending(value: session.SessionEnding) -> str:
+    parts = [
+        f"took {value.duration_ms} ms" if value.duration_ms is not None else "",
+        f"{value.lost_envelopes} envelopes lost" if value.lost_envelopes else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _ingress(event: session.IngressAccepted) -> str:
+    roles = " ".join(f"{name} {role}" for name, role in (("from", event.from_role), ("to", event.to_role)) if role)
+    return _joined(event.kind, event.active_role, roles, f"{event.size} bytes" if event.sha256 else "")
+
+
 def _members(event: bundle.MembersRestored) -> str:
     return _joined(event.upgrade, f"members {describe(event.members) or 'none'}")
 
 
 _DESCRIPTIONS: Final[dict[type[Any], Callable[[Any], str]]] = {
+    TerminalReason: str,
     Omitted: lambda value: f"in brief, {value.size} bytes left out",
     OwnershipCapability: _capability,
     OwnershipReceipt: lambda value: f"transfer {value.claim_id}: {value.from_owner} to {value.to_owner}, {value.scope}",
@@ -111,7 +140,29 @@ _DESCRIPTIONS: Final[dict[type[Any], Callable[[Any], str]]] = {
     RuntimeUpgradeArtifact: _upgrade,
     ComposedBundle: lambda value: f"{value.bundle_id}: {', '.join(value.protocol_ids)}",
     SessionFragment: lambda value: f"{value.key} held by {value.owner}",
-    session.SessionOpened: lambda event: _joined(f"incarnation {event.incarnation}", event.roles),
+    session.SessionOpened: lambda event: _joined(f"incarnation {event.incarnation}", event.roles, event.terms),
+    session.SessionStarted: lambda event: "started owned",
+    session.SessionDrained: lambda event: f"epoch {event.epoch}",
+    session.DrainingWithdrawn: lambda event: "active again",
+    session.TermsChanged: lambda event: describe(event.terms),
+    session.SessionTerms: _terms,
+    session.SessionEnding: _ending,
+    session.SessionEnded: lambda event: _joined(event.reason, event.ending),
+    session.SessionArchived: lambda event: _joined(f"incarnation {event.incarnation}", event.status, event.reason),
+    session.IngressAccepted: _ingress,
+    session.RoundRecorded: lambda event: f"{event.role}: {event.result}",
+    Envelope: lambda value: f"{value.source} to {value.destination}, {value.payload.size} bytes",
+    inbox.EnvelopePut: lambda event: f"envelope {event.number}: {describe(event.envelope)}",
+    inbox.EnvelopeTaken: lambda event: f"envelope {event.number} by generation {event.capability.generation}",
+    inbox.EnvelopeAcknowledged: lambda event: f"envelope {event.number} by generation {event.capability.generation}",
+    inbox.EnvelopesGivenBack: lambda event: f"envelopes {', '.join(map(str, event.numbers))}",
+    inbox.TakingWithdrawn: lambda event: f"envelope {event.number}",
+    inbox.EnvelopeWithdrawn: lambda event: f"envelope {event.number}",
+    inbox.EnvelopesLost: lambda event: f"{len(event.numbers)} envelopes",
+    TimeoutWitness: lambda value: f"witness {value.witness_id}: {value.site} until tick {value.until_tick}",
+    site.SiteTimedOut: lambda event: describe(event.witness),
+    site.TimeoutExpired: lambda event: f"{describe(event.witness)}, at tick {event.tick}",
+    site.SiteCrashed: lambda event: event.site,
     session.SessionHosted: lambda event: f"hosted by {event.authority}",
     session.HostingWithdrawn: lambda event: f"no longer hosted by {event.authority}",
     session.SessionDelegated: lambda event: describe(event.receipt),

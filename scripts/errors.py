@@ -94,6 +94,21 @@ _EXAMPLES: Final[dict[str, Any]] = {
     "steps": ("booking",),
     "upgrade_id": "u-1",
     "size": 2_000_000,
+    "capability_session_id": "s-43",
+    "expected_session_id": "s-42",
+    "bound_session_id": "s-43",
+    "binding": "task 'Task-7'",
+    "role": "worker",
+    "from_role": "worker",
+    "to_role": "reviewer",
+    "bound": "it holds 1024 envelopes",
+    "unread": 3,
+    "number": 7,
+    "name": "greeting",
+    "taken_by": 2,
+    "timeout_s": 5.0,
+    "site": "worker",
+    "last_tick": 9,
 }
 """What facts are in the examples, by their names; others are examples of their kind."""
 
@@ -118,6 +133,8 @@ def _example_of(name: str, kind: str, error: type[MunimentError]) -> Any:
         return TerminalReason("owner_died", "agent-a")
     if name == "scope" and "Conflict" in error.__name__:
         return FULL_SESSION
+    if name == "required" and "str" in kind:
+        return "review"
     if name in _EXAMPLES:
         return _EXAMPLES[name]
     if "tuple" in kind:

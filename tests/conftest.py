@@ -34,6 +34,7 @@ SLOW = {
     "test_laws",
     "test_locks",
     "test_log_growth",
+    "test_living_machine",
     "test_machine",
     "test_older_format",
     "test_public_surface",

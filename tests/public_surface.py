@@ -77,6 +77,9 @@ class Walk:
         drawn = self.random.random()
         if name in OF_THE_PROGRAM:
             return OF_THE_PROGRAM[name]
+        if name == "timeout_s" and drawn >= strange:
+            # Nobody waits for long here.
+            return self.random.choice((0, 0.001))
         if drawn < strange:
             return past_its_checks(self.random.choice(VALUE_TYPES)) if drawn < 0.03 else self.random.choice(STRANGE)()
         if name in BY_NAME and self.random.random() < 0.9:

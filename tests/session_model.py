@@ -93,14 +93,15 @@ WRITES: Final[dict[str, set[str]]] = {
     "end": {"life", "owner", "place"},
     **{kind: {"owner"} for kind in ("claim", "release", "transfer", "attenuate", "commit", "restore")},
     **{kind: {"owner"} for kind in ("begin", "unbegin")},
-    **{kind: set() for kind in ("issue", "unissue", "consume", "fragments", "refused")},
+    **{kind: set() for kind in ("issue", "unissue", "consume", "fragments", "refused", "archive")},
 }
 RELIES: Final[dict[str, set[str]]] = {
     **{kind: {"life"} for kind in WRITES},
     **{kind: {"life", "owner"} for kind in ("issue", "unissue", "consume", "fragments", "delegate", "undelegate")},
-    **{kind: set() for kind in ("open", "unopen", "end", "refused")},
+    **{kind: set() for kind in ("open", "unopen", "end", "refused", "archive")},
 }
-FINAL: Final = ("consume", "end", "refused")
+FINAL: Final = ("consume", "end", "refused", "archive")
+RECORDS: Final = ("refused", "archive")
 
 
 class SessionModel:
@@ -118,6 +119,8 @@ class SessionModel:
         self.delegations: dict[int, tuple[str, str, bool]] = {}
         self.numbered = 0
         self.refusals: set[tuple[Any, str]] = set()
+        # Whether the finished incarnation, and the one before this, are put away.
+        self.is_archived = self.was_archived = False
 
     # What happens
 
@@ -186,6 +189,9 @@ class SessionModel:
     def open(self) -> None:
         if self.now.status == "active":
             raise Refused("SessionAlreadyOpen")
+        if self.now.status != "unopened" and not self.is_archived:
+            self.happens("archive")
+        self.was_archived, self.is_archived = self.now.status != "unopened", False
         self.happens("open")
         self.now.status, self.now.footprint, self.delegations = "active", {}, {}
 
@@ -269,6 +275,7 @@ class SessionModel:
         self.happens("end", also=[*self.voided(), *self.now.fragments])
         self.end_ownership()
         self.now.fragments = {}
+        self.now.footprint = {}
         self.now.status = status
 
     def abandon(self, receipt: Receipt) -> None:
@@ -404,7 +411,7 @@ class SessionModel:
         """Undo what came after a version, newest first, all or nothing; return how many events that takes."""
         behind = self.entries[version:]
         oldest = {id(entry.chain): entry for entry in reversed(behind)}
-        targets = [entry.chain[-1] for entry in oldest.values() if not entry.is_undone and entry.kind != "refused"]
+        targets = [entry.chain[-1] for entry in oldest.values() if not entry.is_undone and entry.kind not in RECORDS]
         was = copy.deepcopy(self)
         count = 0
         try:
@@ -441,10 +448,12 @@ class SessionModel:
 
     def unopen(self, entry: Entry) -> None:
         self.happens("unopen", undoes=entry)
+        self.is_archived = self.was_archived
         self.now.status, self.now.footprint = entry.before.status, dict(entry.before.footprint)
 
     def reopen(self, entry: Entry) -> None:
         self.happens("open", undoes=entry)
+        self.was_archived, self.is_archived = self.is_archived, False
         self.now.status, self.now.footprint, self.delegations = "active", {}, {}
 
     def restore(self, entry: Entry) -> None:

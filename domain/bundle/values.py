@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic.dataclasses import dataclass
 
 from ..artifacts import Footprint, Omitted, left_out
-from ..bounds import MAX_PARTS, MAX_UPGRADE_STEPS
+from ..bounds import MAX_PARTS, MAX_ROLES, MAX_UPGRADE_STEPS
 from ..errors import ManifestWithoutBundles
 from ..identifiers import Identifier, Names, PartIdentifier, Text, names
 from ..value import VALUE, exact, several, value_type
@@ -25,14 +25,32 @@ class LinkSpec:
         bundle_id: the bundle.
         exports: the interfaces that it offers.
         imports: the interfaces that it needs.
+        role: the role that it is linked into; None if the manifest does not say.
     """
 
     bundle_id: PartIdentifier
     exports: Names = frozenset()
     imports: Names = frozenset()
+    role: Identifier | None = None
 
 
-@value_type(link_specs=MAX_PARTS)
+@value_type()
+@dataclass(frozen=True, slots=True, config=VALUE)
+class DelegationConstraint:
+    """Through which bundle one role may be delegated to another (aura 6, O-37).
+
+    Attributes:
+        from_role: the role that delegates.
+        to_role: the role that it delegates to.
+        bundle_id: the bundle that the delegation must be made through.
+    """
+
+    from_role: Identifier
+    to_role: Identifier
+    bundle_id: PartIdentifier
+
+
+@value_type(link_specs=MAX_PARTS, role_names=MAX_ROLES, delegation_constraints=MAX_PARTS)
 @dataclass(frozen=True, slots=True, config=VALUE)
 class CompositionManifest:
     """How a protocol is put together from bundles (aura 1.5).
@@ -40,10 +58,14 @@ class CompositionManifest:
     Attributes:
         protocol_id: the protocol.
         link_specs: its parts; a bundle may have several.
+        role_names: the roles that are played in it.
+        delegation_constraints: through which bundles its roles may be delegated.
     """
 
     protocol_id: PartIdentifier
     link_specs: tuple[LinkSpec, ...] = ()
+    role_names: tuple[Identifier, ...] = ()
+    delegation_constraints: tuple[DelegationConstraint, ...] = ()
 
     @property
     def bundle_ids(self) -> tuple[str, ...]:

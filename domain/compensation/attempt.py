@@ -10,10 +10,12 @@ from ..bundle import BundleLinked, BundleRegistered, UpgradeEvent, UpgradeFailed
 from ..condition import Condition, NoneSince, Unchanged
 from ..errors import AlreadyCompensated, CommandRefused, InvalidArgument, LaterEventDepends, NotCompensable
 from ..event import Event, Placed
+from ..inbox import EnvelopePut
 from ..record import RecordedEvent
 from ..saga import compensated
-from ..session import SessionDelegated, SessionHandedOver
-from ..stream_names import bundle_stream, saga_stream
+from ..session import SessionDelegated, SessionHandedOver, SessionOpened
+from ..session.guards import require_not_draining, require_open
+from ..stream_names import bundle_stream, inbox_stream, saga_stream, session_stream
 from ..surfaces import Surfaces
 from .history import StreamHistory
 from .rules import RULES, bundles_needed, operation, why_it_stays
@@ -267,8 +269,16 @@ class UndoAttempt:
             self._conditions.append(NoneSince(_NEED_BUNDLES, self._head))
             others = (each for each in self._past.dependents(record.event) if each.id not in self._gone)
             later = later or next(others, None)
+        if isinstance(record.event, SessionOpened):
+            later = later or self._put_since(record.event)
         if later is not None:
             raise LaterEventDepends(record.id, later.id, later.type, why_it_stays(later.event))
+
+    def _put_since(self, opened: SessionOpened) -> RecordedEvent | None:
+        """The last envelope that was put in for an incarnation, and was not taken back."""
+        history = self._history(inbox_stream(opened.session_id))
+        self._conditions.append(Unchanged(history.stream, history.version))
+        return history.latest_put(opened.incarnation)
 
     def _require_possible(self, record: RecordedEvent, event: Event[Any]) -> None:
         """Check a compensating event, outside its own stream, as the command that does the same is checked."""
@@ -278,6 +288,13 @@ class UndoAttempt:
         for history in histories:
             history.state.known()
             self._conditions.append(Unchanged(history.stream, history.version))
+        if isinstance(event, EnvelopePut):
+            session = self._history(session_stream(event.session_id))
+            self._conditions.append(Unchanged(session.stream, session.version))
+            require_open(session.state)
+            require_not_draining(session.state)
+            if session.state.incarnation != event.incarnation:
+                raise NotCompensable(record.id, record.type, "the session was opened again since")
         if isinstance(event, BundleLinked) and not links_as_before(event, *(each.state for each in histories)):
             reason = f"{event.left!r} and {event.right!r}, which it was linked from, are not what they were"
             raise NotCompensable(record.id, record.type, reason)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ..bundle import UpgradeEvent
+from ..inbox import EnvelopePut
 from ..record import RecordedEvent
 from ..states import new_state
 from .rules import has_ended, stands_on
@@ -81,6 +82,15 @@ class StreamHistory:
             stands = self._made_a_difference(later, record) and stands_on(later.event, record.event)
             if stands and not has_ended(later.event, self.state):
                 return later
+        return None
+
+    def latest_put(self, incarnation: int) -> RecordedEvent | None:
+        """Of an inbox's stream, the last envelope for an incarnation that was not taken back or set aside."""
+        record: RecordedEvent
+        for record in reversed(self._remaining):
+            event = record.event
+            if isinstance(event, EnvelopePut) and event.incarnation == incarnation and not self.is_undone(record):
+                return record
         return None
 
     def _made_a_difference(self, later: RecordedEvent, record: RecordedEvent) -> bool:

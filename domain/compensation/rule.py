@@ -25,6 +25,8 @@ class Part(StrEnum):
     LIFE = "life"
     OWNERSHIP = "ownership"
     FOOTPRINT = "footprint"
+    DRAINING = "draining"
+    TERMS = "terms"
     BUNDLE = "bundle"
     UPGRADES = "upgrades"
     MEMBERS = "members"

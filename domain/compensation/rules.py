@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .. import bundle, consumer, conversation, idempotency, saga, session
+from .. import bundle, consumer, conversation, idempotency, inbox, saga, session, site
 from ..bundle import restore as bundles
 from ..conversation import restore as conversations
 from ..event import Event
+from ..inbox import restore as inboxes
 from ..session import restore as sessions
 from .rule import Compensate, HasEnded, Part, Rule
 
@@ -59,7 +60,7 @@ def _delegated(compensate: Compensate) -> Rule:
 
 def _finished(reason: str) -> Rule:
     # What came before the end of a session is not undone after it: a finished session stays finished (law 5).
-    return _final(reason, Part.LIFE, Part.OWNERSHIP, Part.FOOTPRINT)
+    return _final(reason, Part.LIFE, Part.OWNERSHIP, Part.FOOTPRINT, Part.DRAINING, Part.TERMS)
 
 
 def _members_changed(compensate: Compensate, *, has_ended: HasEnded | None = None) -> Rule:
@@ -79,6 +80,13 @@ _SPENT: Final = "a spent witness stays spent"
 _FAULT: Final = "a fault stays a fault"
 _CANCELLED: Final = "a cancellation is proven by a witness, and stays"
 _CLOSED: Final = "a closed session stays closed; open it again"
+_ENDED: Final = "what its host ended stays ended; open it again"
+_CAME_IN: Final = "it says what came in or was done, and that stays"
+_ARCHIVED: Final = "what is put away stays put away"
+_ACKNOWLEDGED: Final = "an acknowledged envelope stays acknowledged"
+_GIVEN_BACK: Final = "an envelope that was given back can be taken again"
+_LOST: Final = "what was lost with the end of a session stays lost"
+_SITE: Final = "a site's time-outs and crashes are the runtime's own"
 _REFUSAL: Final = "a refusal is a record of the past, and changed nothing"
 _KEY: Final = "a key that was used stays used"
 _SAGA: Final = "a saga is a record of work; what was appended in it can be undone"
@@ -111,6 +119,15 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     session.TransferAbandoned: _finished(_CANCELLED),
     session.TransferCommitFailed: _finished(_FAULT),
     session.SessionClosed: _finished(_CLOSED),
+    session.SessionStarted: _record_only(_CAME_IN),
+    session.SessionDrained: _compensated_by(sessions.stop_draining, Part.DRAINING, needs=_OWNED),
+    session.DrainingWithdrawn: _compensated_by(sessions.drain_again, Part.DRAINING, needs=_OWNED),
+    session.TermsChanged: _compensated_by(sessions.restore_terms, Part.TERMS, needs=_ALIVE),
+    session.SessionEnded: _finished(_ENDED),
+    session.SessionArchived: _record_only(_ARCHIVED),
+    session.IngressAccepted: _record_only(_CAME_IN),
+    session.IngressRejected: _record_only(_REFUSAL),
+    session.RoundRecorded: _record_only(_CAME_IN),
     session.CapabilityRejected: _record_only(_REFUSAL),
     session.ReceiptRejected: _record_only(_REFUSAL),
     session.WitnessRejected: _record_only(_REFUSAL),
@@ -128,6 +145,16 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     session.DelegationReverted: _delegated(sessions.delegate_again),
     session.HandOverReverted: _footprint_changed(sessions.hand_over_again, Part.OWNERSHIP),
     session.FragmentsRestored: _fragments_changed(),
+    inbox.EnvelopePut: _compensated_by(inboxes.withdraw, has_ended=inboxes.is_gone),
+    inbox.EnvelopeWithdrawn: _compensated_by(inboxes.put_again),
+    inbox.EnvelopeTaken: _compensated_by(inboxes.withdraw_taking, has_ended=inboxes.is_taken_no_more),
+    inbox.TakingWithdrawn: _compensated_by(inboxes.take_again, has_ended=inboxes.is_over),
+    inbox.EnvelopeAcknowledged: _final(_ACKNOWLEDGED),
+    inbox.EnvelopesGivenBack: _record_only(_GIVEN_BACK),
+    inbox.EnvelopesLost: _final(_LOST),
+    site.SiteTimedOut: _record_only(_SITE),
+    site.TimeoutExpired: _record_only(_SITE),
+    site.SiteCrashed: _record_only(_SITE),
     bundle.BundleRegistered: _compensated_by(bundles.withdraw, Part.BUNDLE),
     bundle.BundleLinked: _compensated_by(bundles.withdraw, Part.BUNDLE),
     bundle.BundleWithdrawn: _compensated_by(bundles.make_known_again, Part.BUNDLE),
@@ -231,6 +258,13 @@ UNDONE_BY: Final[Mapping[type[Event[Any]], tuple[type[Event[Any]], ...]]] = {
     session.DelegationReverted: (session.SessionDelegated,),
     session.SessionHandedOver: (session.HandOverReverted,),
     session.HandOverReverted: (session.SessionHandedOver,),
+    session.SessionDrained: (session.DrainingWithdrawn,),
+    session.DrainingWithdrawn: (session.SessionDrained,),
+    session.TermsChanged: (session.TermsChanged,),
+    inbox.EnvelopePut: (inbox.EnvelopeWithdrawn,),
+    inbox.EnvelopeWithdrawn: (inbox.EnvelopePut,),
+    inbox.EnvelopeTaken: (inbox.TakingWithdrawn,),
+    inbox.TakingWithdrawn: (inbox.EnvelopeTaken,),
     bundle.BundleRegistered: (bundle.BundleWithdrawn,),
     bundle.BundleLinked: (bundle.BundleWithdrawn,),
     bundle.BundleWithdrawn: (bundle.BundleRegistered, bundle.BundleLinked),
@@ -292,6 +326,9 @@ ONLY_UNDOING: Final = (
     session.HandOverReverted,
     session.OwnershipRestored,
     session.FragmentsRestored,
+    session.DrainingWithdrawn,
+    inbox.EnvelopeWithdrawn,
+    inbox.TakingWithdrawn,
     bundle.BundleWithdrawn,
     bundle.MembersRestored,
     conversation.ConversationWithdrawn,
@@ -306,6 +343,7 @@ def changes(event: Event[Any]) -> frozenset[str]:
     return RULES[type(event)].changes.union(
         (f"fragment:{key}" for key in sessions.fragment_keys(event)),
         (f"witness:{witness_id}" for witness_id in _witness_ids(event)),
+        (f"envelope:{number}" for number in inboxes.numbers(event)),
         (f"upgrade:{upgrade_id}" for upgrade_id in bundles.upgrade_ids(event)),
         conversations.parts_changed(event),
     )

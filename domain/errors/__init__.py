@@ -5,6 +5,21 @@
     │   ├── SessionNotFound
     │   ├── SessionAlreadyOpen
     │   ├── SessionTerminal
+    │   ├── SessionDraining
+    │   ├── SessionNotFinished
+    │   ├── UnknownRole
+    │   ├── CapabilitySessionMismatch
+    │   ├── RoundFailed
+    │   ├── RuntimeBoundaryError      from the wrong task or thread
+    │   │   ├── TaskAlreadyBound
+    │   │   ├── MissingTaskBinding
+    │   │   └── SessionBindingMismatch
+    │   ├── InboxFull
+    │   ├── InboxNotEmpty
+    │   ├── DuplicateEnvelope
+    │   ├── EnvelopeNotFound
+    │   ├── EnvelopeNotTaken
+    │   ├── TickWentBack
     │   ├── AlreadyClaimed
     │   ├── Unclaimed
     │   ├── StaleCapability
@@ -22,6 +37,7 @@
     │   ├── BoundaryScopeMismatch
     │   ├── FragmentConflict
     │   ├── FragmentNotHeld
+    │   ├── DelegationConstrained
     │   ├── MissingSurface
     │   ├── BundleNotFound
     │   ├── DuplicateBundle
@@ -63,6 +79,7 @@
     │   ├── UnknownEvent
     │   └── UnknownVersion
     ├── ConcurrencyConflict       other writers were always faster
+    ├── WaitTimedOut              nothing came in time
     ├── IdempotencyConflict       a key used again for something else
     └── JournalError              the journal itself cannot be used as asked
         ├── JournalNotFound
@@ -99,6 +116,7 @@ from .base import (
     LimitReached,
     MunimentError,
 )
+from .binding import MissingTaskBinding, RuntimeBoundaryError, SessionBindingMismatch, TaskAlreadyBound
 from .bundle import (
     BundleNotFound,
     DuplicateBundle,
@@ -129,10 +147,19 @@ from .delegation import (
     BoundaryBundleMismatch,
     BoundaryRejected,
     BoundaryScopeMismatch,
+    DelegationConstrained,
     FragmentConflict,
     FragmentNotHeld,
     HandOverRequired,
     NotActiveHolder,
+)
+from .inbox import (
+    DuplicateEnvelope,
+    EnvelopeNotFound,
+    EnvelopeNotTaken,
+    InboxFull,
+    InboxNotEmpty,
+    WaitTimedOut,
 )
 from .input import (
     BoundExceeded,
@@ -149,19 +176,25 @@ from .input import (
 )
 from .session import (
     AlreadyClaimed,
+    CapabilitySessionMismatch,
     InvalidWitness,
     Lost,
     ReceiptMismatch,
+    RoundFailed,
     ScopeViolation,
     SessionAlreadyOpen,
+    SessionDraining,
+    SessionNotFinished,
     SessionNotFound,
     SessionTerminal,
     StaleCapability,
     TransferNotPending,
     TransferPending,
     Unclaimed,
+    UnknownRole,
     WitnessConsumed,
 )
+from .site import TickWentBack
 from .storage import (
     DamagedRecord,
     JournalClosed,
@@ -203,6 +236,7 @@ __all__ = [
     "BoundaryRejected",
     "BoundaryScopeMismatch",
     "BundleNotFound",
+    "CapabilitySessionMismatch",
     "CommandRefused",
     "ConcurrencyConflict",
     "ConversationBlocked",
@@ -210,12 +244,18 @@ __all__ = [
     "ConversationExists",
     "ConversationNotFound",
     "DamagedRecord",
+    "DelegationConstrained",
     "DuplicateBundle",
+    "DuplicateEnvelope",
+    "EnvelopeNotFound",
+    "EnvelopeNotTaken",
     "EventTooLarge",
     "FragmentConflict",
     "FragmentNotHeld",
     "HandOverRequired",
     "IdempotencyConflict",
+    "InboxFull",
+    "InboxNotEmpty",
     "IncompatibleInterfaces",
     "InvalidArgument",
     "InvalidExport",
@@ -239,6 +279,7 @@ __all__ = [
     "ManifestWithoutBundles",
     "MembersNotSeeded",
     "MissingSurface",
+    "MissingTaskBinding",
     "MunimentError",
     "NestedCommand",
     "NewerSchema",
@@ -258,14 +299,21 @@ __all__ = [
     "ProposalNotActive",
     "ProposalNotFound",
     "ReceiptMismatch",
+    "RoundFailed",
+    "RuntimeBoundaryError",
     "SagaEnded",
     "SagaNotFound",
     "ScopeViolation",
     "SelfDelegation",
     "SessionAlreadyOpen",
+    "SessionBindingMismatch",
+    "SessionDraining",
+    "SessionNotFinished",
     "SessionNotFound",
     "SessionTerminal",
     "StaleCapability",
+    "TaskAlreadyBound",
+    "TickWentBack",
     "TransferNotPending",
     "TransferPending",
     "Unclaimed",
@@ -273,11 +321,13 @@ __all__ = [
     "UnknownEvent",
     "UnknownEventType",
     "UnknownPosition",
+    "UnknownRole",
     "UnknownVersion",
     "UnsuitableServer",
     "UpgradeExists",
     "UpgradeNotPending",
     "UpgradePending",
     "UpgradeRejected",
+    "WaitTimedOut",
     "WitnessConsumed",
 ]

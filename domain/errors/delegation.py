@@ -162,3 +162,33 @@ class FragmentNotHeld(CommandRefused):
 
     def __str__(self) -> str:
         return f"session {self.session_id!r}: nobody holds fragment {self.fragment_key!r}; claim it from its manifest"
+
+
+@dataclass(eq=False)
+class DelegationConstrained(CommandRefused):
+    """The session's manifest says through which bundle these roles are delegated (aura 6, O-37).
+
+    Attributes:
+        from_role: the role that was to delegate; None if it was not said.
+        to_role: the role that it was to go to; None if it was not said.
+        bundle_id: the bundle that was named; None if none was.
+        required: the bundle that it takes; None if the roles must be said first.
+    """
+
+    session_id: str
+    from_role: str | None
+    to_role: str | None
+    bundle_id: str | None
+    required: str | None
+
+    def __str__(self) -> str:
+        if self.required is None:
+            return (
+                f"session {self.session_id!r} has delegation constraints, which go by roles; "
+                "say from_role and to_role, each one that it was opened with"
+            )
+        through = "through no bundle" if self.bundle_id is None else f"through {self.bundle_id!r}"
+        return (
+            f"session {self.session_id!r}: {self.from_role!r} is delegated to {self.to_role!r} through bundle "
+            f"{self.required!r} alone, not {through}; name that bundle"
+        )

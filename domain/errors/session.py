@@ -83,6 +83,84 @@ class SessionTerminal(CommandRefused):
 
 
 @dataclass(eq=False)
+class SessionDraining(CommandRefused):
+    """The session runs out: no envelope, claim or delegation is accepted any more (telltale 4)."""
+
+    session_id: str
+
+    def __str__(self) -> str:
+        return f"session {self.session_id!r} is draining, and accepts nothing new; open it again once it has finished"
+
+
+@dataclass(eq=False)
+class SessionNotFinished(CommandRefused):
+    """Only a finished session is archived.
+
+    Attributes:
+        status: where the session stands.
+    """
+
+    session_id: str
+    status: str
+
+    def __str__(self) -> str:
+        return f"session {self.session_id!r} is {self.status}; end it before it is archived"
+
+
+@dataclass(eq=False)
+class UnknownRole(CommandRefused):
+    """The session was opened without this role (aura 6, O-29).
+
+    Attributes:
+        role: the role that was named.
+    """
+
+    session_id: str
+    role: str
+
+    def __str__(self) -> str:
+        return f"session {self.session_id!r} has no role {self.role!r}; name one that it was opened with"
+
+
+@dataclass(eq=False)
+class CapabilitySessionMismatch(CommandRefused):
+    """A capability of one session was shown for another (aura 2.10).
+
+    Attributes:
+        session_id: the session that was named.
+        capability_session_id: the session that the capability is of.
+        owner: the owner's label in the capability.
+    """
+
+    session_id: str
+    capability_session_id: str
+    owner: str
+
+    def __str__(self) -> str:
+        return (
+            f"session {self.session_id!r}: the capability of {self.owner!r} is of session "
+            f"{self.capability_session_id!r}; show one of this session"
+        )
+
+
+@dataclass(eq=False)
+class RoundFailed(CommandRefused):
+    """A round of the owner's machine came to an end that is no good; it is on record (aura 2.20).
+
+    Attributes:
+        role: the role that the round was for.
+        outcome: ``timed_out``, ``cancelled`` or ``stuck``.
+    """
+
+    session_id: str
+    role: str
+    outcome: str
+
+    def __str__(self) -> str:
+        return f"session {self.session_id!r}: the round of {self.role!r} ended {self.outcome}, which is on record"
+
+
+@dataclass(eq=False)
 class AlreadyClaimed(CommandRefused):
     """The session has an owner; it must release or transfer before another claims (telltale 2.1).
 

@@ -12,6 +12,13 @@ from .delegation_events import (
     SessionHandedOver,
     SessionHosted,
 )
+from .envelopes import (
+    acknowledge,
+    check_deliverable,
+    give_back,
+    put,
+    take,
+)
 from .events import (
     CapabilityRejected,
     OwnerDied,
@@ -34,7 +41,33 @@ from .events import (
 )
 from .fencing import OWNERSHIP_TYPES, lost_by
 from .fragments import check_boundary, claim_fragments, move_fragments, release_fragments
-from .lifecycle import close, open_session, owner_died
+from .ingress import (
+    Ingress,
+    accept_ingress,
+    admit,
+    record_round,
+    require_session,
+)
+from .ingress_events import IngressAccepted, IngressRejected, RoundOutcome, RoundRecorded
+from .life_events import (
+    DrainingWithdrawn,
+    SessionArchived,
+    SessionDrained,
+    SessionEnded,
+    SessionStarted,
+    TermsChanged,
+)
+from .lifecycle import (
+    archive,
+    close,
+    drain,
+    end,
+    open_session,
+    owner_died,
+    set_protocol,
+    set_timeout,
+)
+from .moves import MOVES, Move, Mover
 from .ownership import attenuate, check, claim, release
 from .restoration_events import (
     DelegationReverted,
@@ -45,7 +78,9 @@ from .restoration_events import (
     OwnershipRestored,
     ReadinessWitnessWithdrawn,
 )
+from .starting import start
 from .state import SessionState
+from .terms import SessionEnding, SessionTerms
 from .transfer import (
     abandon_transfer,
     begin_transfer,
@@ -62,13 +97,20 @@ __all__ = [
     "DelegationRejected",
     "DelegationRequest",
     "DelegationReverted",
+    "DrainingWithdrawn",
     "FragmentsClaimed",
     "FragmentsMoved",
     "FragmentsReleased",
     "FragmentsRestored",
     "HandOverReverted",
     "HostingWithdrawn",
+    "Ingress",
+    "IngressAccepted",
+    "IngressRejected",
     "MAX_RECORDED_REFUSALS",
+    "MOVES",
+    "Move",
+    "Mover",
     "OWNERSHIP_TYPES",
     "OpeningWithdrawn",
     "OwnerDied",
@@ -81,15 +123,24 @@ __all__ = [
     "ReadinessWitnessWithdrawn",
     "ReceiptRejected",
     "Rejection",
+    "RoundOutcome",
+    "RoundRecorded",
     "ScopeAttenuated",
+    "SessionArchived",
     "SessionClosed",
     "SessionDelegated",
+    "SessionDrained",
+    "SessionEnded",
+    "SessionEnding",
     "SessionHandedOver",
     "SessionHosted",
     "SessionOpened",
+    "SessionStarted",
     "SessionState",
     "SessionStatus",
+    "SessionTerms",
     "SessionView",
+    "TermsChanged",
     "TransferAbandoned",
     "TransferBegun",
     "TransferCommitFailed",
@@ -97,17 +148,25 @@ __all__ = [
     "TransferRolledBack",
     "WitnessRejected",
     "abandon_transfer",
+    "accept_ingress",
+    "acknowledge",
+    "admit",
+    "archive",
     "attenuate",
     "begin_transfer",
     "check",
     "check_boundary",
+    "check_deliverable",
     "claim",
     "claim_fragments",
     "close",
     "commit_transfer",
     "consume_witness",
     "delegate",
+    "drain",
+    "end",
     "fail_transfer_commit",
+    "give_back",
     "hand_over",
     "host",
     "issue_witness",
@@ -115,8 +174,15 @@ __all__ = [
     "move_fragments",
     "open_session",
     "owner_died",
+    "put",
+    "record_round",
     "release",
     "release_fragments",
+    "require_session",
     "rollback_transfer",
+    "set_protocol",
+    "set_timeout",
+    "start",
+    "take",
     "transfer",
 ]

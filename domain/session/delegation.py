@@ -14,10 +14,12 @@ from ..errors import (
     AlreadyHosted,
     BoundaryBundleMismatch,
     BoundaryScopeMismatch,
+    DelegationConstrained,
     InvalidArgument,
     MunimentError,
     NotActiveHolder,
     SelfDelegation,
+    UnknownRole,
 )
 from ..event import Accepted, Decision, Placed, Refused, accept
 from ..identifiers import Identifier
@@ -27,7 +29,14 @@ from ..stream_names import bundle_stream
 from ..value import VALUE, value_type
 from .delegation_events import DelegationRejected, SessionDelegated, SessionHandedOver, SessionHosted
 from .fragments import fragments_to_move, require_boundary
-from .guards import refuse_unless_live, require_active, require_narrower, require_no_owner, require_nothing_staged
+from .guards import (
+    refuse_unless_live,
+    require_narrower,
+    require_no_owner,
+    require_not_draining,
+    require_nothing_staged,
+    require_open,
+)
 from .refusals import refuse_once
 from .state import SessionState
 
@@ -43,6 +52,8 @@ class DelegationRequest:
         bundle_id: the bundle that it is made through, or None.
         boundary: the boundary; None for the bundle's own.
         context_id: the context that it belongs to, or None.
+        from_role: the role that delegates; None if it is not said.
+        to_role: the role that it goes to; None if it is not said.
     """
 
     from_authority: Identifier
@@ -50,6 +61,8 @@ class DelegationRequest:
     bundle_id: Identifier | None = None
     boundary: LinkBoundary | None = None
     context_id: Identifier | None = None
+    from_role: Identifier | None = None
+    to_role: Identifier | None = None
 
 
 @decision("session.host")
@@ -59,7 +72,7 @@ def host(state: SessionState, authority: str) -> Decision[None]:
     Raises:
         SessionNotFound, SessionTerminal, AlreadyHosted
     """
-    require_active(state)
+    require_open(state)
     if state.footprint.get(authority) is FootprintClass.NATIVE:
         return Accepted(None)
     if state.holder is not None:
@@ -81,14 +94,16 @@ def delegate(
         request: who gives it to whom.
 
     Raises:
-        SessionNotFound, SessionTerminal, SelfDelegation, BundleNotFound, BoundaryBundleMismatch,
-        BoundaryScopeMismatch, HandOverRequired
+        SessionNotFound, SessionTerminal, SessionDraining, DelegationConstrained, UnknownRole, SelfDelegation,
+        BundleNotFound, BoundaryBundleMismatch, BoundaryScopeMismatch, HandOverRequired
         NotActiveHolder: no authority holds the session.
     """
-    require_active(state)
+    require_open(state)
     boundary = _boundary(state, bundle, request)
     if (last := _repeated(state, request, boundary)) is not None:
         return Accepted(last)
+    require_not_draining(state)
+    _require_constraints(state, request)
     if refused := refuse_unless_holder(state, request):
         return refused
     require_no_owner(state)
@@ -119,13 +134,16 @@ def hand_over(
         policy: what is permitted beyond the laws.
 
     Raises:
-        SessionNotFound, SessionTerminal, SelfDelegation, BundleNotFound, BoundaryBundleMismatch,
-        BoundaryScopeMismatch, TransferPending, BoundaryRejected, ScopeViolation, and what an upgrade raises
+        SessionNotFound, SessionTerminal, SessionDraining, DelegationConstrained, UnknownRole, SelfDelegation,
+        BundleNotFound, BoundaryBundleMismatch, BoundaryScopeMismatch, TransferPending, BoundaryRejected,
+        ScopeViolation, and what an upgrade raises
         NotActiveHolder: no authority holds the session.
         InvalidArgument: there is an upgrade, and no bundle.
     """
-    require_active(state)
+    require_open(state)
     boundary = _boundary(state, bundle, request)
+    require_not_draining(state)
+    _require_constraints(state, request)
     if refused := refuse_unless_holder(state, request) or refuse_unless_live(state, capability):
         return refused
     require_nothing_staged(state)
@@ -177,6 +195,41 @@ def _boundary(state: SessionState, bundle: BundleState | None, request: Delegati
     return boundary
 
 
+def request_of(receipt: DelegationReceipt, boundary: LinkBoundary | None) -> DelegationRequest:
+    """The request that a delegation was made for, as its receipt tells it."""
+    return DelegationRequest(
+        receipt.from_authority,
+        receipt.to_authority,
+        receipt.bundle_id,
+        boundary,
+        receipt.context_id,
+        receipt.from_role,
+        receipt.to_role,
+    )
+
+
+def _require_constraints(state: SessionState, request: DelegationRequest) -> None:
+    """The delegation is made through the bundle that the session's manifest requires between the roles (aura 6, O-37).
+
+    Raises:
+        DelegationConstrained, UnknownRole
+    """
+    for role in (request.from_role, request.to_role):
+        if role is not None and role not in state.role_set:
+            raise UnknownRole(state.session_id, role)
+    constraints = state.terms.constraints
+    if not constraints:
+        return
+    asked = (state.session_id, request.from_role, request.to_role, request.bundle_id)
+    if request.from_role is None or request.to_role is None:
+        raise DelegationConstrained(*asked, None)
+    required = [
+        each.bundle_id for each in constraints if (each.from_role, each.to_role) == (request.from_role, request.to_role)
+    ]
+    if required and request.bundle_id not in required:
+        raise DelegationConstrained(*asked, required[0])
+
+
 def _repeated(
     state: SessionState, request: DelegationRequest, boundary: LinkBoundary | None
 ) -> DelegationOutcome | None:
@@ -185,9 +238,7 @@ def _repeated(
     if last is None or last.capability is not None:
         return None
     receipt, witness = last.receipt, last.witness
-    asked = (request.from_authority, request.to_authority, request.bundle_id, request.context_id, boundary)
-    was = (receipt.from_authority, receipt.to_authority, receipt.bundle_id, receipt.context_id, witness.boundary)
-    return last if asked == was else None
+    return last if (request, boundary) == (request_of(receipt, request.boundary), witness.boundary) else None
 
 
 def refuse_unless_holder(state: SessionState, request: DelegationRequest) -> Refused | None:
@@ -233,4 +284,6 @@ def _receipt(state: SessionState, request: DelegationRequest) -> DelegationRecei
         to_before=state.footprint.get(request.to_authority),
         to_after=FootprintClass.DELEGATED_IN,
         cleared=cleared,
+        from_role=request.from_role,
+        to_role=request.to_role,
     )

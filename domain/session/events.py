@@ -11,11 +11,12 @@ from ..artifacts import (
     ReadinessWitness,
     TerminalReason,
 )
-from ..effects import Effects, SessionStatus, WitnessStatus, became, given_up, owned, passed_on
+from ..effects import Effects, Holding, SessionStatus, WitnessStatus, became, given_up, owned, passed_on
 from ..event import Event, Fact, event_type
 from ..fragment import SessionFragment
 from ..identifiers import Identifier, Text
 from .brief import digest_of
+from .terms import SessionEnding, SessionTerms
 
 
 @event_type("session.opened")
@@ -26,12 +27,14 @@ class SessionOpened(Fact):
         incarnation: how often this id was opened, this time included.
         roles: the names of the parts that are played in it.
         cleared: the authorities that had the incarnation before it, and have no part in this one, sorted.
+        terms: what else it was opened with; None if nothing was said.
     """
 
     session_id: Identifier
     incarnation: Counter
     roles: tuple[Identifier, ...] = ()
     cleared: tuple[Identifier, ...] = ()
+    terms: SessionTerms | None = None
 
     @property
     def effects(self) -> Effects:
@@ -203,6 +206,7 @@ class OwnerDied(Event[CancellationWitness]):
         receipt: the staged transfer that was dropped, or None.
         voided: the outstanding readiness witnesses that ended (law 4).
         released_fragments: the fragments that were held in the session.
+        ending: the numbers; None in records of the first two formats.
     """
 
     capability: OwnershipCapability
@@ -210,6 +214,7 @@ class OwnerDied(Event[CancellationWitness]):
     receipt: OwnershipReceipt | None = None
     voided: tuple[ReadinessWitness, ...] = ()
     released_fragments: tuple[SessionFragment, ...] = ()
+    ending: SessionEnding | None = None
 
     @property
     def outcome(self) -> CancellationWitness:
@@ -217,7 +222,9 @@ class OwnerDied(Event[CancellationWitness]):
 
     @property
     def effects(self) -> Effects:
-        return given_up(self.capability, self.voided, SessionStatus.FAULTED, self.witness)
+        return given_up(
+            self.capability, self.voided, SessionStatus.FAULTED, self.witness, footprint=_cleared(self.ending)
+        )
 
 
 @event_type("session.transfer_abandoned")
@@ -230,6 +237,7 @@ class TransferAbandoned(Event[CancellationWitness]):
         witness: the proof that the session was given up, with the reason.
         voided: the outstanding readiness witnesses that ended (law 4).
         released_fragments: the fragments that were held in the session.
+        ending: the numbers; None in records of the first two formats.
     """
 
     capability: OwnershipCapability
@@ -237,6 +245,7 @@ class TransferAbandoned(Event[CancellationWitness]):
     witness: CancellationWitness
     voided: tuple[ReadinessWitness, ...] = ()
     released_fragments: tuple[SessionFragment, ...] = ()
+    ending: SessionEnding | None = None
 
     @property
     def outcome(self) -> CancellationWitness:
@@ -244,7 +253,9 @@ class TransferAbandoned(Event[CancellationWitness]):
 
     @property
     def effects(self) -> Effects:
-        return given_up(self.capability, self.voided, SessionStatus.CANCELLED, self.witness)
+        return given_up(
+            self.capability, self.voided, SessionStatus.CANCELLED, self.witness, footprint=_cleared(self.ending)
+        )
 
 
 @event_type("session.transfer_commit_failed")
@@ -257,6 +268,7 @@ class TransferCommitFailed(Fact):
         reason: why; no cancellation witness is issued for it.
         voided: the outstanding readiness witnesses that ended (law 4).
         released_fragments: the fragments that were held in the session.
+        ending: the numbers; None in records of the first two formats.
     """
 
     capability: OwnershipCapability
@@ -264,10 +276,11 @@ class TransferCommitFailed(Fact):
     reason: TerminalReason
     voided: tuple[ReadinessWitness, ...] = ()
     released_fragments: tuple[SessionFragment, ...] = ()
+    ending: SessionEnding | None = None
 
     @property
     def effects(self) -> Effects:
-        return given_up(self.capability, self.voided, SessionStatus.FAULTED)
+        return given_up(self.capability, self.voided, SessionStatus.FAULTED, None, _cleared(self.ending))
 
 
 @event_type("session.closed")
@@ -278,15 +291,22 @@ class SessionClosed(Fact):
         capability: what the owner held.
         voided: the outstanding readiness witnesses that ended (law 4).
         released_fragments: the fragments that were held in the session.
+        ending: the numbers; None in records of the first two formats.
     """
 
     capability: OwnershipCapability
     voided: tuple[ReadinessWitness, ...] = ()
     released_fragments: tuple[SessionFragment, ...] = ()
+    ending: SessionEnding | None = None
 
     @property
     def effects(self) -> Effects:
-        return given_up(self.capability, self.voided, SessionStatus.CLOSED)
+        return given_up(self.capability, self.voided, SessionStatus.CLOSED, None, _cleared(self.ending))
+
+
+def _cleared(ending: SessionEnding | None) -> tuple[Holding, ...]:
+    """How the end of a session leaves the authorities that had it."""
+    return () if ending is None else tuple((authority, None) for authority in ending.cleared)
 
 
 class Rejection(Fact):

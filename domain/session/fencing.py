@@ -19,6 +19,7 @@ from .events import (
     TransferCommitFailed,
     TransferCommitted,
 )
+from .life_events import SessionEnded
 from .restoration_events import HandOverReverted, OwnershipRestored
 
 OWNERSHIP_TYPES: Final = tuple(
@@ -33,6 +34,7 @@ OWNERSHIP_TYPES: Final = tuple(
         TransferAbandoned,
         TransferCommitFailed,
         SessionClosed,
+        SessionEnded,
         SessionHandedOver,
         HandOverReverted,
         OwnershipRestored,

@@ -35,7 +35,7 @@ def claim_fragments(
     """
     if refused := refuse_unless_live(state, capability):
         return refused
-    wanted = _fragments_of(manifest, capability.owner)
+    wanted = fragments_of(manifest, capability.owner)
     require_narrower(capability, Fragments(fragment.key for fragment in wanted))
     for fragment in wanted:
         held = state.fragments.get(fragment.key, fragment)
@@ -136,7 +136,8 @@ def held_fragments(state: SessionState) -> tuple[SessionFragment, ...]:
     return tuple(fragment for _, fragment in sorted(state.fragments.items()))
 
 
-def _fragments_of(manifest: CompositionManifest, owner: str) -> list[SessionFragment]:
+def fragments_of(manifest: CompositionManifest, owner: str) -> list[SessionFragment]:
+    """The fragments that a manifest names, as an owner holds them (aura 2.14)."""
     protocol_id = manifest.protocol_id
     if not manifest.link_specs:
         return [SessionFragment(protocol_fragment(protocol_id), owner, protocol_id)]

@@ -8,6 +8,7 @@ from ..errors import (
     HandOverRequired,
     ReceiptMismatch,
     ScopeViolation,
+    SessionDraining,
     SessionNotFound,
     SessionTerminal,
     StaleCapability,
@@ -39,28 +40,38 @@ def require_opened(state: SessionState) -> None:
         raise SessionNotFound(state.session_id)
 
 
-def require_active(state: SessionState) -> None:
-    """G0 and G1: the session was opened and has not finished (law 5).
+def require_open(state: SessionState) -> None:
+    """G0 and G1: the session was opened, and has not finished; it may be draining (law 5).
 
     Raises:
         SessionNotFound: it was never opened.
         SessionTerminal: it is closed, cancelled or faulted.
     """
     require_opened(state)
-    if state.status is not SessionStatus.ACTIVE:
+    if not state.status.is_open:
         raise SessionTerminal(state.session_id, state.status, state.terminal_reason)
 
 
+def require_not_draining(state: SessionState) -> None:
+    """The session takes in what is new: envelopes, claims, delegations (telltale 4).
+
+    Raises:
+        SessionDraining: it runs out.
+    """
+    if state.status is SessionStatus.DRAINING:
+        raise SessionDraining(state.session_id)
+
+
 def refuse_unless_live(state: SessionState, capability: OwnershipCapability) -> Refused | None:
-    """G0 to G2: the session is active, and this is the live capability, scope included (law 2).
+    """G0 to G2: the session is open, and this is the live capability, scope included (law 2).
 
     Returns:
         None if it is; otherwise the refusal, with ``Unclaimed`` or ``StaleCapability``.
 
     Raises:
-        SessionNotFound, SessionTerminal: the session is not active.
+        SessionNotFound, SessionTerminal: the session is not open.
     """
-    require_active(state)
+    require_open(state)
     live = state.live
     if capability == live:
         return None

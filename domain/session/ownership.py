@@ -9,7 +9,13 @@ from ..event import Accepted, Decision, accept
 from ..policy import Policy
 from ..scope import OwnershipScope
 from .events import OwnershipClaimed, OwnershipReleased, ScopeAttenuated
-from .guards import refuse_unless_live, require_active, require_narrower, require_nothing_staged
+from .guards import (
+    refuse_unless_live,
+    require_narrower,
+    require_not_draining,
+    require_nothing_staged,
+    require_open,
+)
 from .state import SessionState
 
 
@@ -18,13 +24,14 @@ def claim(state: SessionState, owner: str, scope: OwnershipScope, *, policy: Pol
     """Make ``owner`` the owner of a session that has none (telltale 2.1; aura 2.9 where the policy says so).
 
     Raises:
-        SessionNotFound, SessionTerminal, AlreadyClaimed
+        SessionNotFound, SessionTerminal, AlreadyClaimed, SessionDraining
     """
-    require_active(state)
+    require_open(state)
     if state.live is not None:
         if policy.claim_again_returns_live and state.live.owner == owner:
             return Accepted(state.live)
         raise AlreadyClaimed(state.session_id, state.live.owner)
+    require_not_draining(state)
     return accept(OwnershipClaimed(state.next_capability(owner, scope)))
 
 

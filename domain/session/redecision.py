@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,15 +13,31 @@ from ..circumstances import Circumstances, Redecision
 from ..errors import CommandRefused, FragmentNotHeld, Unclaimed, UpgradeNotPending
 from ..event import Accepted, Decision, Event, Refused
 from ..fragment import SessionFragment
-from ..stream_names import bundle_stream
+from ..inbox import EnvelopesLost, InboxState
+from ..scope import FULL_SESSION
+from ..stream_names import bundle_stream, inbox_stream
 from . import delegation_events, events
-from .delegation import NOT_HOLDER, DelegationRequest, delegate, hand_over, host, refuse_unless_holder, reject
+from .delegation import (
+    NOT_HOLDER,
+    DelegationRequest,
+    delegate,
+    hand_over,
+    host,
+    refuse_unless_holder,
+    reject,
+    request_of,
+)
 from .fragments import claim_fragments, move_fragments, release_fragments
-from .guards import NO_OWNER, NOT_LIVE, NOT_PENDING, RECEIPT_MISMATCH, refuse_unless_live, require_active
-from .lifecycle import close, open_session, owner_died
+from .guards import NO_OWNER, NOT_LIVE, NOT_PENDING, RECEIPT_MISMATCH, refuse_unless_live, require_open
+from .ingress import OUT_OF_REACH, Ingress, accept_ingress, record_round
+from .ingress_events import IngressAccepted, IngressRejected, RoundRecorded
+from .life_events import SessionArchived, SessionDrained, SessionEnded, SessionStarted, TermsChanged
+from .lifecycle import ENDS, archive, change_terms, close, drain, end, open_session, owner_died
+from .moves import MOVES
 from .ownership import attenuate, claim, release
-from .refusals import refuse_once
+from .refusals import refuse_once, refuse_rejected
 from .state import SessionState
+from .terms import NO_TERMS
 from .transfer import (
     abandon_transfer,
     begin_transfer,
@@ -41,7 +57,7 @@ def _live(state: SessionState) -> OwnershipCapability:
 
 
 def _begun(state: SessionState, event: events.TransferBegun, about: Circumstances) -> Decision[Any]:
-    require_active(state)
+    require_open(state)
     return begin_transfer(state, _live(state), event.receipt.to_owner, event.receipt.scope, policy=about.policy)
 
 
@@ -55,12 +71,12 @@ def _attenuated(state: SessionState, event: events.ScopeAttenuated, about: Circu
 
 
 def _issued(state: SessionState, event: events.ReadinessWitnessIssued, about: Circumstances) -> Decision[Any]:
-    require_active(state)
+    require_open(state)
     return issue_witness(state, _live(state), event.witness.predicate)
 
 
 def _consumed(state: SessionState, event: Any, about: Circumstances) -> Decision[Any]:
-    require_active(state)
+    require_open(state)
     return consume_witness(state, _live(state), event.witness)
 
 
@@ -93,14 +109,8 @@ def _witness_rejected(state: SessionState, event: events.WitnessRejected, about:
 
 def _in_brief(state: SessionState, event: Any, reason: str) -> Decision[Any]:
     """A refusal that is recorded in brief, in the only way in which it can be recorded now."""
-    require_active(state)
+    require_open(state)
     return refuse_once(state, CommandRefused(), lambda last: replace(event, reason=reason, last=last))
-
-
-def _request(receipt: Any, boundary: Any) -> DelegationRequest:
-    return DelegationRequest(
-        receipt.from_authority, receipt.to_authority, receipt.bundle_id, boundary, receipt.context_id
-    )
 
 
 def _bundle(bundle_id: str | None, about: Circumstances) -> Any:
@@ -108,7 +118,7 @@ def _bundle(bundle_id: str | None, about: Circumstances) -> Any:
 
 
 def _delegated(state: SessionState, event: delegation_events.SessionDelegated, about: Circumstances) -> Decision[Any]:
-    request = _request(event.receipt, event.witness.boundary)
+    request = request_of(event.receipt, event.witness.boundary)
     return delegate(state, _bundle(event.receipt.bundle_id, about), request)
 
 
@@ -117,7 +127,7 @@ def _handed_over(
 ) -> Decision[Any]:
     """A hand-over; the upgrade that is committed with it stands right before it, and was decided on there."""
     receipt, upgrade = event.receipt, event.upgrade
-    request, bundle = _request(receipt, event.witness.boundary), _bundle(receipt.bundle_id, about)
+    request, bundle = request_of(receipt, event.witness.boundary), _bundle(receipt.bundle_id, about)
     decision = hand_over(state, bundle, event.previous, event.capability.owner, request, None, policy=about.policy)
     if upgrade is None or isinstance(decision, Refused):
         return decision
@@ -131,7 +141,7 @@ def _handed_over(
 def _delegation_rejected(
     state: SessionState, event: delegation_events.DelegationRejected, about: Circumstances
 ) -> Decision[Any]:
-    require_active(state)
+    require_open(state)
     request = DelegationRequest(event.from_authority, event.to_authority, event.bundle_id)
     if event.reason == NOT_HOLDER:
         return refuse_unless_holder(state, request) or Accepted(None)
@@ -153,6 +163,60 @@ def _moved(state: SessionState, event: delegation_events.FragmentsMoved, about: 
     return move_fragments(state, event.capability, frozenset(each.key for each in event.fragments), to_owner)
 
 
+def _opened(state: SessionState, event: events.SessionOpened, about: Circumstances) -> Decision[Any]:
+    terms = event.terms or NO_TERMS
+    return open_session(state, event.roles, terms, now=terms.started_at)
+
+
+def _started(state: SessionState, event: SessionStarted, about: Circumstances) -> Decision[Any]:
+    """A start stands right behind the claims that it is of."""
+    previous = about.previous
+    is_claim = isinstance(previous, events.OwnershipClaimed | delegation_events.FragmentsClaimed)
+    if not is_claim or previous.capability != event.capability:  # type: ignore[union-attr]
+        return Accepted(None)
+    return refuse_unless_live(state, event.capability) or Accepted(None, (event,))
+
+
+def _ended(
+    decide: Callable[[SessionState, InboxState, Any, int | None], Decision[Any]],
+) -> Callable[[SessionState, Any, Circumstances], Decision[Any]]:
+    """Decide again that a session ended, of the inbox as it was before it lost what was unread, right before this."""
+
+    def again(state: SessionState, event: Any, about: Circumstances) -> Decision[Any]:
+        told = event.ending
+        decision = decide(
+            state, about.state_of(inbox_stream(state.session_id)), event, None if told is None else told.ended_at
+        )
+        lost = about.previous
+        if not isinstance(lost, EnvelopesLost) or lost.session_id != state.session_id or isinstance(decision, Refused):
+            return decision
+        (made,) = decision.events
+        ending = replace(made.ending, lost_envelopes=len(lost.numbers))  # type: ignore[attr-defined]
+        return Accepted(None, (replace(made, ending=ending),))  # type: ignore[type-var]
+
+    return again
+
+
+def _host_ended(state: SessionState, inbox: InboxState, event: SessionEnded, now: int | None) -> Decision[Any]:
+    move = next((name for name, move in MOVES.items() if name in ENDS and move.target is event.status), "end")
+    return end(state, inbox, move, event.reason.reason, event.site, now=now)
+
+
+def _ingress_accepted(state: SessionState, event: IngressAccepted, about: Circumstances) -> Decision[Any]:
+    given = (event.kind, event.active_role, event.from_role, event.to_role, event.size, event.sha256, event.payload)
+    return accept_ingress(state, event.capability, event.boundary, Ingress(*given))
+
+
+def _ingress_rejected(state: SessionState, event: IngressRejected, about: Circumstances) -> Decision[Any]:
+    """Which boundary it was, the record does not say; a capability over the full session reaches over all."""
+    if event.omitted is not None:
+        return _in_brief(state, event, OUT_OF_REACH)
+    if event.capability.scope == FULL_SESSION:
+        return Accepted(None)
+    refused = refuse_unless_live(state, event.capability)
+    return refused or refuse_rejected(state, event.capability, OUT_OF_REACH, CommandRefused(), IngressRejected)
+
+
 def _first(state: SessionState, fragments: tuple[SessionFragment, ...]) -> SessionFragment:
     if not fragments:
         raise FragmentNotHeld(state.session_id, "")
@@ -160,7 +224,7 @@ def _first(state: SessionState, fragments: tuple[SessionFragment, ...]) -> Sessi
 
 
 AGAIN: Final[Mapping[type[Event[Any]], Redecision]] = {
-    events.SessionOpened: lambda state, event, about: open_session(state, event.roles),
+    events.SessionOpened: _opened,
     events.OwnershipClaimed: lambda state, event, about: claim(
         state, event.capability.owner, event.capability.scope, policy=about.policy
     ),
@@ -170,14 +234,30 @@ AGAIN: Final[Mapping[type[Event[Any]], Redecision]] = {
     events.TransferBegun: _begun,
     events.TransferCommitted: lambda state, event, about: commit_transfer(state, event.receipt),
     events.TransferRolledBack: lambda state, event, about: rollback_transfer(state, event.receipt),
-    events.TransferAbandoned: lambda state, event, about: abandon_transfer(state, event.receipt),
-    events.TransferCommitFailed: lambda state, event, about: fail_transfer_commit(
-        state, event.receipt, event.reason.reason or ""
+    events.TransferAbandoned: _ended(
+        lambda state, inbox, event, now: abandon_transfer(state, inbox, event.receipt, now=now)
+    ),
+    events.TransferCommitFailed: _ended(
+        lambda state, inbox, event, now: fail_transfer_commit(
+            state, inbox, event.receipt, event.reason.reason or "", now=now
+        )
     ),
     events.ReadinessWitnessIssued: _issued,
     events.ReadinessWitnessConsumed: _consumed,
-    events.OwnerDied: lambda state, event, about: owner_died(state, event.capability.owner),
-    events.SessionClosed: lambda state, event, about: close(state, event.capability),
+    events.OwnerDied: _ended(
+        lambda state, inbox, event, now: owner_died(state, inbox, event.capability.owner, now=now)
+    ),
+    events.SessionClosed: _ended(lambda state, inbox, event, now: close(state, inbox, event.capability, now=now)),
+    SessionEnded: _ended(_host_ended),
+    SessionStarted: _started,
+    SessionDrained: lambda state, event, about: drain(state, event.capability),
+    TermsChanged: lambda state, event, about: change_terms(state, event.terms),
+    SessionArchived: lambda state, event, about: archive(state),
+    IngressAccepted: _ingress_accepted,
+    IngressRejected: _ingress_rejected,
+    RoundRecorded: lambda state, event, about: record_round(
+        state, event.capability, event.boundary, event.role, event.result
+    ),
     events.CapabilityRejected: _capability_rejected,
     events.ReceiptRejected: _receipt_rejected,
     events.WitnessRejected: _witness_rejected,

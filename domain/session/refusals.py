@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from ..artifacts import Omitted, OwnershipCapability, OwnershipReceipt, PresentedArtifact
 from ..bounds import MAX_RECORDED_REFUSALS, MAX_WHOLE_REFUSAL_BYTES
@@ -35,6 +35,24 @@ def refuse_once(state: SessionState, error: MunimentError, event: Callable[[bool
         return Refused(error)
     rejection = event(state.refusals + 1 == MAX_RECORDED_REFUSALS)
     return Refused(error) if rejection.key() in state.refused else Refused(error, (rejection,))
+
+
+def refuse_rejected(
+    state: SessionState,
+    capability: OwnershipCapability,
+    reason: str,
+    error: MunimentError,
+    kind: Callable[[OwnershipCapability, str, bool, Omitted | None], Rejection],
+) -> Refused:
+    """Refuse a live capability for what it was shown for, by a record of its own kind (law 6)."""
+
+    def record(last: bool) -> Rejection:
+        if json_size(capability) > MAX_WHOLE_REFUSAL_BYTES - json_size(reason) - _AROUND:
+            brief, omitted = in_brief(capability)
+            return kind(cast(OwnershipCapability, brief), reason, last, omitted)
+        return kind(capability, reason, last, None)
+
+    return refuse_once(state, error, record)
 
 
 def _rejection(artifact: PresentedArtifact, reason: str, last: bool) -> Rejection:

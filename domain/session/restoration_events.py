@@ -18,6 +18,7 @@ from ..effects import Effects, SessionStatus, WitnessStatus, became, made_void, 
 from ..event import Fact, event_type
 from ..fragment import SessionFragment
 from ..identifiers import Identifier
+from .terms import SessionTerms
 
 FootprintEntry: TypeAlias = tuple[Identifier, FootprintClass | None]
 """An authority, and how it has the session; None for not at all."""
@@ -71,6 +72,8 @@ class OpeningWithdrawn(Fact):
         roles: the roles of the incarnation before it.
         reason: why that one had ended for good, or None.
         footprint: the authorities that have it again.
+        terms: what else the incarnation before it was opened with; None if nothing was said.
+        archived: whether the incarnation before it is put away; None if it is not, or if there is none.
     """
 
     session_id: Identifier
@@ -79,6 +82,8 @@ class OpeningWithdrawn(Fact):
     roles: tuple[Identifier, ...] = ()
     reason: TerminalReason | None = None
     footprint: tuple[FootprintEntry, ...] = ()
+    terms: SessionTerms | None = None
+    archived: bool | None = None
 
     @property
     def effects(self) -> Effects:

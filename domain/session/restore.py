@@ -16,6 +16,7 @@ from ..fragment import SessionFragment
 from .delegation_events import SessionDelegated, SessionHandedOver, SessionHosted
 from .events import ReadinessWitnessIssued, SessionOpened, TransferBegun, TransferRolledBack
 from .guards import require_no_owner
+from .life_events import DrainingWithdrawn, SessionDrained, TermsChanged
 from .restoration_events import (
     DelegationReverted,
     FootprintEntry,
@@ -28,6 +29,7 @@ from .restoration_events import (
 )
 from .standing import SessionStanding
 from .state import SessionState
+from .terms import NO_TERMS
 
 
 def withdraw_opening(event: SessionOpened, before: SessionStanding, now: SessionState) -> Event[Any]:
@@ -39,12 +41,30 @@ def withdraw_opening(event: SessionOpened, before: SessionStanding, now: Session
         roles=before.roles,
         reason=before.terminal_reason,
         footprint=_footprint(now, before, before.footprint),
+        terms=None if before.terms == NO_TERMS else before.terms,
+        archived=now.was_archived or None,
     )
 
 
 def open_again(event: OpeningWithdrawn, before: SessionStanding, now: SessionState) -> Event[Any]:
     """Undo that an opening was undone; the incarnation is a new one."""
-    return SessionOpened(now.session_id, now.incarnation + 1, before.roles, tuple(sorted(now.footprint)))
+    terms = None if before.terms == NO_TERMS else before.terms
+    return SessionOpened(now.session_id, now.incarnation + 1, before.roles, tuple(sorted(now.footprint)), terms)
+
+
+def stop_draining(event: SessionDrained, before: SessionStanding, now: SessionState) -> Event[Any]:
+    """Undo that a session runs out; its epoch stays."""
+    return DrainingWithdrawn(now.session_id)
+
+
+def drain_again(event: DrainingWithdrawn, before: SessionStanding, now: SessionState) -> Event[Any]:
+    """Undo that a draining was undone; this raises the epoch once more."""
+    return SessionDrained(_owned(now), now.epoch + 1)
+
+
+def restore_terms(event: TermsChanged, before: SessionStanding, now: SessionState) -> Event[Any]:
+    """Give back the terms that there were."""
+    return TermsChanged(now.session_id, before.terms)
 
 
 def restore_ownership(event: Event[Any], before: SessionStanding, now: SessionState) -> Event[Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..artifacts import FootprintClass, OwnershipCapability, OwnershipReceipt, ReadinessWitness, TerminalReason
 from ..effects import SessionStatus
 from ..fragment import SessionFragment
+from .terms import SessionTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class SessionStanding:
         status: unopened, active, or how it finished.
         terminal_reason: why ownership ended for good, or None.
         roles: the roles of this incarnation.
+        terms: what else this incarnation was opened with.
         capability: the live capability, or None.
         pending_receipt: the staged transfer, or None.
         outstanding_witnesses: the readiness witnesses that can still be consumed, by id. One that ended with its
@@ -29,6 +31,7 @@ class SessionStanding:
     status: SessionStatus
     terminal_reason: TerminalReason | None
     roles: tuple[str, ...]
+    terms: SessionTerms
     capability: OwnershipCapability | None
     pending_receipt: OwnershipReceipt | None
     outstanding_witnesses: tuple[ReadinessWitness, ...]

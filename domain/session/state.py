@@ -18,8 +18,9 @@ from ..effects import Effects, SessionStatus, WitnessStatus
 from ..event import Event
 from ..fragment import SessionFragment
 from ..scope import OwnershipScope
-from . import delegation_events, events, restoration_events
+from . import delegation_events, events, ingress_events, life_events, restoration_events
 from .standing import SessionStanding
+from .terms import NO_TERMS, SessionEnding, SessionTerms
 
 
 class SessionState:
@@ -43,6 +44,15 @@ class SessionState:
         delegations: how many delegations there ever were; the last delegation id.
         outcomes: what each delegation of this incarnation that was not undone answered, by number.
         fragments: the fragments that are held, by key.
+        terms: what this incarnation was opened with, beside its roles.
+        epoch: how often this incarnation was drained and closed; it never falls.
+        ending: how this incarnation ended, in numbers; None while it is open.
+        is_archived: whether the finished incarnation is put away.
+        was_archived: whether the incarnation before this one is.
+        last_owner: the label of this incarnation's last owner; None if nobody ever owned it.
+        last_time: the latest time, in ms, at which it is known to have been opened or ended.
+        ingresses: how many ingresses this incarnation accepted.
+        rounds: how many rounds were recorded of it.
         refusals: how many refusals are on record, in all incarnations.
         refused: digests of what was refused, and why, since the last command that was accepted.
     """
@@ -51,21 +61,31 @@ class SessionState:
         "claims",
         "consumed",
         "delegations",
+        "ending",
+        "epoch",
         "footprint",
         "fragments",
         "generation",
         "incarnation",
+        "ingresses",
+        "is_archived",
         "issued",
+        "last_owner",
+        "last_time",
         "live",
         "outcomes",
         "outstanding",
         "pending",
         "refusals",
         "refused",
+        "role_set",
         "roles",
+        "rounds",
         "session_id",
         "status",
         "terminal_reason",
+        "terms",
+        "was_archived",
         "witnesses",
     )
 
@@ -74,6 +94,7 @@ class SessionState:
         self.incarnation = 0
         self.status = SessionStatus.UNOPENED
         self.roles: tuple[str, ...] = ()
+        self.role_set: frozenset[str] = frozenset()
         self.live: OwnershipCapability | None = None
         self.pending: OwnershipReceipt | None = None
         self.terminal_reason: TerminalReason | None = None
@@ -87,6 +108,15 @@ class SessionState:
         self.delegations = 0
         self.outcomes: dict[int, DelegationOutcome] = {}
         self.fragments: dict[str, SessionFragment] = {}
+        self.terms = NO_TERMS
+        self.epoch = 0
+        self.ending: SessionEnding | None = None
+        self.is_archived = False
+        self.was_archived = False
+        self.last_owner: str | None = None
+        self.last_time = 0
+        self.ingresses = 0
+        self.rounds = 0
         self.refusals = 0
         self.refused: set[bytes] = set()
 
@@ -105,6 +135,10 @@ class SessionState:
         if not self.outstanding:
             return ()
         return tuple(self.issued[witness_id] for witness_id in sorted(self.outstanding))
+
+    def not_before(self, now: int) -> int:
+        """A time in ms, or the latest that is known of the session: an earlier one is not believed."""
+        return max(now, self.last_time)
 
     @property
     def holder(self) -> str | None:
@@ -141,6 +175,7 @@ class SessionState:
             status=self.status,
             terminal_reason=self.terminal_reason,
             roles=self.roles,
+            terms=self.terms,
             capability=self.live,
             pending_receipt=self.pending,
             outstanding_witnesses=() if is_brief else self.outstanding_witnesses(),
@@ -154,6 +189,7 @@ class SessionState:
             self.outstanding.clear()
         if effects.capability is not None:
             self.live = effects.capability
+            self.last_owner = effects.capability.owner
         if effects.generation:
             self.generation = effects.generation
         for witness, became in effects.witnesses:
@@ -180,8 +216,10 @@ class SessionState:
 
     def _on_opened(self, event: events.SessionOpened) -> None:
         self.incarnation = event.incarnation
-        self.roles = event.roles
-        self.terminal_reason = None
+        self._play(event.roles, event.terms)
+        self.terminal_reason = self.ending = self.last_owner = None
+        self.was_archived, self.is_archived = self.is_archived, False
+        self.epoch = self.ingresses = self.rounds = 0
         # Older events do not name all the authorities that had the incarnation before.
         self.footprint.clear()
         self.outcomes.clear()
@@ -225,7 +263,8 @@ class SessionState:
             self.claims = event.staged.claim_id
 
     def _on_opening_withdrawn(self, event: restoration_events.OpeningWithdrawn) -> None:
-        self.roles, self.terminal_reason = event.roles, event.reason
+        self._play(event.roles, event.terms)
+        self.terminal_reason, self.is_archived = event.reason, self.was_archived
 
     def _on_begun(self, event: events.TransferBegun) -> None:
         self.pending = event.receipt
@@ -235,13 +274,28 @@ class SessionState:
         self.pending = None
 
     def _on_given_up(self, event: events.OwnerDied | events.TransferAbandoned) -> None:
-        self._finish(event.witness.reason)
+        self._finish(event.witness.reason, event.ending)
 
-    def _on_commit_failed(self, event: events.TransferCommitFailed) -> None:
-        self._finish(event.reason)
+    def _on_ended(self, event: events.TransferCommitFailed | life_events.SessionEnded) -> None:
+        self._finish(event.reason, event.ending)
 
     def _on_closed(self, event: events.SessionClosed) -> None:
-        self._finish(None)
+        self._finish(None, event.ending)
+
+    def _on_drained(self, event: life_events.SessionDrained) -> None:
+        self.epoch = event.epoch
+
+    def _on_terms_changed(self, event: life_events.TermsChanged) -> None:
+        self.terms = event.terms
+
+    def _on_archived(self, event: life_events.SessionArchived) -> None:
+        self.is_archived = True
+
+    def _on_ingress(self, event: ingress_events.IngressAccepted) -> None:
+        self.ingresses += 1
+
+    def _on_round(self, event: ingress_events.RoundRecorded) -> None:
+        self.rounds += 1
 
     def _on_rejection(self, event: events.Rejection) -> None:
         self.refusals += 1
@@ -255,9 +309,17 @@ class SessionState:
         for fragment in fragments:
             self.fragments.pop(fragment.key, None)
 
-    def _finish(self, reason: TerminalReason | None) -> None:
+    def _play(self, roles: tuple[str, ...], terms: SessionTerms | None) -> None:
+        self.roles, self.role_set = roles, frozenset(roles)
+        self.terms = NO_TERMS if terms is None else terms
+        self.last_time = max(self.last_time, self.terms.started_at or 0)
+
+    def _finish(self, reason: TerminalReason | None, ending: SessionEnding | None) -> None:
         self.fragments.clear()
-        self.terminal_reason = reason
+        self.terminal_reason, self.ending = reason, ending
+        if ending is not None:
+            self.epoch = ending.epoch
+            self.last_time = max(self.last_time, ending.ended_at or 0)
 
 
 _HANDLERS: dict[type[Event[Any]], Callable[[SessionState, Any], None]] = {
@@ -268,8 +330,15 @@ _HANDLERS: dict[type[Event[Any]], Callable[[SessionState, Any], None]] = {
     events.TransferRolledBack: SessionState._on_rolled_back,
     events.OwnerDied: SessionState._on_given_up,
     events.TransferAbandoned: SessionState._on_given_up,
-    events.TransferCommitFailed: SessionState._on_commit_failed,
+    events.TransferCommitFailed: SessionState._on_ended,
     events.SessionClosed: SessionState._on_closed,
+    life_events.SessionDrained: SessionState._on_drained,
+    life_events.TermsChanged: SessionState._on_terms_changed,
+    life_events.SessionEnded: SessionState._on_ended,
+    life_events.SessionArchived: SessionState._on_archived,
+    ingress_events.IngressAccepted: SessionState._on_ingress,
+    ingress_events.IngressRejected: SessionState._on_rejection,
+    ingress_events.RoundRecorded: SessionState._on_round,
     events.CapabilityRejected: SessionState._on_rejection,
     events.ReceiptRejected: SessionState._on_rejection,
     events.WitnessRejected: SessionState._on_rejection,

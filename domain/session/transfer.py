@@ -6,8 +6,10 @@ from ..artifacts import CancellationWitness, OwnershipCapability, OwnershipRecei
 from ..decision import decision
 from ..errors import Unclaimed
 from ..event import Decision, accept
+from ..inbox import InboxState
 from ..policy import Policy
 from ..scope import OwnershipScope
+from .ending import end_of, finish
 from .events import (
     OwnershipTransferred,
     TransferAbandoned,
@@ -21,9 +23,9 @@ from .guards import (
     NOT_PENDING,
     refuse_unless_live,
     refuse_unless_staged,
-    require_active,
     require_narrower,
     require_nothing_staged,
+    require_open,
 )
 from .refusals import refuse
 from .state import SessionState
@@ -78,7 +80,7 @@ def commit_transfer(state: SessionState, receipt: OwnershipReceipt) -> Decision[
     Raises:
         SessionNotFound, SessionTerminal
     """
-    require_active(state)
+    require_open(state)
     if state.live is None:
         return refuse(state, receipt, NOT_PENDING, Unclaimed(state.session_id))
     if refused := refuse_unless_staged(state, receipt):
@@ -95,18 +97,20 @@ def rollback_transfer(state: SessionState, receipt: OwnershipReceipt) -> Decisio
     Raises:
         SessionNotFound, SessionTerminal
     """
-    require_active(state)
+    require_open(state)
     return refuse_unless_staged(state, receipt) or accept(TransferRolledBack(receipt))
 
 
-@decision("session.abandon_transfer")
-def abandon_transfer(state: SessionState, receipt: OwnershipReceipt) -> Decision[CancellationWitness]:
+@decision("session.abandon_transfer", takes_time=True)
+def abandon_transfer(
+    state: SessionState, inbox: InboxState, receipt: OwnershipReceipt, *, now: int | None = None
+) -> Decision[CancellationWitness]:
     """Give the staged transfer up, and cancel the session with it (telltale 2.10).
 
     Raises:
         SessionNotFound, SessionTerminal, Unclaimed
     """
-    require_active(state)
+    require_open(state)
     if refused := refuse_unless_staged(state, receipt):
         return refused
     live = _live(state)
@@ -114,22 +118,28 @@ def abandon_transfer(state: SessionState, receipt: OwnershipReceipt) -> Decision
     witness = CancellationWitness(
         state.witnesses + 1, state.session_id, receipt.from_owner, receipt.from_generation, reason
     )
-    return accept(TransferAbandoned(live, receipt, witness, state.outstanding_witnesses(), held_fragments(state)))
+    ending, lost = end_of(state, inbox, now)
+    voided, fragments = state.outstanding_witnesses(), held_fragments(state)
+    return finish(TransferAbandoned(live, receipt, witness, voided, fragments, ending), lost)
 
 
-@decision("session.fail_transfer_commit")
-def fail_transfer_commit(state: SessionState, receipt: OwnershipReceipt, reason: str) -> Decision[None]:
+@decision("session.fail_transfer_commit", takes_time=True)
+def fail_transfer_commit(
+    state: SessionState, inbox: InboxState, receipt: OwnershipReceipt, reason: str, *, now: int | None = None
+) -> Decision[None]:
     """Record that the staged transfer could not be committed, and fault the session with it (telltale 2.10).
 
     Raises:
         SessionNotFound, SessionTerminal, Unclaimed
     """
-    require_active(state)
+    require_open(state)
     if refused := refuse_unless_staged(state, receipt):
         return refused
     live = _live(state)
     failure = TerminalReason("transfer_commit_failed", receipt.from_owner, receipt.claim_id, reason)
-    return accept(TransferCommitFailed(live, receipt, failure, state.outstanding_witnesses(), held_fragments(state)))
+    ending, lost = end_of(state, inbox, now)
+    voided, fragments = state.outstanding_witnesses(), held_fragments(state)
+    return finish(TransferCommitFailed(live, receipt, failure, voided, fragments, ending), lost)
 
 
 def _scope_to_hand_over(

@@ -9,6 +9,7 @@ from ..artifacts import FootprintClass, OwnershipCapability, OwnershipReceipt, R
 from ..effects import SessionStatus
 from ..fragment import SessionFragment
 from .state import SessionState
+from .terms import SessionEnding, SessionTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,11 @@ class SessionView:
     Attributes:
         session_id: the session.
         incarnation: how often it was opened.
-        status: active, or how it finished.
+        status: active, draining, or how it finished.
         roles: the roles of this incarnation.
+        terms: what else this incarnation was opened with: protocol, context, role, time-out, since when.
+        epoch: how often it was drained and closed.
+        ending: how this incarnation ended, in numbers; None while it is open, and of what an older Muniment ended.
         capability: the live capability, or None while nobody owns it.
         pending_receipt: the staged transfer, or None.
         terminal_reason: why ownership ended for good, or None.
@@ -35,6 +39,9 @@ class SessionView:
     incarnation: int
     status: SessionStatus
     roles: tuple[str, ...]
+    terms: SessionTerms
+    epoch: int
+    ending: SessionEnding | None
     capability: OwnershipCapability | None
     pending_receipt: OwnershipReceipt | None
     terminal_reason: TerminalReason | None
@@ -53,6 +60,9 @@ class SessionView:
             incarnation=state.incarnation,
             status=state.status,
             roles=state.roles,
+            terms=state.terms,
+            epoch=state.epoch,
+            ending=state.ending,
             capability=state.live,
             pending_receipt=state.pending,
             terminal_reason=state.terminal_reason,

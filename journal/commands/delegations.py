@@ -44,6 +44,9 @@ class DelegationCommands(SessionCommands):
         bundle_id: str | None = None,
         boundary: LinkBoundary | None = None,
         context_id: str | None = None,
+        *,
+        from_role: str | None = None,
+        to_role: str | None = None,
     ) -> DelegationOutcome:
         """Give the session, which nobody owns, to another authority (aura 2.27 to 2.29; law 7).
 
@@ -56,19 +59,26 @@ class DelegationCommands(SessionCommands):
             bundle_id: the bundle that it is made through.
             boundary: the boundary; None for the bundle's own.
             context_id: the context that it belongs to.
+            from_role: the role that delegates; a session with delegation constraints must be told. The same for the
+                next one.
+            to_role: the role that it goes to.
 
         Returns:
             The receipt, with every delegator that it clears, and the witness.
 
         Raises:
             MissingSurface: the runtime cannot hand anything over.
+            SessionDraining: the session runs out.
+            UnknownRole, DelegationConstrained: the session's manifest requires another bundle between the roles.
             SelfDelegation: both authorities are the same.
             BundleNotFound, BoundaryBundleMismatch, BoundaryScopeMismatch: what it is made through does not hold.
             NotActiveHolder: ``from_authority`` does not hold the session; this is recorded.
             HandOverRequired: the session has an owner, which would be left behind.
         """
         self._surfaces.require("session delegation")
-        request = _request(session_id, from_authority, to_authority, bundle_id, boundary, context_id)
+        request = _request(
+            session_id, from_authority, to_authority, bundle_id, boundary, context_id, (from_role, to_role)
+        )
         return self._run_with_bundle(session.delegate, session_id, bundle_id, request)
 
     def hand_over(
@@ -81,6 +91,8 @@ class DelegationCommands(SessionCommands):
         bundle_id: str | None = None,
         boundary: LinkBoundary | None = None,
         context_id: str | None = None,
+        from_role: str | None = None,
+        to_role: str | None = None,
         upgrade: RuntimeUpgradeRequest | None = None,
     ) -> DelegationOutcome:
         """Give the live session to another authority and owner, with its fragments, in one append (aura 2.31; law 7).
@@ -95,12 +107,16 @@ class DelegationCommands(SessionCommands):
                 the live scope. A bundle's own gives the bundle's fragment only, and an owner of fragments cannot close
                 the session: ``LinkBoundary(bundle_id, scope=FULL_SESSION)`` keeps all of it.
             context_id: the context that it belongs to.
+            from_role: the role that delegates; a session with delegation constraints must be told. The same for the
+                next one.
+            to_role: the role that it goes to.
             upgrade: an upgrade of the bundle that is committed with it.
 
         Returns:
             The receipt, the witness, and the new owner's capability.
 
         Raises:
+            SessionDraining, UnknownRole, DelegationConstrained
             MissingSurface, SelfDelegation, BundleNotFound, BoundaryBundleMismatch, BoundaryScopeMismatch
             NotActiveHolder: ``from_authority`` does not hold the session; this is recorded.
             TransferPending: a transfer is staged.
@@ -112,7 +128,9 @@ class DelegationCommands(SessionCommands):
         if upgrade is not None:
             self._surfaces.require("runtime upgrade")
         presented = checked(capability, OwnershipCapability)
-        request = _request(presented.session_id, from_authority, to_authority, bundle_id, boundary, context_id)
+        request = _request(
+            presented.session_id, from_authority, to_authority, bundle_id, boundary, context_id, (from_role, to_role)
+        )
         arguments = (
             presented,
             identifier("to_owner", to_owner),
@@ -190,6 +208,7 @@ def _request(
     bundle_id: str | None,
     boundary: LinkBoundary | None,
     context_id: str | None,
+    roles: tuple[str | None, str | None],
 ) -> session.DelegationRequest:
     session_id = identifier("session_id", session_id)
     request = session.DelegationRequest(
@@ -198,6 +217,8 @@ def _request(
         bundle_id=None if bundle_id is None else identifier("bundle_id", bundle_id),
         boundary=checked_or_none(boundary, LinkBoundary),
         context_id=None if context_id is None else identifier("context_id", context_id),
+        from_role=None if roles[0] is None else identifier("from_role", roles[0]),
+        to_role=None if roles[1] is None else identifier("to_role", roles[1]),
     )
     if request.from_authority == request.to_authority:
         raise SelfDelegation(session_id, request.from_authority)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,39 +18,23 @@ from ...domain import (
     session,
     session_stream,
 )
-from ...domain.bounds import MAX_ROLES
 from ...domain.identifiers import identifier, text
 from ...domain.scope import scope as checked_scope
-from ...domain.value import several
 from .base import checked
 from .delegations import DelegationCommands
+from .running import RunningCommands
 
 ResultT = TypeVar("ResultT")
 
 
-class Sessions(DelegationCommands):
-    """Opens, claims, hands over and ends sessions.
+class Sessions(RunningCommands, DelegationCommands):
+    """Opens, claims, hands over, runs and ends sessions; and how each stands: a mapping from session id to a row.
 
     Every command either appends its event and returns, or raises. All of them raise ``SessionNotFound`` for an id that
     was never opened, ``SessionTerminal`` for a finished session, ``InvalidInput`` for arguments that make no sense,
     ``ConcurrencyConflict`` when other writers win every race, and ``JournalError`` when the storage fails. Those that
     take a capability raise ``Unclaimed`` or ``StaleCapability`` if it is not the live one, and record the refusal.
     """
-
-    def open(self, session_id: str, roles: Iterable[str] = ()) -> None:
-        """Begin a session, or a new incarnation of a finished one (telltale 1.1; law 5).
-
-        Args:
-            session_id: 1 to 200 characters, none of them a control character.
-            roles: names of the parts that are played in it; at most 65 535.
-
-        Raises:
-            SessionAlreadyOpen: it is open.
-            LimitReached: it was opened 65 535 times.
-            BoundExceeded, EventTooLarge: there are too many roles, or they take too much room.
-        """
-        names = tuple(identifier("role", role) for role in several("roles", roles, MAX_ROLES))
-        return self._run(session.open_session, session_id, names)
 
     def claim(self, session_id: str, owner: str, scope: OwnershipScope = FULL_SESSION) -> OwnershipCapability:
         """Make ``owner`` the owner of a session that has none (telltale 2.1).
@@ -61,16 +45,26 @@ class Sessions(DelegationCommands):
         claim = partial(session.claim, policy=self._policy)
         return self._run(claim, session_id, identifier("owner", owner), checked_scope(scope))
 
-    def release(self, capability: OwnershipCapability) -> None:
+    def release(self, capability: OwnershipCapability, *, session_id: str | None = None) -> None:
         """Give the session up (telltale 2.2).
 
+        Args:
+            capability: the live capability.
+            session_id: the session that it must be of; None for whichever it says.
+
         Raises:
+            CapabilitySessionMismatch: the capability is of another session.
             TransferPending: a transfer is staged.
         """
-        return self._present(session.release, checked(capability, OwnershipCapability))
+        return self._present(session.release, _of_session(capability, session_id))
 
     def transfer(
-        self, capability: OwnershipCapability, to_owner: str, scope: OwnershipScope | None = None
+        self,
+        capability: OwnershipCapability,
+        to_owner: str,
+        scope: OwnershipScope | None = None,
+        *,
+        session_id: str | None = None,
     ) -> OwnershipCapability:
         """Hand the session over in one step (aura 2.12).
 
@@ -78,12 +72,14 @@ class Sessions(DelegationCommands):
             capability: the live capability.
             to_owner: the new owner's label; it may be the old one.
             scope: the scope to hand over; None keeps the live one.
+            session_id: the session that the capability must be of; None for whichever it says.
 
         Raises:
+            CapabilitySessionMismatch: the capability is of another session.
             TransferPending: a transfer is staged.
             ScopeViolation: the scope is wider than the live one.
         """
-        return self._hand_over(session.transfer, capability, to_owner, scope)
+        return self._hand_over(session.transfer, _of_session(capability, session_id), to_owner, scope)
 
     def begin_transfer(
         self, capability: OwnershipCapability, to_owner: str, scope: OwnershipScope | None = None
@@ -127,7 +123,8 @@ class Sessions(DelegationCommands):
             TransferNotPending: nothing is staged.
             ReceiptMismatch: something else is.
         """
-        return self._present(session.abandon_transfer, checked(receipt, OwnershipReceipt))
+        presented = checked(receipt, OwnershipReceipt)
+        return self._finish(session.abandon_transfer, presented.session_id, presented)
 
     def fail_transfer_commit(self, receipt: OwnershipReceipt, reason: str) -> None:
         """Record that the staged transfer could not be committed, and fault the session with it (telltale 2.10).
@@ -140,7 +137,8 @@ class Sessions(DelegationCommands):
             TransferNotPending: nothing is staged.
             ReceiptMismatch: something else is.
         """
-        return self._present(session.fail_transfer_commit, checked(receipt, OwnershipReceipt), text("reason", reason))
+        presented, why = checked(receipt, OwnershipReceipt), text("reason", reason)
+        return self._finish(session.fail_transfer_commit, presented.session_id, presented, why)
 
     def attenuate(self, capability: OwnershipCapability, scope: OwnershipScope) -> OwnershipCapability:
         """Narrow the live scope, under a new generation (telltale 2.6; law 3).
@@ -152,9 +150,17 @@ class Sessions(DelegationCommands):
         attenuate = partial(session.attenuate, policy=self._policy)
         return self._present(attenuate, checked(capability, OwnershipCapability), checked_scope(scope))
 
-    def check(self, capability: OwnershipCapability) -> None:
-        """Return if this is the live capability, scope included; raise otherwise (telltale 2.12; law 2)."""
-        return self._present(session.check, checked(capability, OwnershipCapability))
+    def check(self, capability: OwnershipCapability, *, session_id: str | None = None) -> None:
+        """Return if this is the live capability, scope included; raise otherwise (telltale 2.12; law 2).
+
+        Args:
+            capability: the capability.
+            session_id: the session that it must be of; None for whichever it says.
+
+        Raises:
+            CapabilitySessionMismatch: it is of another session.
+        """
+        return self._present(session.check, _of_session(capability, session_id))
 
     def issue_witness(self, capability: OwnershipCapability, predicate: str) -> ReadinessWitness:
         """Attest that a readiness check passed under the live capability (telltale 2.8).
@@ -181,24 +187,6 @@ class Sessions(DelegationCommands):
         presented = checked(capability, OwnershipCapability)
         return self._present(session.consume_witness, presented, checked(witness, ReadinessWitness))
 
-    def owner_died(self, session_id: str, owner: str) -> CancellationWitness:
-        """Record that the owner is gone, and fault the session with it (telltale 2.10).
-
-        Raises:
-            Unclaimed: the session has no owner.
-            StaleCapability: the owner is another.
-        """
-        return self._run(session.owner_died, session_id, identifier("owner", owner))
-
-    def close(self, capability: OwnershipCapability) -> None:
-        """End the session in good order (telltale 2.15; law 5).
-
-        Raises:
-            ScopeViolation: the capability covers fragments only.
-            TransferPending: a transfer is staged.
-        """
-        return self._present(session.close, checked(capability, OwnershipCapability))
-
     def state(self, session_id: str) -> session.SessionView:
         """Read a session as it is now.
 
@@ -222,6 +210,13 @@ class Sessions(DelegationCommands):
         return self._present(
             partial(command, policy=self._policy), presented, identifier("to_owner", to_owner), to_scope
         )
+
+
+def _of_session(capability: OwnershipCapability, session_id: str | None) -> OwnershipCapability:
+    presented = checked(capability, OwnershipCapability)
+    if session_id is not None:
+        session.require_session(identifier("session_id", session_id), presented)
+    return presented
 
 
 def _view(state: Any) -> session.SessionView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import threading
@@ -45,6 +46,28 @@ class Bell:
         except Empty:
             return False
         return True
+
+
+class LoopBell:
+    """Wakes a task of an event loop, from any thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Have the task look."""
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._rung.set)
+
+    def mute(self) -> None:
+        """Wait for the next time only."""
+        self._rung.clear()
+
+    async def wait(self, timeout_s: float) -> None:
+        """Wait until it is rung, or the time is over."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._rung.wait(), timeout_s)
 
 
 class Listener(Protocol):

@@ -19,7 +19,7 @@ from eventsourcing.persistence import (
 )
 
 from ...domain import JournalLocked, JournalUnavailable, NestedCommand
-from ...domain.condition import Condition
+from ...domain.condition import Condition, Unchanged
 from ...projections import Grip, Locks
 from .recording import Outcome, PositionedRecorder
 
@@ -81,14 +81,15 @@ class Request:
 def write_together(recorder: AggregateRecorder, batch: Sequence[Request]) -> None:
     """Append what several callers want in one transaction; each request learns what became of it.
 
-    One that depends on other streams has a transaction of its own, since what others append there would be in its way.
+    One that depends on a stream that another one appends to waits for another transaction: what is appended there
+    would be in its way.
     """
     if len(batch) > 1 and any(request.conditions for request in batch):
-        write_together(recorder, [request for request in batch if not request.conditions])
-        for request in batch:
-            if request.conditions:
-                write_together(recorder, [request])
-        return
+        first, rest = _independent(batch)
+        if rest:
+            write_together(recorder, first)
+            write_together(recorder, rest)
+            return
     events = batch[0].events if len(batch) == 1 else [event for request in batch for event in request.events]
     outcome = Outcome()
     start = 0
@@ -98,7 +99,8 @@ def write_together(recorder: AggregateRecorder, batch: Sequence[Request]) -> Non
     if not events:
         outcome.positions = []
         return
-    stated: dict[str, Any] = {"conditions": batch[0].conditions} if batch[0].conditions else {}
+    conditions = [condition for request in batch for condition in request.conditions]
+    stated: dict[str, Any] = {"conditions": conditions} if conditions else {}
     if getattr(recorder, "is_certain", False):
         stated["outcome"] = outcome
     try:
@@ -115,6 +117,29 @@ def write_together(recorder: AggregateRecorder, batch: Sequence[Request]) -> Non
     except Exception as error:
         for request in batch:
             request.error = error
+
+
+def _independent(batch: Sequence[Request]) -> tuple[list[Request], list[Request]]:
+    """The requests that can share a transaction, whose conditions are looked at before it appends; and the rest."""
+    first: list[Request] = []
+    rest: list[Request] = []
+    watched: set[Any] = set()
+    appended: set[Any] = set()
+    for request in batch:
+        streams = {event.originator_id for event in request.events}
+        needed = {condition.stream for condition in request.conditions if isinstance(condition, Unchanged)}
+        # A condition on all streams stands alone.
+        is_alone = len(needed) < len(request.conditions)
+        if first and (is_alone or not needed.isdisjoint(appended) or not streams.isdisjoint(watched)):
+            rest.append(request)
+            continue
+        first.append(request)
+        if is_alone:
+            rest += batch[len(first) + len(rest) :]
+            break
+        watched |= needed
+        appended |= streams
+    return first, rest
 
 
 class GroupCommit:

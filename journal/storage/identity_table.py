@@ -11,7 +11,7 @@ from ...domain import JournalDamaged, NewerSchema, NotAJournal, NotStored
 from .identity import FIRST_FORMAT, MAX_ROWS, Fact, FormatSince, Identity, identity_of, new_id
 from .recording import PositionedRecorder
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The layout of what is stored, and the rules that events are decided by; whoever changes either raises it."""
 
 TABLE: Final = "journal"

@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 from ...domain import Event, RecordedEvent, UnknownPosition, UnknownVersion, session_stream
 from ...domain.bundle import BundleLinked, BundleRegistered
 from ...domain.compensation import StreamHistory
-from ...domain.session import SessionStatus
 from ..storage.application import JournalApplication
 from ..tables import Projections
 
@@ -89,4 +88,4 @@ class GatheredPast:
     def _holds(self, session_id: str, delegation_id: int) -> bool:
         """Whether a delegation is of a session's present incarnation, which has not finished."""
         state = self.history(session_stream(session_id)).state
-        return state.status is SessionStatus.ACTIVE and delegation_id in state.outcomes
+        return state.status.is_open and delegation_id in state.outcomes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -22,6 +22,9 @@ CAPACITY: Final = 100_000
 """How many streams' states are kept in memory; one that was not used for long is read again when it is needed."""
 
 _FIRST_FORMAT: Final = 1
+
+_FORMAT_OF_ENDINGS: Final = 3
+"""The format since which events say how sessions were opened, and how they ended."""
 
 _BOUNDS: Final = (LimitReached, InvalidArgument)
 """What refuses that something is too much or too large, which the first format mostly allowed."""
@@ -184,6 +187,8 @@ class Redeciding:
         except MunimentError as error:
             return Verdict(1, f"is not permitted: {error}", is_bound=isinstance(error, _BOUNDS))
         made = (*(each.event for each in decision.placed), *decision.events)
+        if self._format_at(record.position) < _FORMAT_OF_ENDINGS:
+            made = tuple(_as_far_as_recorded(each, record.event) for each in made)
         if record.event in made:
             return Verdict(1)
         return Verdict(1, _difference(record.event, made), is_bound=not made)
@@ -214,6 +219,15 @@ class Redeciding:
                 is_bound = not made
                 problem = _difference(ahead, made[len(same) : len(same) + 1])
         return Verdict(longest) if longest else Verdict(1, problem, is_bound=is_bound)
+
+
+def _as_far_as_recorded(made: Event[Any], recorded: Event[Any]) -> Event[Any]:
+    """An event without what a record of an older format does not say."""
+    if type(made) is not type(recorded):
+        return made
+    names = [field.name for field in fields(made)]  # type: ignore[arg-type]  # every event is a dataclass
+    unsaid = {name: None for name in names if getattr(recorded, name) is None}
+    return replace(made, **unsaid)  # type: ignore[type-var]
 
 
 def _difference(event: Event[Any] | None, made: tuple[Event[Any], ...]) -> str:

@@ -10,7 +10,7 @@ from ...domain.bundle import BundleLinked, BundleWithdrawn
 from ...domain.compensation import SagaUndone, StreamHistory, UndoAttempt
 from ...domain.record import split_event_id
 from ...domain.saga import SagaCompensated, SagaCompleted, SagaResolved
-from ...domain.session import SessionDelegated, SessionHandedOver, SessionStatus
+from ...domain.session import SessionDelegated, SessionHandedOver
 from ..storage.application import JournalApplication
 
 Group = list[RecordedEvent]
@@ -79,7 +79,7 @@ class Replanning:
         yield from self._linked.get(bundle_id, {}).values()
         for (session_id, delegation_id), position in self._delegated.get(bundle_id, {}).items():
             state = self._state_of(session_stream(session_id), before)
-            if state.status is SessionStatus.ACTIVE and delegation_id in state.outcomes:
+            if state.status.is_open and delegation_id in state.outcomes:
                 yield position
 
     def verdict(self, record: RecordedEvent, ahead: Callable[[int], RecordedEvent | None]) -> tuple[int, str]:

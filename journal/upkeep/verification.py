@@ -105,6 +105,7 @@ class _Past:
         self._latest_stamp = -1
         self._lowest_stamp: int | None = None
         self._laws = Laws()
+        self._last = 0
 
     def head(self) -> int:
         return self._head
@@ -124,6 +125,7 @@ class _Past:
             order = list(self._check_order(record))
             yield from order
             broken = list(self._laws.broken_by(record))
+            self._last = record.position
             yield from (Finding("law", record.position, problem) for problem in broken)
             if order:
                 self._damaged.add(record.stream)
@@ -135,6 +137,7 @@ class _Past:
                 yield Finding("decision", record.position, f"{record.id} {verdict.problem}")
             if verdict.note:
                 self.notes.append(Finding("decision", record.position, f"{record.id} {verdict.note}"))
+        yield from (Finding("law", self._last, problem) for problem in self._laws.at_the_end())
         yield from self._unreadable
 
     def _records(self) -> Iterator[RecordedEvent]:

@@ -65,7 +65,7 @@ class Context:
         """This context, with its key and saga belonging to the task or thread that asks."""
         if self.idempotency_key is None and self.saga is None:
             return self
-        return replace(self, entered_by=weakref.ref(_worker()))
+        return replace(self, entered_by=weakref.ref(current_worker()))
 
     def metadata(
         self, recorded_at: int, command: str | None = None, compensates: tuple[str, ...] | None = None
@@ -107,7 +107,7 @@ class ContextHolder:
     def current(self) -> Context:
         """The context that commands are given in here and now."""
         context = self._current.get(self._outermost)
-        if context.entered_by is None or context.entered_by() is _worker():
+        if context.entered_by is None or context.entered_by() is current_worker():
             return context
         return context.elsewhere
 
@@ -145,7 +145,7 @@ class ContextHolder:
         return call
 
 
-def _worker() -> Worker:
+def current_worker() -> Worker:
     """The task that runs here, or the thread where none does."""
     try:
         task = asyncio.current_task()

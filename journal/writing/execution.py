@@ -6,6 +6,8 @@ caller's thread, the one of ``AsyncJournal`` without blocking its event loop.
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -40,7 +42,7 @@ from ...domain import (
 )
 from ...domain.bounds import MAX_PARTS
 from ...domain.condition import Condition, Unchanged
-from ...domain.decision import is_of_the_domain, name_of, uses_idempotency_key
+from ...domain.decision import is_of_the_domain, name_of, takes_time, uses_idempotency_key
 from ...domain.identifiers import text
 from ...domain.record import UNRECORDED
 from ...domain.session import OWNERSHIP_TYPES, lost_by
@@ -60,6 +62,12 @@ Clock = Callable[[], int]
 MAX_ATTEMPTS: Final = 20
 """How many version conflicts a command survives before ``ConcurrencyConflict``."""
 
+
+_EAGER_ATTEMPTS: Final = 2
+"""How many version conflicts a command answers at once by the next attempt."""
+
+_LONGEST_BACK_OFF_S: Final = 0.05
+"""How long it waits at most after another one."""
 
 _LOOKED_BACK: Final = 200
 """How many changes of ownership are looked through for the one by which a capability was lost."""
@@ -182,7 +190,12 @@ class CommandPlanner:
         decided = streams[:-1] if in_saga else streams
         fingerprint = None if context.idempotency_key is None else _fingerprint(decided, function, arguments)
         filed = None if fingerprint is None else str(fingerprint)
-        for _ in range(MAX_ATTEMPTS):
+        now: int | None = None
+        if takes_time(function) and not (type(command) is partial and "now" in command.keywords):
+            # One reading of the clock for what is decided, and for when it is recorded.
+            now = self.now()
+            command = partial(command, now=now)
+        for attempt in range(MAX_ATTEMPTS):
             if fingerprint is not None:
                 yield Read(partial(self.refresh, streams))
                 first = yield Read(partial(self.first_use, context, fingerprint))
@@ -194,7 +207,7 @@ class CommandPlanner:
                 yield Read(partial(self.refresh, streams))
                 decision = command(*[stream.state for stream in decided], *arguments)
             _require_decision(decision, decided, is_trusted=is_of_the_domain(function))
-            records = self._records(streams, decision, context, filed)
+            records = self._records(streams, decision, context, filed, now)
             if records:
                 if in_saga and not streams[-1].state.is_open:
                     # Whoever ended the saga elsewhere has undone what was in it; nothing may come after.
@@ -204,6 +217,7 @@ class CommandPlanner:
                 try:
                     yield Append(stored, _conditions(streams, records))
                 except IntegrityError:
+                    yield Read(partial(_back_off, attempt))
                     yield Read(partial(self.refresh, streams))
                     continue
                 except OperationalError as error:
@@ -235,11 +249,17 @@ class CommandPlanner:
             stream.advance(self._application.records(stream.name, gt=stream.version))
 
     def _records(
-        self, streams: Sequence[Stream[Any]], decision: Decision[Any], context: Context, filed: str | None
+        self,
+        streams: Sequence[Stream[Any]],
+        decision: Decision[Any],
+        context: Context,
+        filed: str | None,
+        now: int | None,
     ) -> list[RecordedEvent]:
         if not decision.events and not decision.placed:
             return self.key_records(context, filed, decision.result) if isinstance(decision, Accepted) else []
-        now, own, records = self.now(), streams[0], []
+        now = self.now() if now is None else now
+        own, records = streams[0], []
         version = own.version
         if decision.placed:
             recorded_at = {stream.name: max(now, stream.recorded_at) for stream in streams}
@@ -305,6 +325,12 @@ class CommandPlanner:
             return record
         problem = f"the event {use.stream}@{use.version} that it names is not there; verify the journal"
         raise ProjectionStopped(IdempotencyProjection.name, use.since, problem)
+
+
+def _back_off(attempt: int) -> None:
+    """Wait for a moment after several version conflicts, a random one, so that writers do not meet again and again."""
+    if attempt >= _EAGER_ATTEMPTS:
+        time.sleep(random.uniform(0, min(_LONGEST_BACK_OFF_S, 0.001 * 2**attempt)))  # noqa: S311  # no secret
 
 
 def checked_streams(streams: str | tuple[str, ...]) -> tuple[str, ...]:

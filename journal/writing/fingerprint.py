@@ -21,6 +21,7 @@ from ...domain import Fragments, FullSession, InvalidArgument, OwnershipCapabili
 from ...domain.bounds import MAX_IDENTIFIER_LENGTH
 from ...domain.scope import scope_to_json
 from ...domain.shown import kind_of
+from ...domain.stream_names import split_stream
 
 _SHORT: Final = 12
 _LONG: Final = 32
@@ -60,7 +61,9 @@ class Fingerprint:
             named[parameter.name] = argument
             if parameter.default is not inspect.Parameter.empty and _digest(parameter.default) == _digest(argument):
                 defaults.add(parameter.name)
-        return cls(name, streams, named, frozenset(defaults))
+        # A session's inbox follows from the session, and is looked at by commands that once did not.
+        filed = tuple(stream for stream in streams if stream is streams[0] or split_stream(stream)[0] != "inbox")
+        return cls(name, filed, named, frozenset(defaults))
 
     def __str__(self) -> str:
         """As it is stored: ``session.claim@<digest of the streams>(owner=<digest>, scope=<digest>)``."""

@@ -25,6 +25,8 @@ from muniment.scripts.output import envelope, progress_bar, show, table
 from muniment.scripts.places import Place, files, schemas, started_server
 
 BARE: Final = "a bare loop, one insert per transaction"
+ONE_CALLER: Final = "one caller"
+TASKS: Final = "256 asyncio tasks, a session each"
 LIBRARY: Final = "the library's application: get, command, save"
 
 
@@ -80,11 +82,20 @@ def measure(folder: Path, server: str | None, extent: Extent, progress: Callable
                 rates[engine][way].append(extent.commands / run(extent.commands))
         done += 1
         progress(done, steps)
+    fed: dict[str, dict[str, list[float]]] = {engine: {ONE_CALLER: [], TASKS: []} for engine in places}
+    count = max(1, extent.commands // 4)
+    for _ in range(extent.rounds):
+        for engine, place in places.items():
+            fed[engine][ONE_CALLER].append(count / writing.envelopes(place, count))
+            fed[engine][TASKS].append(count / writing.envelopes_of_tasks(place, count))
     figures: dict[str, Any] = {
         "machine": machine(),
         "commands_per_second": {
             engine: {way: round(statistics.median(each)) for way, each in ways.items()}
             for engine, ways in rates.items()
+        },
+        "envelopes_per_second": {
+            engine: {way: round(statistics.median(each)) for way, each in ways.items()} for engine, ways in fed.items()
         },
         "events": extent.events,
     }
@@ -141,6 +152,11 @@ def print_tables(figures: dict[str, Any]) -> None:
     for engine, rates in figures["commands_per_second"].items():
         rows = [(what, rate, f"{rate / rates[BARE]:.2f}") for what, rate in rates.items()]
         show(table(f"Durable commands, {engine}", ["", "commands/s", "of the bare loop"], rows))
+    for engine, rates in figures["envelopes_per_second"].items():
+        bare = figures["commands_per_second"][engine][BARE]
+        rows = [(what, rate, f"{rate / bare:.2f}") for what, rate in rates.items()]
+        title = f"Envelopes put, taken and acknowledged, three commands each, {engine}"
+        show(table(title, ["", "envelopes/s", "of the bare loop"], rows))
     peer, events = figures["library_reading_events_per_second"], figures["events"]
     read: list[tuple[object, ...]] = [("the library: select_notifications and mapper", None, peer, "1.00")]
     for what, took in figures["reading_seconds"].items():

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
-from muniment.domain import OwnershipCapability
+from muniment.domain import Envelope, OwnershipCapability, Payload
 from muniment.journal import AsyncJournal, Journal
 from muniment.scripts.places import Place, remove
 
@@ -27,6 +27,11 @@ _STATE: Final = (
     b'"metadata":{"recorded_at":1700000000000}}'
 )
 """What a journal writes for a transfer, byte for byte but for the numbers."""
+
+
+_ENVELOPE: Final = Envelope(
+    "site-b", "site-a", "c-1", Payload.of(b"what an envelope says, in some sixty-four bytes of plain text.")
+)
 
 
 def bare_sqlite(folder: Path, commands: int) -> float:
@@ -179,6 +184,48 @@ def many_tasks(place: Place, commands: int, tasks: int = 256) -> float:
             started = time.perf_counter()
             await asyncio.gather(*(work(task) for task in range(tasks)))
             return (time.perf_counter() - started) * commands / (each * tasks)
+
+    with place() as url:
+        return asyncio.run(main(url))
+
+
+def envelopes(place: Place, count: int) -> float:
+    """Envelopes through put, take and acknowledge, one caller; seconds."""
+    with place() as url, Journal.open(url) as journal:
+        names = [f"s-{number}" for number in range(SESSIONS)]
+        for session_id in names:
+            journal.sessions.open(session_id)
+        held = [journal.sessions.claim(session_id, "agent-0") for session_id in names]
+        started = time.perf_counter()
+        for number in range(count):
+            capability = held[number % len(held)]
+            journal.inbox.put(capability.session_id, _ENVELOPE)
+            delivery = journal.inbox.take(capability)
+            if delivery is not None:
+                journal.inbox.acknowledge(capability, delivery.number)
+        return time.perf_counter() - started
+
+
+def envelopes_of_tasks(place: Place, count: int, tasks: int = 256) -> float:
+    """The same from many asyncio tasks, each with a session of its own; seconds."""
+    each = max(1, count // tasks)
+
+    async def main(url: str) -> float:
+        async with await AsyncJournal.open(url) as journal:
+
+            async def work(capability: OwnershipCapability) -> None:
+                for _ in range(each):
+                    await journal.inbox.put(capability.session_id, _ENVELOPE)
+                    delivery = await journal.inbox.take(capability)
+                    if delivery is not None:
+                        await journal.inbox.acknowledge(capability, delivery.number)
+
+            names = [f"s-{task}" for task in range(tasks)]
+            await asyncio.gather(*map(journal.sessions.open, names))
+            held = await asyncio.gather(*(journal.sessions.claim(name, "agent-0") for name in names))
+            started = time.perf_counter()
+            await asyncio.gather(*map(work, held))
+            return (time.perf_counter() - started) * count / (each * tasks)
 
     with place() as url:
         return asyncio.run(main(url))

@@ -223,7 +223,7 @@ def audit(session: str | None, at: str | None, url: str, lock_timeout: float, as
     rows = [
         (
             each.position,
-            each.session_id,
+            each.session_id or f"site {each.site}",
             each.event,
             short_kind(each.kind),
             describe_presented(each.artifact, each.omitted),

@@ -2,7 +2,8 @@
 
 Of session ownership: every result, every error with its fields, the final state and the audit trail of every session.
 Of delegation: every result and error, every receipt against the footprints before and after it, and the final
-footprints. A difference is either one that a law of the journal demands, or one that fails the program.
+footprints. Of a runtime's sessions: every result, every error with its fields, and who owns what at the end. A
+difference is either one that a law of the journal demands, or one that fails the program.
 
     python -m muniment.scripts.conformance FILE...
 """
@@ -15,9 +16,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import click
-from muniment.scripts.conformance import delegation as delegation_comparison
+from muniment.scripts.conformance import delegation as delegation_comparison, runtime as runtime_comparison
 from muniment.scripts.conformance.delegation import DelegationRun
 from muniment.scripts.conformance.ownership import COMPARED, LAWS, CaseRun, Tally
+from muniment.scripts.conformance.runtime import RuntimeRun
 from muniment.scripts.conformance.traces import Json, TraceError, read_cases
 from muniment.scripts.output import envelope, progress_bar, show, table
 
@@ -42,7 +44,7 @@ def main(files: tuple[Path, ...], as_json: bool) -> None:
 class _Kind(NamedTuple):
     """What a trace is compared by."""
 
-    run: Callable[[Json, Tally], CaseRun | DelegationRun]
+    run: Callable[[Json, Tally], CaseRun | DelegationRun | RuntimeRun]
     compared: tuple[str, ...]
     laws: dict[str, str]
 
@@ -50,13 +52,17 @@ class _Kind(NamedTuple):
 _OWNERSHIP: Final = _Kind(CaseRun, COMPARED, LAWS)
 _DELEGATION: Final = _Kind(DelegationRun, delegation_comparison.COMPARED, delegation_comparison.LAWS)
 
+_RUNTIME: Final = _Kind(RuntimeRun, runtime_comparison.COMPARED, runtime_comparison.LAWS)
+
 
 def _kind(path: Path, case: Json) -> _Kind:
     if "sessions" in case:
         return _OWNERSHIP
     if "delegations" in case:
         return _DELEGATION
-    raise TraceError(f"{path}: neither a trace of session ownership nor of delegation")
+    if "active_sessions" in case:
+        return _RUNTIME
+    raise TraceError(f"{path}: no trace of session ownership, of delegation or of a runtime's sessions")
 
 
 def _replay(path: Path) -> tuple[_Kind, Tally]:

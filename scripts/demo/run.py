@@ -19,6 +19,7 @@ from muniment.scripts.conformance.traces import Json, Translation, give, open_se
 from muniment.scripts.demo.conversation import CONVERSATION, hold_conversation
 from muniment.scripts.demo.copies import restored
 from muniment.scripts.demo.hand_over import fail_hand_over
+from muniment.scripts.demo.living import SESSION, live_in_a_session
 from muniment.scripts.describe import describe
 from muniment.scripts.output import envelope, progress_bar, record_to_plain, short_kind, show, table, to_plain
 
@@ -46,6 +47,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
         session_id, stale, error = _refused_stale_capability(journal)
         followed = _followed(journal, session_id)
         failed = fail_hand_over(journal)
+        lived = live_in_a_session(journal)
         held = hold_conversation(journal)
         copied = restored(journal)
         head = journal.head()
@@ -65,6 +67,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
                 "refused": {"presented": to_plain(stale), "code": error.code, "message": str(error)},
                 "followed": record_to_plain(followed),
                 "hand_over": failed.to_json(),
+                "living": lived.to_json(),
                 "conversation": held.to_json(),
                 "restored": copied.to_json(),
                 "findings": [finding._asdict() for finding in findings],
@@ -93,6 +96,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
         what = f"{followed.position}  {followed.id}  {followed.type}"
         show(f"Whoever follows the journal is told as it is committed:\n  {what}\n")
         failed.show()
+        lived.show()
         held.show()
         copied.show()
         show(f"Verified from the first event to the last, tables included: {len(findings)} findings.\n")
@@ -174,6 +178,7 @@ def _next_commands(url: str, session_id: str, position: int | None) -> list[str]
         f"log {session_id}",
         f"owners --at {position}",
         "delegations",
+        f"session {SESSION}",
         "sagas",
         f"conversation {CONVERSATION}",
         "tail",

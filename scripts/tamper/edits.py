@@ -146,6 +146,10 @@ _UPGRADE: Final = (
 )
 
 
+_ENVELOPE: Final = '"envelope":{"destination":"b","source":"a","context":"c","payload":{"form":"bytes","data":"aGk="}}'
+_TIMEOUT: Final = '{"witness_id":1,"site":"a","issued_at_tick":1,"until_tick":9}'
+
+
 EDITS: Final = (
     Edit("an event's owner is changed", state(3, '"owner":"alice"', '"owner":"mallory"')),
     Edit("an event's generation is raised", state(3, '"generation":1', '"generation":7')),
@@ -261,6 +265,62 @@ EDITS: Final = (
             "conversation.opened",
             '{"conversation_id":"team","at":0,"incarnation":2,"role":"creator","self_id":"eve","config":{}}',
         ),
+    ),
+    Edit(
+        "forged: an envelope for a session that nobody opened",
+        append("inbox-s-9", 1, "inbox.envelope_put", f'{{"session_id":"s-9","incarnation":1,"number":1,{_ENVELOPE}}}'),
+    ),
+    Edit(
+        "forged: an envelope that was taken and never put",
+        append("inbox-s-2", 1, "inbox.envelope_taken", f'{{"capability":{_LIVE},"number":1,{_ENVELOPE}}}'),
+    ),
+    Edit(
+        "forged: an envelope that was acknowledged and never taken",
+        append("inbox-s-2", 1, "inbox.envelope_acknowledged", f'{{"capability":{_LIVE},"number":1}}'),
+    ),
+    Edit(
+        "forged: envelopes that are lost, and no end of the session",
+        append("inbox-s-2", 1, "inbox.envelopes_lost", '{"session_id":"s-2","incarnation":1,"numbers":[]}'),
+    ),
+    Edit(
+        "forged: the end of a session, with other numbers",
+        append(
+            "session-s-2",
+            3,
+            "session.ended",
+            f'{{"session_id":"s-2","status":"closed","reason":{{"kind":"ended","owner":"carol"}},"ending":{{"epoch":9}},'
+            f'"capability":{_LIVE}}}',
+        ),
+    ),
+    Edit(
+        "forged: a session that drains for somebody else",
+        append("session-s-2", 3, "session.drained", f'{{"capability":{_MALLORY},"epoch":1}}'),
+    ),
+    Edit(
+        "forged: a start where nothing was claimed",
+        append("session-s-2", 3, "session.started", f'{{"capability":{_LIVE},"boundary":{{"scope":"session"}}}}'),
+    ),
+    Edit(
+        "forged: what came in under a capability that is not live",
+        append(
+            "session-s-2",
+            3,
+            "session.ingress_accepted",
+            f'{{"capability":{_MALLORY},"boundary":{{"scope":"session"}},"kind":"message"}}',
+        ),
+    ),
+    Edit(
+        "forged: an archive of a session that is open",
+        append(
+            "session-s-2",
+            3,
+            "session.archived",
+            '{"session_id":"s-2","incarnation":1,"status":"closed","role_count":0,"terms":{}}',
+        ),
+    ),
+    Edit(
+        "forged: a time-out that runs out before its tick",
+        append("site-a", 1, "site.timeout_expired", f'{{"witness":{_TIMEOUT},"tick":3}}'),
     ),
     Edit("forged: a key that is used twice", append("key-nothing", 2, "key.used", '{"key":"nothing"}')),
     Edit("a trigger that refuses changes is missing", without_trigger("stored_events_refuse_update")),

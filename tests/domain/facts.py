@@ -10,12 +10,14 @@ from muniment.domain import (
     ReadinessWitness,
     TerminalReason,
 )
+from muniment.domain.inbox import InboxState
 from muniment.domain.session import (
     OwnershipClaimed,
     OwnershipReleased,
     ReadinessWitnessConsumed,
     ReadinessWitnessIssued,
     SessionClosed,
+    SessionEnding,
     SessionOpened,
     TransferBegun,
 )
@@ -33,6 +35,11 @@ OPENED = SessionOpened("s-1", 1)
 CLAIMED = OwnershipClaimed(A1)
 RELEASED = OwnershipReleased(A1)
 CLOSED = SessionClosed(A1)
+
+NO_INBOX = InboxState("s-1")
+ENDING = SessionEnding()
+"""The end of a session of which no time is known, and that nothing came in for."""
+CLOSING = SessionEnding(epoch=1)
 
 RECEIPT = OwnershipReceipt("s-1", 1, "a", 1, "b", 2, FULL_SESSION)
 BEGUN = TransferBegun(RECEIPT)

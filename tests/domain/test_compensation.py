@@ -16,8 +16,9 @@ def test_every_type_has_a_rule(name: str, event_class: type[Event[Any]]) -> None
     # Either something undoes it, or there is a reason why nothing does.
     assert (rule.compensate is None) == bool(rule.reason)
     # What is undone changes a part of the state, which later events may stand on, or what it names itself:
-    # fragments, witnesses, members and proposals.
-    names_parts = {"fragments", "witness", "member", "proposal", "proposal_id"} & set(event_class.__annotations__)
+    # fragments, witnesses, members, proposals and envelopes.
+    parts = {"fragments", "witness", "member", "proposal", "proposal_id", "number", "numbers"}
+    names_parts = parts & set(event_class.__annotations__)
     assert rule.is_mere_record or rule.changes or names_parts
 
 
@@ -54,6 +55,9 @@ def test_what_is_spent_faulted_cancelled_closed_or_refused_stays_so() -> None:
         "conversation.removal_deduplicated.v1",
         "conversation.removed.v1",
         "conversation.vote_cast.v1",
+        "inbox.envelope_acknowledged.v1",
+        "inbox.envelopes_given_back.v1",
+        "inbox.envelopes_lost.v1",
         "key.used.v1",
         "saga.begun.v1",
         "saga.compensated.v1",
@@ -63,15 +67,24 @@ def test_what_is_spent_faulted_cancelled_closed_or_refused_stays_so() -> None:
         "saga.resolved.v1",
         "saga.step_undone.v1",
         "saga.undo_registered.v1",
+        "session.archived.v1",
         "session.capability_rejected.v1",
         "session.closed.v1",
         "session.delegation_rejected.v1",
+        "session.ended.v1",
+        "session.ingress_accepted.v1",
+        "session.ingress_rejected.v1",
         "session.owner_died.v1",
         "session.receipt_rejected.v1",
+        "session.round_recorded.v1",
+        "session.started.v1",
         "session.transfer_abandoned.v1",
         "session.transfer_commit_failed.v1",
         "session.witness_consumed.v1",
         "session.witness_rejected.v1",
+        "site.crashed.v1",
+        "site.timed_out.v1",
+        "site.timeout_expired.v1",
     ]
 
 
@@ -83,3 +96,5 @@ def test_fragments_and_witnesses_stand_in_fields_that_dependencies_are_told_by(
     assert fragments <= {"fragments", "moved_fragments", "released_fragments", "restored_fragments", "previous"}
     witnesses = {field for field, kind in event_class.__annotations__.items() if "ReadinessWitness" in str(kind)}
     assert witnesses <= {"voided", "witness"}
+    envelopes = {field for field, kind in event_class.__annotations__.items() if "Envelope" in str(kind)}
+    assert not envelopes or "number" in event_class.__annotations__

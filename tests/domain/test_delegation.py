@@ -49,7 +49,7 @@ from muniment.domain.session import (
 )
 from muniment.journal.testing import given
 
-from .facts import A1, CLAIMED, OPENED
+from .facts import A1, CLAIMED, NO_INBOX, OPENED
 from .test_bundles import CHAT, request_to
 
 NATIVE, IN, OUT = FootprintClass.NATIVE, FootprintClass.DELEGATED_IN, FootprintClass.DELEGATED_OUT
@@ -186,7 +186,12 @@ def test_a_finished_session_is_not_delegated() -> None:
 
 def test_a_new_incarnation_is_nobodys() -> None:
     finished = (OPENED, HOSTED, CLAIMED, session.SessionClosed(A1))
-    given(*finished).when(session.open_session, ()).then(session.SessionOpened("s-1", 2, (), ("A",)))
+    archived, opened = given(*finished).when(session.open_session, ()).accepted()
+    assert isinstance(archived, session.SessionArchived)
+    # The close is one of an older format, which left the footprint alone.
+    assert opened == session.SessionOpened("s-1", 2, (), ("A",))
+    (closed,) = given(OPENED, HOSTED, CLAIMED).when(session.close, NO_INBOX, A1).accepted()
+    assert given(OPENED, HOSTED, CLAIMED, closed).state.footprint == {}
     given(*finished, session.SessionOpened("s-1", 2, (), ("A",))).when(session.host, "B").then(
         SessionHosted("s-1", "B")
     )

@@ -40,8 +40,14 @@ WITHOUT = {
     session.FragmentsMoved,
     session.FragmentsReleased,
     session.FragmentsRestored,
+    session.SessionStarted,
+    session.TermsChanged,
+    session.SessionArchived,
+    session.IngressAccepted,
+    session.IngressRejected,
+    session.RoundRecorded,
 }
-"""What changes nothing that a table or a law of sessions follows: transfers that are staged, fragments, refusals."""
+"""What changes nothing that a law of sessions follows: staged transfers, fragments, refusals, terms, what came in."""
 
 GIVING = (
     session.OwnershipClaimed,
@@ -58,6 +64,7 @@ ENDING = {
     session.TransferAbandoned: SessionStatus.CANCELLED,
     session.TransferCommitFailed: SessionStatus.FAULTED,
     session.SessionClosed: SessionStatus.CLOSED,
+    session.SessionEnded: SessionStatus.CLOSED,
 }
 TYPES = sorted(
     (cls for name, cls in CATALOGUE.types().items() if name.startswith("session.")), key=lambda cls: cls.type
@@ -77,6 +84,7 @@ def made(cls: type[Event[Any]]) -> Event[Any]:
         "authority": "site-a",
         "cleared": ("site-c",),
         "status": SessionStatus.CLOSED,
+        "ending": session.SessionEnding(cleared=("site-c",)),
         "reason": REASON,
         "receipt": RECEIPT
         if "delegat" in cls.type or "hand" in cls.type
@@ -118,6 +126,8 @@ def test_an_event_says_all_that_it_names(cls: type[Event[Any]]) -> None:
         assert (effects.capability, effects.generation) == (AFTER, 7)
     else:
         assert (effects.capability, effects.generation) == (None, 0)
+    if "ending" in named:
+        assert effects.footprint == (("site-c", None),)
     if cls in ENDING:
         assert (effects.ends_ownership, effects.status) == (True, ENDING[cls])
     if "footprint" in named:

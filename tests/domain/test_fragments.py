@@ -27,7 +27,7 @@ from muniment.domain import (
 from muniment.domain.session import FragmentsClaimed, FragmentsMoved, FragmentsReleased
 from muniment.journal.testing import given
 
-from .facts import A1, CLAIMED, OPENED
+from .facts import A1, CLAIMED, CLOSING, NO_INBOX, OPENED
 
 A, B = "bundle:a", "bundle:b"
 MANIFEST = CompositionManifest("p", (LinkSpec("b"), LinkSpec("a"), LinkSpec("b")))
@@ -183,9 +183,9 @@ def test_fragments_go_with_a_committed_transfer() -> None:
 
 
 def test_a_finished_session_holds_no_fragments_and_the_event_lists_them() -> None:
-    closed = session.SessionClosed(A1, (), (OF_A, OF_B))
-    given(*HELD).when(session.close, A1).then(closed)
+    closed = session.SessionClosed(A1, (), (OF_A, OF_B), CLOSING)
+    given(*HELD).when(session.close, NO_INBOX, A1).then(closed)
     assert given(*HELD, closed).state.fragments == {}
-    (died,) = given(*HELD).when(session.owner_died, "a").accepted()
+    (died,) = given(*HELD).when(session.owner_died, NO_INBOX, "a").accepted()
     assert isinstance(died, session.OwnerDied)
     assert died.released_fragments == (OF_A, OF_B)

@@ -1,6 +1,8 @@
 """How sessions begin and end (telltale 2.10, 2.15; law 5)."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from muniment.domain import (
@@ -21,8 +23,10 @@ from muniment.domain.session import (
     OwnerDied,
     OwnershipClaimed,
     ReadinessWitnessIssued,
+    SessionArchived,
     SessionClosed,
     SessionOpened,
+    SessionStatus,
     TransferBegun,
     begin_transfer,
     check,
@@ -34,9 +38,26 @@ from muniment.domain.session import (
     release,
 )
 from muniment.domain.session.guards import NOT_LIVE
+from muniment.domain.session.terms import NO_TERMS
 from muniment.journal.testing import given
 
-from .facts import A1, ALPHA, BEGUN, CLAIMED, CLOSED, ISSUED, OPENED, RECEIPT, RELEASED, STRICT, WITNESS, cancellation
+from .facts import (
+    A1,
+    ALPHA,
+    BEGUN,
+    CLAIMED,
+    CLOSED,
+    CLOSING,
+    ENDING,
+    ISSUED,
+    NO_INBOX,
+    OPENED,
+    RECEIPT,
+    RELEASED,
+    STRICT,
+    WITNESS,
+    cancellation,
+)
 
 DIED = TerminalReason("owner_died", "a")
 
@@ -50,27 +71,31 @@ def test_opening_an_open_session() -> None:
 
 
 def test_closing() -> None:
-    given(OPENED, CLAIMED, ISSUED).when(close, A1).then(SessionClosed(A1, (WITNESS,)))
+    given(OPENED, CLAIMED, ISSUED).when(close, NO_INBOX, A1).then(SessionClosed(A1, (WITNESS,), (), CLOSING))
 
 
 def test_closing_takes_the_full_session() -> None:
     held = replace(A1, scope=ALPHA)
-    given(OPENED, OwnershipClaimed(held)).when(close, held).refused(ScopeViolation, required=FULL_SESSION, actual=ALPHA)
+    given(OPENED, OwnershipClaimed(held)).when(close, NO_INBOX, held).refused(
+        ScopeViolation, required=FULL_SESSION, actual=ALPHA
+    )
 
 
 def test_closing_takes_the_live_capability() -> None:
     forged = replace(A1, generation=4)
-    given(OPENED, CLAIMED).when(close, forged).refused_on_record(StaleCapability, CapabilityRejected(forged, NOT_LIVE))
+    given(OPENED, CLAIMED).when(close, NO_INBOX, forged).refused_on_record(
+        StaleCapability, CapabilityRejected(forged, NOT_LIVE)
+    )
 
 
 def test_closing_is_blocked_by_a_staged_transfer() -> None:
-    given(OPENED, CLAIMED, BEGUN).when(close, A1).refused(TransferPending, claim_id=1)
+    given(OPENED, CLAIMED, BEGUN).when(close, NO_INBOX, A1).refused(TransferPending, claim_id=1)
 
 
 def test_a_closed_session_stays_closed() -> None:
     closed = given(OPENED, CLAIMED, CLOSED)
-    closed.when(close, A1).refused(SessionTerminal, status="closed", reason=None)
-    closed.when(owner_died, "a").refused(SessionTerminal, status="closed")
+    closed.when(close, NO_INBOX, A1).refused(SessionTerminal, status="closed", reason=None)
+    closed.when(owner_died, NO_INBOX, "a").refused(SessionTerminal, status="closed")
     closed.when(check, A1).refused(SessionTerminal, status="closed")
 
 
@@ -87,36 +112,38 @@ def test_reopening_begins_a_new_incarnation_and_everything_counts_on() -> None:
 
 
 def test_a_closed_session_can_be_opened_again() -> None:
-    given(OPENED, CLAIMED, CLOSED).when(open_session, ()).then(SessionOpened("s-1", 2))
+    given(OPENED, CLAIMED, CLOSED).when(open_session, ()).then(
+        SessionArchived("s-1", 1, SessionStatus.CLOSED, 0, NO_TERMS, last_owner="a"), SessionOpened("s-1", 2)
+    )
 
 
 def test_the_owner_dies() -> None:
     witness = cancellation(1, DIED)
-    event = OwnerDied(A1, witness)
-    assert given(OPENED, CLAIMED).when(owner_died, "a").then(event) == witness
+    event = OwnerDied(A1, witness, ending=ENDING)
+    assert given(OPENED, CLAIMED).when(owner_died, NO_INBOX, "a").then(event) == witness
     ended = given(OPENED, CLAIMED, event)
     assert ended.state.status == "faulted"
     assert str(ended.state.terminal_reason) == "ownership owner `a` died"
     ended.when(claim, "b", FULL_SESSION, policy=STRICT).refused(SessionTerminal, status="faulted", reason=DIED)
-    ended.when(owner_died, "a").refused(SessionTerminal, reason=DIED)
+    ended.when(owner_died, NO_INBOX, "a").refused(SessionTerminal, reason=DIED)
 
 
 def test_the_owner_dies_while_a_transfer_is_staged() -> None:
-    event = OwnerDied(A1, cancellation(2, DIED), RECEIPT, (WITNESS,))
-    given(OPENED, CLAIMED, ISSUED, BEGUN).when(owner_died, "a").then(event)
+    event = OwnerDied(A1, cancellation(2, DIED), RECEIPT, (WITNESS,), (), ENDING)
+    given(OPENED, CLAIMED, ISSUED, BEGUN).when(owner_died, NO_INBOX, "a").then(event)
     assert given(OPENED, CLAIMED, ISSUED, BEGUN, event).state.pending is None
 
 
 def test_another_owner_than_the_live_one_cannot_die() -> None:
-    given(OPENED, CLAIMED).when(owner_died, "b").refused(
+    given(OPENED, CLAIMED).when(owner_died, NO_INBOX, "b").refused(
         StaleCapability, owner="b", generation=None, live_owner="a", live_generation=1
     )
 
 
 def test_nobody_can_die_in_an_unclaimed_session() -> None:
-    given(OPENED, CLAIMED, RELEASED).when(owner_died, "a").refused(Unclaimed)
+    given(OPENED, CLAIMED, RELEASED).when(owner_died, NO_INBOX, "a").refused(Unclaimed)
 
 
-@pytest.mark.parametrize("command", [check, release, close])
-def test_a_session_that_was_never_opened(command: object) -> None:
-    given().when(command, A1).refused(SessionNotFound, session_id="s-1")  # type: ignore[arg-type]
+@pytest.mark.parametrize(("command", "before"), [(check, ()), (release, ()), (close, (NO_INBOX,))])
+def test_a_session_that_was_never_opened(command: Callable[..., Any], before: tuple[Any, ...]) -> None:
+    given().when(command, *before, A1).refused(SessionNotFound, session_id="s-1")

@@ -46,7 +46,9 @@ from .facts import (
     B2,
     BEGUN,
     CLAIMED,
+    ENDING,
     ISSUED,
+    NO_INBOX,
     OPENED,
     RECEIPT,
     REFERENCE,
@@ -62,9 +64,11 @@ FAILED = TerminalReason("transfer_commit_failed", "a", 1, "no quorum")
 BY_RECEIPT: list[tuple[Callable[..., Any], tuple[str, ...]]] = [
     (commit_transfer, ()),
     (rollback_transfer, ()),
-    (abandon_transfer, ()),
-    (fail_transfer_commit, ("no quorum",)),
+    (lambda state, receipt: abandon_transfer(state, NO_INBOX, receipt), ()),
+    (lambda state, receipt, reason: fail_transfer_commit(state, NO_INBOX, receipt, reason), ("no quorum",)),
 ]
+
+RECEIPT_IDS = ["commit", "roll back", "abandon", "fail"]
 
 
 def test_beginning_stages_a_receipt() -> None:
@@ -151,14 +155,14 @@ def test_claim_ids_go_on_after_release_and_claim() -> None:
     ).then(TransferBegun(receipt))
 
 
-@pytest.mark.parametrize(("command", "rest"), BY_RECEIPT)
+@pytest.mark.parametrize(("command", "rest"), BY_RECEIPT, ids=RECEIPT_IDS)
 def test_a_receipt_with_nothing_staged_is_refused_on_record(command: Callable[..., Any], rest: tuple[str, ...]) -> None:
     given(OPENED, CLAIMED).when(command, RECEIPT, *rest).refused_on_record(
         TransferNotPending, ReceiptRejected(RECEIPT, NOT_PENDING), session_id="s-1"
     )
 
 
-@pytest.mark.parametrize(("command", "rest"), BY_RECEIPT)
+@pytest.mark.parametrize(("command", "rest"), BY_RECEIPT, ids=RECEIPT_IDS)
 @pytest.mark.parametrize(
     "forged",
     [
@@ -198,8 +202,8 @@ def test_rolling_back_on_an_unclaimed_session() -> None:
 
 def test_abandoning_cancels_the_session() -> None:
     witness = cancellation(2, ABANDONED)
-    event = TransferAbandoned(A1, RECEIPT, witness, (WITNESS,))
-    assert given(OPENED, CLAIMED, ISSUED, BEGUN).when(abandon_transfer, RECEIPT).then(event) == witness
+    event = TransferAbandoned(A1, RECEIPT, witness, (WITNESS,), (), ENDING)
+    assert given(OPENED, CLAIMED, ISSUED, BEGUN).when(abandon_transfer, NO_INBOX, RECEIPT).then(event) == witness
     ended = given(OPENED, CLAIMED, ISSUED, BEGUN, event)
     assert ended.state.status == "cancelled"
     ended.when(claim, "c", FULL_SESSION, policy=STRICT).refused(SessionTerminal, status="cancelled", reason=ABANDONED)
@@ -207,15 +211,15 @@ def test_abandoning_cancels_the_session() -> None:
 
 
 def test_a_failed_commit_faults_the_session_and_issues_no_witness() -> None:
-    event = TransferCommitFailed(A1, RECEIPT, FAILED, ())
-    assert given(OPENED, CLAIMED, BEGUN).when(fail_transfer_commit, RECEIPT, "no quorum").then(event) is None
+    event = TransferCommitFailed(A1, RECEIPT, FAILED, (), (), ENDING)
+    assert given(OPENED, CLAIMED, BEGUN).when(fail_transfer_commit, NO_INBOX, RECEIPT, "no quorum").then(event) is None
     ended = given(OPENED, CLAIMED, BEGUN, event)
     assert ended.state.status == "faulted"
     assert ended.state.witnesses == 0
     assert str(ended.state.terminal_reason) == "ownership transfer commit failed: no quorum"
 
 
-@pytest.mark.parametrize(("command", "rest"), BY_RECEIPT)
+@pytest.mark.parametrize(("command", "rest"), BY_RECEIPT, ids=RECEIPT_IDS)
 def test_nothing_is_recorded_of_what_is_shown_to_a_finished_session(
     command: Callable[..., Any], rest: tuple[str, ...]
 ) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 from muniment.domain import (
     ComposedBundle,
     CompositionManifest,
+    Envelope,
     Fragments,
     LinkSpec,
     OwnershipCapability,
     OwnershipReceipt,
+    Payload,
     RuntimeUpgradeRequest,
     UpgradePlan,
     UpgradeStep,
@@ -84,6 +86,14 @@ def admit(journal: Journal) -> Any:
     return journal.bundles.admit_upgrade("chat", "u-1")
 
 
+def put(journal: Journal) -> Any:
+    return journal.inbox.put("s-1", Envelope("B", "A", "c", Payload.of(b"hello"), name="greeting"))
+
+
+def take(journal: Journal) -> Any:
+    return journal.inbox.take(live(journal))
+
+
 # What is done, what has to be there before, and the stream whose last event it is.
 UNDOABLE: dict[str, tuple[Act, tuple[Act, ...], str]] = {
     "session.opened": (open_session, (), "session-s-1"),
@@ -131,6 +141,22 @@ UNDOABLE: dict[str, tuple[Act, tuple[Act, ...], str]] = {
         "session-s-1",
     ),
     "session.handed_over": (hand_over, (register, seed, open_session, host, claim, claim_fragments), "session-s-1"),
+    "session.drained": (
+        lambda journal: journal.sessions.drain(live(journal)),
+        (open_session, claim),
+        "session-s-1",
+    ),
+    "session.terms_changed": (
+        lambda journal: journal.sessions.set_timeout("s-1", 1_000),
+        (open_session, lambda journal: journal.sessions.set_protocol("s-1", "p")),
+        "session-s-1",
+    ),
+    "inbox.envelope_put": (put, (open_session,), "inbox-s-1"),
+    "inbox.envelope_taken": (
+        lambda journal: journal.inbox.take(live(journal)),
+        (open_session, claim, put),
+        "inbox-s-1",
+    ),
     "session.fragments_claimed": (claim_fragments, (open_session, claim), "session-s-1"),
     "session.fragments_moved": (
         lambda journal: journal.sessions.move_fragments(live(journal), ["bundle:chat"], "bob"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,19 @@ from muniment.domain import (
 )
 from muniment.journal import (
     AsyncBundles,
+    AsyncInboxes,
     AsyncJournal,
+    AsyncOwnedSession,
     AsyncSaga,
     AsyncSessions,
+    AsyncSites,
     BundleCommands,
+    Inboxes,
     Journal,
+    OwnedSession,
     Saga,
     Sessions,
+    Sites,
 )
 
 
@@ -42,11 +48,21 @@ def run(url: str, story: Callable[[AsyncJournal], Awaitable[None]]) -> None:
 
 
 def test_the_commands_are_those_of_the_other_journal() -> None:
-    facades: list[tuple[type, type]] = [(Sessions, AsyncSessions), (BundleCommands, AsyncBundles), (Saga, AsyncSaga)]
+    facades: list[tuple[type, type]] = [
+        (Sessions, AsyncSessions),
+        (BundleCommands, AsyncBundles),
+        (Saga, AsyncSaga),
+        (OwnedSession, AsyncOwnedSession),
+        (Inboxes, AsyncInboxes),
+        (Sites, AsyncSites),
+    ]
     for facade, awaited in facades:
-        commands = {name for name in dir(facade) if not name.startswith("_")}
-        assert {name for name in dir(awaited) if not name.startswith("_")} - {"give"} == commands
-        for name in commands:
+        # As a mapping, it is read with ``run``.
+        commands = {name for name in dir(facade) if not name.startswith("_")} - set(dir(Mapping)) - {"of_session"}
+        facts = {"give", "capability", "boundary"} - commands
+        assert {name for name in dir(awaited) if not name.startswith("_")} - facts == commands
+        # In a task, a block is an async one, and what is started is used by awaiting.
+        for name in commands - {"bound", "owned", "start", "round", "session_id", "owner"}:
             theirs, ours = (inspect.signature(getattr(cls, name)) for cls in (facade, awaited))
             assert ours == theirs, name
 

@@ -27,6 +27,7 @@ from muniment.domain import (
 )
 from muniment.journal import Journal
 from muniment.journal.sqlite.recorder import SQLiteFactory
+from muniment.journal.storage.identity_table import FORMAT
 
 from ..domain.test_values import BAD_NAMES
 
@@ -76,7 +77,7 @@ def test_a_journal_of_a_newer_schema(path: Path) -> None:
     connection.execute("PRAGMA user_version=99")
     connection.close()
     error = refused(path, NewerSchema)
-    assert (error.found, error.supported) == (99, 2)
+    assert (error.found, error.supported) == (99, FORMAT)
 
 
 def test_an_empty_file_becomes_a_journal_unless_it_must_be_one(path: Path) -> None:

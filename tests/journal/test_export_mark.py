@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from muniment.domain import InvalidArgument, InvalidExport, MunimentError, NewerSchema
 from muniment.journal import MAX_LINE_BYTES, Journal
+from muniment.journal.storage.identity_table import FORMAT
 
 from .test_identity import fill
 
@@ -52,7 +53,7 @@ def test_the_mark_says_how_much_there_is_and_whose(lines: list[bytes]) -> None:
             "events": EVENTS,
             "last_id": "session-s-7@1",
             "restores": [{"id": restore, "after": 3}],
-            "formats": [{"format": 2, "after": 0}],
+            "formats": [{"format": FORMAT, "after": 0}],
         },
     }
 
@@ -75,7 +76,7 @@ def test_nothing_is_exported_as_just_the_mark(journal: Journal) -> None:
         "last_id": None,
         "journal": journal.identity.id,
         "restores": [],
-        "formats": [{"format": 2, "after": 0}],
+        "formats": [{"format": FORMAT, "after": 0}],
     }
     with Journal.open("memory://") as copy:
         assert copy.import_export([mark]) == 0
@@ -177,10 +178,10 @@ def test_a_spoilt_mark(lines: list[bytes], target: Journal, spoil: Callable[[dic
 
 def test_an_export_of_a_newer_format(lines: list[bytes], target: Journal) -> None:
     mark = json.loads(lines[-1])
-    mark["data"]["formats"].append({"format": 3, "after": 5})
+    mark["data"]["formats"].append({"format": FORMAT + 1, "after": 5})
     with pytest.raises(NewerSchema) as caught:
         target.import_export([*lines[:-1], json.dumps(mark)])
-    assert (caught.value.found, caught.value.supported) == (3, 2)
+    assert (caught.value.found, caught.value.supported) == (FORMAT + 1, FORMAT)
 
 
 def test_unmarked_means_that_the_mark_may_be_missing(lines: list[bytes], journal: Journal) -> None:

@@ -33,12 +33,15 @@ NAMES = {
         "leave no_commit_found open_conversation open_proposal receive_proposal receive_vote remove removed_by_commit "
         "report_failure resolve schedule_auto_vote schedule_timeout sync_config tick vote"
     ),
+    "inbox": "acknowledge check_deliverable give_back put take",
     "saga": "begin begin_compensation complete fail_compensation register_undo resolve undo_step",
     "session": (
-        "abandon_transfer attenuate begin_transfer check check_boundary claim claim_fragments close commit_transfer "
-        "consume_witness delegate fail_transfer_commit hand_over host issue_witness move_fragments open_session "
-        "owner_died release release_fragments rollback_transfer transfer"
+        "abandon_transfer accept admit archive attenuate begin_transfer change_terms check check_boundary claim "
+        "claim_fragments close commit_transfer consume_witness delegate drain end fail_transfer_commit hand_over host "
+        "issue_witness move_fragments open_session owner_died record_round release release_fragments "
+        "rollback_transfer set_protocol set_timeout start transfer"
     ),
+    "site": "crash expire time_out",
 }
 """The names that journals hold: none may ever change."""
 
@@ -93,7 +96,8 @@ def test_a_name_that_is_none_or_taken_is_refused(name: str) -> None:
 def test_questions_and_records_of_sagas_use_no_key_up() -> None:
     free = {name for name, each in names_of_the_domain().items() if not uses_idempotency_key(each)}  # type: ignore[arg-type]
     records = {f"saga.{each}" for each in NAMES["saga"].split()} - {"saga.resolve"}
-    assert free == records | {"session.check", "session.check_boundary", "conversation.check"}
+    questions = {"session.check", "session.check_boundary", "session.admit", "conversation.check"}
+    assert free == records | questions | {"inbox.check_deliverable", "site.expire"}
 
 
 def test_a_conflict_names_what_differs(journal: Journal) -> None:

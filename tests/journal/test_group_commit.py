@@ -21,11 +21,12 @@ from eventsourcing.sqlite import (
     SQLiteApplicationRecorder as LibrarySQLiteRecorder,
     SQLiteDatastore as LibrarySQLiteDatastore,
 )
+from muniment.domain.condition import NoneSince, Unchanged
 from muniment.journal.postgres.datastore import PostgresDatastore
 from muniment.journal.postgres.recorder import PostgresApplicationRecorder
 from muniment.journal.sqlite.datastore import SQLiteDatastore
 from muniment.journal.sqlite.recorder import SQLiteApplicationRecorder
-from muniment.journal.storage.group_commit import GroupCommit
+from muniment.journal.storage.group_commit import GroupCommit, Request, write_together
 from psycopg.sql import SQL, Identifier
 
 from ..postgres_server import Server
@@ -267,7 +268,8 @@ def test_a_failure_makes_nobody_wait(recorder: ApplicationRecorder) -> None:
 
 INTERRUPTED = """
 import os, signal, sys, threading, time
-from muniment.journal.storage.group_commit import GroupCommit
+from muniment.domain.condition import NoneSince, Unchanged
+from muniment.journal.storage.group_commit import GroupCommit, Request, write_together
 from eventsourcing.persistence import OperationalError
 
 class Recorder:
@@ -316,3 +318,49 @@ def test_interrupts_leave_nobody_waiting() -> None:
     assert int(interrupts) > 10
     assert int(written) > 100
     assert is_anybody_waiting == "False"
+
+
+class CountingRecorder(SQLiteApplicationRecorder):
+    """Counts its transactions."""
+
+    transactions = 0
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        self.transactions += 1
+        return super().insert_events(stored_events, **kwargs)
+
+
+def stored(stream: str, version: int) -> StoredEvent:
+    return StoredEvent(stream, version, "topic", b"{}")
+
+
+def test_requests_that_depend_on_other_streams_share_a_transaction_where_they_can(tmp_path: Path) -> None:
+    recorder = CountingRecorder(SQLiteDatastore(str(tmp_path / "events.db")))
+    recorder.create_table()
+    recorder.insert_events([stored("session-a", 1), stored("session-b", 1)])
+    recorder.transactions = 0
+    try:
+        good = [Request([stored(f"inbox-{name}", 1)], [Unchanged(f"session-{name}", 1)]) for name in "ab"]
+        stale = Request([stored("inbox-c", 1)], [Unchanged("session-c", 7)])
+        plain = Request([stored("session-d", 1)])
+        write_together(recorder, [*good, plain])
+        assert recorder.transactions == 1
+        assert [each.error for each in (*good, plain)] == [None] * 3
+        # What one appends to, another depends on: it is looked at after that, and does not hold.
+        first = Request([stored("session-a", 2)])
+        then = Request([stored("inbox-a", 2)], [Unchanged("session-a", 1)])
+        before = Request([stored("inbox-b", 2)], [Unchanged("session-b", 1)])
+        write_together(recorder, [before, first, then, stale])
+        assert [each.error is None for each in (before, first, then, stale)] == [True, True, False, False]
+        assert isinstance(then.error, IntegrityError)
+        # One that depends on every stream has a transaction of its own, also in the middle.
+        alone = Request([stored("bundle-x", 1)], [NoneSince(("other",), 0)])
+        others = [Request([stored(f"session-{name}", 1)]) for name in "ef"]
+        write_together(recorder, [others[0], alone, others[1]])
+        assert [each.error for each in (*others, alone)] == [None] * 3
+        late = Request([stored("bundle-x", 2)], [NoneSince(("topic",), 0)])
+        write_together(recorder, [late, Request([stored("session-g", 1)])])
+        assert isinstance(late.error, IntegrityError)
+        assert len(recorder.select_events("session-g")) == 1
+    finally:
+        recorder.datastore.close()

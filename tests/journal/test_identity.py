@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from muniment.domain import InvalidArgument, JournalNotEmpty, JournalReadOnly, MunimentError, OtherPast, UnknownPosition
 from muniment.journal import AsyncJournal, Journal, restore
+from muniment.journal.storage.identity_table import FORMAT
 
 from .processes import finish, start_at_once
 
@@ -58,7 +59,7 @@ def put(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Put]:
 def test_a_journal_has_an_id_and_a_format_from_its_making(journal: Journal) -> None:
     made = journal.identity
     assert re.fullmatch("[0-9a-f]{32}", made.id or "")
-    assert (made.formats, made.restores, made.is_copy) == (((2, 0),), (), False)
+    assert (made.formats, made.restores, made.is_copy) == (((FORMAT, 0),), (), False)
     fill(journal, "s-1", "s-2")
     assert journal.identity == made
     assert journal.verify().findings == ()

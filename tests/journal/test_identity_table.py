@@ -9,6 +9,7 @@ import pytest
 from muniment.domain import JournalDamaged, NewerSchema, NotStored
 from muniment.journal import Journal
 from muniment.journal.storage.identity import identity_of
+from muniment.journal.storage.identity_table import FORMAT
 
 from .damage import edit
 from .test_identity import fill
@@ -60,7 +61,7 @@ def test_an_endless_view_in_its_place_is_not_looked_into(tmp_path: Path) -> None
         ("UPDATE journal SET value='x' WHERE kind='id'", "does not fit"),
         ("UPDATE journal SET value=zeroblob(16) WHERE kind='id'", "does not fit"),
         ("UPDATE journal SET value='01' WHERE kind='format'", "does not fit"),
-        ("UPDATE journal SET value='1' WHERE kind='format'", "format 2, and the table journal 1"),
+        ("UPDATE journal SET value='1' WHERE kind='format'", f"format {FORMAT}, and the table journal 1"),
         ("UPDATE journal SET position='p' WHERE kind='format'", "does not fit"),
         ("UPDATE journal SET position=-1 WHERE kind='format'", "does not fit"),
         ("UPDATE journal SET position=9 WHERE kind='format'", "position 9, and the last one is 2"),
@@ -71,7 +72,7 @@ def test_an_endless_view_in_its_place_is_not_looked_into(tmp_path: Path) -> None
         ("INSERT INTO journal VALUES (3, 'restore', 'me', 1)", "does not fit"),
         ("INSERT INTO journal VALUES (3, 'news', '', 1)", "does not fit"),
         (f"INSERT INTO journal VALUES (3, 'copy', '', 2), (4, 'restore', '{'a' * 32}', 1)", "does not fit"),
-        ("PRAGMA user_version=1", "format 1, and the table journal 2"),
+        ("PRAGMA user_version=1", f"format 1, and the table journal {FORMAT}"),
         ("WITH RECURSIVE n(x) AS (SELECT 3 UNION ALL SELECT x+1 FROM n) "
          "INSERT INTO journal SELECT x, 'copy', '', 2 FROM n LIMIT 120000", "more than 100000 rows"),
     ],
@@ -97,7 +98,7 @@ def test_a_format_that_only_the_table_knows_is_refused(shared_url: str) -> None:
     for read_only in (False, True):
         with pytest.raises(NewerSchema) as caught:
             Journal.open(shared_url, read_only=read_only)
-        assert (caught.value.found, caught.value.supported) == (7, 2)
+        assert (caught.value.found, caught.value.supported) == (7, FORMAT)
 
 
 def test_the_formats_and_restores_by_position() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from muniment.domain import InvalidExport, JournalDamaged, JournalWithoutId, NewerSchema, NotAJournal
 from muniment.journal import Journal
+from muniment.journal.storage.identity_table import FORMAT
 from psycopg.sql import SQL, Identifier
 
 from ..postgres_server import Server
@@ -50,8 +51,8 @@ def test_it_is_read_without_a_change(older: Path) -> None:
 def test_its_first_opening_for_writing_gives_it_an_id(older: Path) -> None:
     with Journal.open(f"sqlite:///{older}") as journal:
         made = journal.identity
-        assert made.formats == ((1, 0), (2, HEAD))
-        assert [made.format_at(position) for position in (1, HEAD, HEAD + 1)] == [1, 1, 2]
+        assert made.formats == ((1, 0), (FORMAT, HEAD))
+        assert [made.format_at(position) for position in (1, HEAD, HEAD + 1)] == [1, 1, FORMAT]
         cursor = journal.cursor(HEAD - 1)
         assert journal.verify().findings == ()
         assert journal.replay().differences == {}
@@ -74,7 +75,7 @@ def test_older_code_refuses_it_then(older: Path) -> None:
     Journal.open(f"sqlite:///{older}").close()
     connection = sqlite3.connect(older)
     # What the first format's code looks at.
-    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (FORMAT,)
     connection.close()
 
 
@@ -88,7 +89,7 @@ def test_an_older_file_without_events(older: Path) -> None:
     )
     connection.close()
     with Journal.open(f"sqlite:///{older}") as journal:
-        assert journal.identity.formats == ((2, 0),)
+        assert journal.identity.formats == ((FORMAT, 0),)
 
 
 def test_a_reader_finds_the_id_that_a_writer_gave_meanwhile(older: Path) -> None:
@@ -113,7 +114,7 @@ with Journal.open(sys.argv[1]) as journal:
     printed = finish(start_at_once([(program, url, f"process-{number}") for number in range(3)]))
     assert len({line for lines in printed for line in lines}) == 1
     with Journal.open(url) as journal:
-        assert journal.identity.formats == ((1, 0), (2, HEAD))
+        assert journal.identity.formats == ((1, 0), (FORMAT, HEAD))
         assert journal.head() == HEAD + 3
         assert journal.verify().findings == ()
 
@@ -124,11 +125,11 @@ def test_a_copy_of_an_older_file_is_one_too(older: Path, tmp_path: Path) -> None
         lines = list(journal.export())
     with Journal.open(f"sqlite:///{tmp_path}/copy.db") as copy, Journal.open(f"sqlite:///{older}") as journal:
         assert copy.identity.id != journal.identity.id
-        assert copy.identity.formats == ((1, 0), (2, HEAD))
+        assert copy.identity.formats == ((1, 0), (FORMAT, HEAD))
         assert copy.verify().findings == ()
     with Journal.open("memory://") as imported:
         assert imported.import_export(lines) == HEAD
-        assert imported.identity.formats == ((1, 0), (2, HEAD))
+        assert imported.identity.formats == ((1, 0), (FORMAT, HEAD))
         assert imported.identity.id is not None
         assert not imported.identity.is_copy
 
@@ -163,7 +164,7 @@ def test_an_older_export_is_taken_as_unmarked(export: list[bytes], journal: Jour
     assert journal.head() == 0
     made = journal.identity.id
     assert journal.import_export(export, unmarked=True) == HEAD
-    assert journal.identity.formats == ((1, 0), (2, HEAD))
+    assert journal.identity.formats == ((1, 0), (FORMAT, HEAD))
     assert journal.identity.id != made
     assert journal.verify().findings == ()
     journal.sessions.open("goes on")
@@ -175,7 +176,7 @@ def test_an_older_export_is_taken_as_unmarked(export: list[bytes], journal: Jour
     )
     with Journal.open("memory://") as again:
         again.import_export(journal.export())
-        assert again.identity.formats == ((1, 0), (2, HEAD))
+        assert again.identity.formats == ((1, 0), (FORMAT, HEAD))
         assert again.identity.id == journal.identity.id
 
 
@@ -208,7 +209,7 @@ with Journal.open(sys.argv[1]) as journal:
     printed = finish(start_at_once([(program, postgres_url, f"process-{number}") for number in range(3)]))
     assert len({line for lines in printed for line in lines}) == 1
     with Journal.open(postgres_url) as journal:
-        assert journal.identity.formats == ((1, 0), (2, 2))
+        assert journal.identity.formats == ((1, 0), (FORMAT, 2))
         assert journal.head() == 5
         assert journal.verify().findings == ()
     with postgres.connect() as connection:
@@ -216,7 +217,7 @@ with Journal.open(sys.argv[1]) as journal:
             SQL("SELECT schema_version FROM {}").format(Identifier(schema, "muniment_journal"))
         )
         # What the first format's code looks at.
-        assert version.fetchone() == (2,)
-        connection.execute(SQL("UPDATE {} SET schema_version=3").format(Identifier(schema, "muniment_journal")))
+        assert version.fetchone() == (FORMAT,)
+        connection.execute(SQL("UPDATE {} SET schema_version=99").format(Identifier(schema, "muniment_journal")))
     with pytest.raises(NewerSchema):
         Journal.open(postgres_url)

@@ -24,6 +24,7 @@ from muniment.domain import (
 )
 from muniment.journal import Journal
 from muniment.journal.postgres.address import parse
+from muniment.journal.storage.identity_table import FORMAT
 from psycopg.sql import SQL, Identifier
 
 from ..postgres_server import Server
@@ -194,7 +195,7 @@ def test_a_journal_of_a_newer_schema_is_refused(postgres_url: str, postgres: Ser
         )
     with pytest.raises(NewerSchema) as caught:
         Journal.open(postgres_url)
-    assert (caught.value.found, caught.value.supported) == (99, 2)
+    assert (caught.value.found, caught.value.supported) == (99, FORMAT)
 
 
 @pytest.mark.parametrize(

@@ -139,13 +139,16 @@ def test_the_stories_cover_every_type_that_can_be_undone() -> None:
     made_by_undoing = {
         "bundle.members_restored.v1",
         "bundle.withdrawn.v1",
+        "inbox.envelope_withdrawn.v1",
         "session.delegation_reverted.v1",
+        "session.draining_withdrawn.v1",
         "session.fragments_restored.v1",
         "session.hand_over_reverted.v1",
         "session.hosting_withdrawn.v1",
         "session.opening_withdrawn.v1",
         "session.ownership_restored.v1",
         "session.witness_withdrawn.v1",
+        "inbox.taking_withdrawn.v1",
     }
     assert undone | made_by_undoing == undoable
 

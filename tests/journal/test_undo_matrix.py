@@ -75,12 +75,17 @@ NEEDS_AND_CHANGES: Final[dict[str, tuple[str, str]]] = {
     **dict.fromkeys(
         (
             "session.closed",
+            "session.ended",
             "session.owner_died",
             "session.transfer_abandoned",
             "session.transfer_commit_failed",
         ),
-        ("", "life place owner"),
+        ("", "life place owner draining terms"),
     ),
+    # A session runs out by the live capability; its host says its terms.
+    "session.drained": ("life owner", "draining"),
+    "session.draining_withdrawn": ("life owner", "draining"),
+    "session.terms_changed": ("life", "terms"),
     # Members are said of a bundle that is known. An upgrade that failed changed none.
     "bundle.registered": ("", "bundle"),
     "bundle.linked": ("", "bundle"),
@@ -139,6 +144,11 @@ IN_NOBODYS_WAY: Final = {
     "session.receipt_rejected",
     "session.witness_rejected",
     "session.delegation_rejected",
+    "session.ingress_rejected",
+    "session.ingress_accepted",
+    "session.round_recorded",
+    "session.started",
+    "session.archived",
     "bundle.link_rejected",
     "conversation.operation_failed",
     "conversation.leave_initiated",
@@ -248,6 +258,12 @@ def hand_over(journal: Journal) -> None:
     journal.sessions.hand_over(live(journal), "bob", from_authority=holder, to_authority=taker)
 
 
+def accept(journal: Journal) -> None:
+    name = f"by {journal.head()}"
+    journal.sessions.rebind("s-1", name)
+    journal.sessions.owned(live(journal), binding=name).accept("message")
+
+
 def delegate(journal: Journal) -> None:
     holder = journal.sessions.state("s-1").holder or "A"
     journal.sessions.delegate("s-1", holder, "B" if holder == "A" else "C")
@@ -271,6 +287,12 @@ SESSION: Final[dict[str, Act]] = {
     "move": lambda journal: journal.sessions.move_fragments(live(journal), ["bundle:vote"], "carol"),
     "release chat": release_chat,
     "close": lambda journal: journal.sessions.close(live(journal)),
+    "start": lambda journal: journal.sessions.start("s-1", "alice", binding=f"at {journal.head()}"),
+    "accept": lambda journal: accept(journal),
+    "drain": lambda journal: journal.sessions.drain(live(journal)),
+    "time out": lambda journal: journal.sessions.set_timeout("s-1", journal.head()),
+    "end": lambda journal: journal.sessions.end("s-1"),
+    "reap": lambda journal: journal.sessions.reap(),
     "die": lambda journal: journal.sessions.owner_died("s-1", live(journal).owner),
     "abandon": lambda journal: journal.sessions.abandon_transfer(pending(journal)),
     "fail": lambda journal: journal.sessions.fail_transfer_commit(pending(journal), "broken"),
@@ -290,6 +312,9 @@ SESSIONS: Final = (
     ("open", "host", "delegate"),
     ("open", "host", "claim", "hand over"),
     ("open", "host", "claim", "issue"),
+    ("start", "drain"),
+    ("start", "time out", "drain", "undo"),
+    ("start", "end"),
 )
 
 

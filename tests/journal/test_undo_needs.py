@@ -248,6 +248,6 @@ def test_every_obstacle_of_a_finished_session_leads_to_what_stays(journal: Journ
         named.append(refusal.later_event_id)
         journal.revert(refusal.later_event_id)
         refusal = journal.revert("session-s-1@3", dry_run=True).obstacles[0]
-    assert named == ["session-s-1@6"]
+    assert named == ["session-s-1@7"]
     assert isinstance(refusal, LaterEventDepends)
     assert (refusal.later_event_id, refusal.stays) == ("session-s-1@5", "a closed session stays closed; open it again")

@@ -249,7 +249,8 @@ def test_metadata_of_nested_contexts(journal: Journal) -> None:
 def test_absent_metadata_is_not_written(journal: Journal) -> None:
     journal.sessions.open("s-1")
     (stored,) = journal.application.recorder.select_events("session-s-1")
-    assert stored.state == b'{"data":{"session_id":"s-1","incarnation":1},"metadata":{"recorded_at":1000}}'
+    data = b'{"session_id":"s-1","incarnation":1,"terms":{"started_at":1000}}'
+    assert stored.state == b'{"data":' + data + b',"metadata":{"recorded_at":1000}}'
     assert stored.topic == "session.opened.v1"
 
 

@@ -411,20 +411,22 @@ def test_demo_end_to_end(tmp_path: Path) -> None:
     assert (first.returncode, first.stderr) == (0, "")
     assert "6578 recorded commands given" in first.stdout
     assert "StaleCapability: session" in first.stdout
-    assert "3558 events are in" in first.stdout
+    assert "3572 events are in" in first.stdout
+    assert "kitchen is started, fed, handed on in the middle of an order" in first.stdout
+    assert "The order that it left was delivered again: 1 acknowledged, 1 lost with the end." in first.stdout
     assert "selection to reelection: no_commit" in first.stdout
     assert "Done late: freeze by 1500 ms." in first.stdout
     assert "tables included: 0 findings" in first.stdout
     assert "which permits more than Muniment's laws do" in first.stdout
     suggestions = first.stdout.partition("Try next:\n")[2].splitlines()
-    assert len(suggestions) == 8
+    assert len(suggestions) == 9
     for suggestion in suggestions:
         # As typed, in the folder where the demo was.
         followed = subprocess.run(suggestion, cwd=tmp_path, shell=True, capture_output=True, text=True, check=False)
         assert followed.returncode == 0, followed.stderr
         assert followed.stdout
     again = run("demo", "--json")
-    assert json.loads(again.stdout)["data"]["events"] == 3_558
+    assert json.loads(again.stdout)["data"]["events"] == 3_572
     assert sorted(each.name for each in tmp_path.glob("*.db")) == ["muniment-demo-2.db", "muniment-demo.db"]
     refused = run("demo", "muniment-demo.db")
     assert refused.returncode == 2

@@ -14,12 +14,14 @@ from click.testing import CliRunner, Result
 from muniment.scripts.conformance.delegation import DelegationRun
 from muniment.scripts.conformance.ownership import CaseRun, Tally
 from muniment.scripts.conformance.run import main
+from muniment.scripts.conformance.runtime import RuntimeRun
 from muniment.scripts.conformance.traces import TraceError, read_cases
 
 from ..conftest import TRACES
 from .reference_model import Reference, draw_case
 
 TELLTALE = TRACES / "telltale-ownership.jsonl.gz"
+RUNTIME = TRACES / "aura-ownership.jsonl.gz"
 DELEGATION = TRACES / "aura-delegation.jsonl.gz"
 
 
@@ -52,6 +54,35 @@ def test_the_recorded_delegations_differ_by_law_only() -> None:
         "law 7, self-delegation": 0,
         "aura 6, O-38": 43,
     }
+
+
+def test_the_recorded_runtime_differs_by_law_only() -> None:
+    result = run(RUNTIME, "--json")
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)["data"][str(RUNTIME)]
+    commands = report["compared"]["commands"]
+    assert commands["matched"] + commands["by_law"] == 8_000
+    assert report["compared"]["final states"] == {"matched": 800, "by_law": 0, "otherwise": 0}
+    assert report["otherwise"] == []
+    assert report["by_law"] == {"law 2": 1_134, "law 5": 683, "cancelling what is not there is an error": 67}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"op": "current", "ok": 1},
+        {"op": "cancel", "session_id": 1, "ok": True},
+        {"op": "end", "ok": 1},
+        {"op": "start", "session_id": 1, "timeout_ms": None, "err": {"type": "task_already_bound", "session_id": 1}},
+        {"op": "claim", "session_id": 1, "owner_id": "a", "err": {"type": "owner_conflict", "session_id": 1}},
+    ],
+    ids=lambda step: step["op"],
+)
+def test_a_difference_of_the_runtime_without_a_law_is_told(step: dict[str, Any]) -> None:
+    tally = Tally()
+    given = {"task": 1, "now_ms": 1, **step}
+    RuntimeRun({"case": 0, "steps": [given], "final": [], "active_sessions": 7}, tally).run()
+    assert len(tally.otherwise) == 2
 
 
 def delegation_case(*steps: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -184,6 +215,8 @@ def test_what_is_no_trace_is_wrong_input(content: bytes, tmp_path: Path) -> None
     assert "trace.jsonl.gz" in result.stderr
 
 
-def test_traces_of_another_kind_are_wrong_input() -> None:
-    assert run(TRACES / "aura-ownership.jsonl.gz").exit_code == 2
+def test_traces_of_another_kind_are_wrong_input(tmp_path: Path) -> None:
+    path = tmp_path / "other.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"case": 0, "steps": [], "final": []}\n'))
+    assert run(path).exit_code == 2
     assert run("missing.jsonl.gz").exit_code == 2

@@ -1,0 +1,29 @@
+"""Inboxes: what comes in for a session, in a stream of its own, so that it does not race ownership commands."""
+
+from .events import (
+    EnvelopeAcknowledged,
+    EnvelopePut,
+    EnvelopesGivenBack,
+    EnvelopesLost,
+    EnvelopeTaken,
+    EnvelopeWithdrawn,
+    TakingWithdrawn,
+)
+from .state import InboxState
+from .values import ANY, Delivery, Envelope, Selection, Unread
+
+__all__ = [
+    "ANY",
+    "Delivery",
+    "Envelope",
+    "EnvelopeAcknowledged",
+    "EnvelopePut",
+    "EnvelopeTaken",
+    "EnvelopeWithdrawn",
+    "EnvelopesGivenBack",
+    "EnvelopesLost",
+    "InboxState",
+    "Selection",
+    "TakingWithdrawn",
+    "Unread",
+]

@@ -1,0 +1,117 @@
+"""What is put into an inbox, and what is taken from it (aura 1.2, ``TransportEnvelope``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass as plain_dataclass
+from typing import Annotated, Any, NamedTuple, TypeAlias
+
+from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic.dataclasses import dataclass
+
+from ..artifacts import Counter
+from ..bounds import MAX_ENVELOPE_METADATA
+from ..identifiers import Identifier, Text
+from ..payload import Payload
+from ..value import VALUE, value_type
+
+
+def _to_pairs(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return tuple(sorted(value.items()))
+    return tuple(map(tuple, value)) if isinstance(value, list) else value
+
+
+Metadata: TypeAlias = Annotated[
+    tuple[tuple[Identifier, Text], ...],
+    Field(max_length=MAX_ENVELOPE_METADATA),
+    BeforeValidator(_to_pairs),
+    PlainSerializer(dict),
+]
+"""Names and texts: at most 64. A dictionary is taken too, and is kept as sorted pairs."""
+
+
+@value_type()
+@dataclass(frozen=True, slots=True, config=VALUE)
+class Envelope:
+    """A message for a session.
+
+    Attributes:
+        destination: the authority that it is for.
+        source: the authority that it comes from.
+        context: the context that it belongs to.
+        payload: what it says: ``Payload.of(...)`` of bytes or JSON, at most 64 KiB.
+        metadata: what else is said of it; at most 64 names with a text each.
+        device: the device that it is for; None if it is for any.
+        name: a name of its own, under which it is put once, however often it is sent; None if it has none.
+    """
+
+    destination: Identifier
+    source: Identifier
+    context: Identifier
+    payload: Payload
+    metadata: Metadata = ()
+    device: Identifier | None = None
+    name: Identifier | None = None
+
+
+@plain_dataclass(frozen=True, slots=True)
+class Selection:
+    """Which envelopes a consumer wants (aura 2.8). What is None makes no difference.
+
+    Attributes:
+        source: the authority that they come from.
+        context: the context that they belong to.
+        authority: the authority that takes them.
+        device: the device that takes them.
+    """
+
+    source: str | None = None
+    context: str | None = None
+    authority: str | None = None
+    device: str | None = None
+
+    def matches(self, envelope: Envelope) -> bool:
+        """Whether an envelope is one of them.
+
+        One for another authority matches if it names this very device. One for this authority matches unless it names
+        another device.
+        """
+        if self.source not in (None, envelope.source) or self.context not in (None, envelope.context):
+            return False
+        if self.authority not in (None, envelope.destination):
+            return self.device is not None and envelope.device == self.device
+        if self.authority is None and self.device is None:
+            return True
+        return envelope.device in (None, self.device)
+
+
+ANY = Selection()
+
+
+@value_type()
+@dataclass(frozen=True, slots=True, config=VALUE)
+class Delivery:
+    """An envelope that was taken, and is to be acknowledged.
+
+    Attributes:
+        number: its number in its session's inbox, from 1.
+        envelope: the envelope.
+    """
+
+    number: Counter
+    envelope: Envelope
+
+
+class Unread(NamedTuple):
+    """An envelope that was not acknowledged yet.
+
+    Attributes:
+        number: its number in its session's inbox, from 1.
+        envelope: the envelope.
+        taken_by: the generation that took it; None if none did, or if it was given back.
+    """
+
+    number: int
+    envelope: Envelope
+    taken_by: int | None

@@ -1,0 +1,141 @@
+"""Putting envelopes in, taking them out, and acknowledging them, exactly once (aura 2.8).
+
+Each decision is about the inbox, and looks at the session, so that only the live owner takes anything, and nothing is
+put into a session that is over.
+"""
+
+from __future__ import annotations
+
+from ..artifacts import OwnershipCapability
+from ..bounds import DEFAULT_INBOX_CAPACITY, MAX_INBOX_BYTES
+from ..decision import decision
+from ..errors import DuplicateEnvelope, EnvelopeNotFound, EnvelopeNotTaken, InboxFull
+from ..event import Accepted, Decision, Placed, Refused, accept
+from ..inbox import (
+    Delivery,
+    Envelope,
+    EnvelopeAcknowledged,
+    EnvelopePut,
+    EnvelopesGivenBack,
+    EnvelopeTaken,
+    InboxState,
+    Selection,
+)
+from ..inbox.state import digest_of
+from ..stream_names import session_stream
+from ..value import json_size
+from .guards import refuse_unless_live, require_not_draining, require_open
+from .state import SessionState
+
+
+@decision("inbox.put")
+def put(inbox: InboxState, session: SessionState, envelope: Envelope) -> Decision[int]:
+    """Put an envelope in; one of a name that was put before changes nothing.
+
+    Raises:
+        SessionNotFound, SessionTerminal, SessionDraining
+        DuplicateEnvelope: another envelope of that name was put before.
+        InboxFull: as many are unread as may be, or they are too large together.
+    """
+    require_open(session)
+    require_not_draining(session)
+    is_same_incarnation = inbox.incarnation == session.incarnation
+    if is_same_incarnation and envelope.name is not None and (before := inbox.names.get(envelope.name)) is not None:
+        number, digest = before
+        if digest != digest_of(envelope):
+            raise DuplicateEnvelope(session.session_id, envelope.name, number)
+        return Accepted(number)
+    if is_same_incarnation:
+        _require_room(inbox, session, envelope)
+    return accept(EnvelopePut(session.session_id, session.incarnation, inbox.last + 1, envelope))
+
+
+@decision("inbox.take")
+def take(
+    inbox: InboxState, session: SessionState, capability: OwnershipCapability, wanted: Selection
+) -> Decision[Delivery | None]:
+    """Take the first envelope that matches and that this generation has not taken.
+
+    Raises:
+        SessionNotFound, SessionTerminal
+    """
+    if refused := _refuse_unless_live(session, capability):
+        return refused
+    found = inbox.deliverable(capability.generation, wanted) if inbox.incarnation == session.incarnation else None
+    if found is None:
+        return Accepted(None)
+    event = EnvelopeTaken(capability, found.number, found.envelope)
+    return Accepted(event.outcome, (event,))
+
+
+@decision("inbox.acknowledge")
+def acknowledge(
+    inbox: InboxState, session: SessionState, capability: OwnershipCapability, number: int
+) -> Decision[None]:
+    """Spend an envelope that this generation took.
+
+    Raises:
+        SessionNotFound, SessionTerminal, EnvelopeNotFound, EnvelopeNotTaken
+    """
+    if refused := _refuse_unless_live(session, capability):
+        return refused
+    _require_taken(inbox, capability, number)
+    return accept(EnvelopeAcknowledged(capability, number))
+
+
+@decision("inbox.give_back")
+def give_back(
+    inbox: InboxState, session: SessionState, capability: OwnershipCapability, number: int | None
+) -> Decision[tuple[int, ...]]:
+    """Have an envelope that this generation took delivered again; without a number, all of them.
+
+    Raises:
+        SessionNotFound, SessionTerminal, EnvelopeNotFound, EnvelopeNotTaken
+    """
+    if refused := _refuse_unless_live(session, capability):
+        return refused
+    if number is not None:
+        _require_taken(inbox, capability, number)
+        return accept(EnvelopesGivenBack(session.session_id, (number,), capability))
+    taken = tuple(sorted(each for each, by in inbox.taken.items() if by == capability.generation))
+    return accept(EnvelopesGivenBack(session.session_id, taken, capability)) if taken else Accepted(())
+
+
+@decision("inbox.check_deliverable", uses_key=False)
+def check_deliverable(
+    inbox: InboxState, session: SessionState, capability: OwnershipCapability, wanted: Selection
+) -> Decision[bool]:
+    """Say whether there is anything to take.
+
+    Raises:
+        SessionNotFound, SessionTerminal
+    """
+    if refused := _refuse_unless_live(session, capability):
+        return refused
+    is_same_incarnation = inbox.incarnation == session.incarnation
+    return Accepted(is_same_incarnation and inbox.deliverable(capability.generation, wanted) is not None)
+
+
+def _require_room(inbox: InboxState, session: SessionState, envelope: Envelope) -> None:
+    capacity = session.terms.inbox_capacity
+    most = DEFAULT_INBOX_CAPACITY if capacity is None else capacity
+    if len(inbox.unread) >= most:
+        raise InboxFull(session.session_id, len(inbox.unread), f"it holds {most} envelopes")
+    if inbox.size + json_size(envelope) > MAX_INBOX_BYTES:
+        raise InboxFull(session.session_id, len(inbox.unread), f"its envelopes take {MAX_INBOX_BYTES} bytes")
+
+
+def _require_taken(inbox: InboxState, capability: OwnershipCapability, number: int) -> None:
+    if number not in inbox.unread:
+        raise EnvelopeNotFound(capability.session_id, number)
+    if (taken_by := inbox.taken.get(number)) != capability.generation:
+        raise EnvelopeNotTaken(capability.session_id, number, capability.generation, taken_by)
+
+
+def _refuse_unless_live(session: SessionState, capability: OwnershipCapability) -> Refused | None:
+    """The capability is live; a refusal goes on record with the session's others."""
+    refused = refuse_unless_live(session, capability)
+    if refused is None:
+        return None
+    stream = session_stream(session.session_id)
+    return Refused(refused.error, (), tuple(Placed(stream, event) for event in refused.events))

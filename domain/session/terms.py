@@ -1,0 +1,86 @@
+"""The terms of one incarnation: what it was opened with, beside its roles, and what it ended with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Self
+
+from pydantic.dataclasses import dataclass
+
+from ..artifacts import Counter
+from ..bundle.values import DelegationConstraint
+from ..identifiers import Identifier, PartIdentifier
+from ..value import VALUE, value_type
+
+
+@value_type()
+@dataclass(frozen=True, slots=True, config=VALUE)
+class SessionTerms:
+    """What a host says of a session when it opens it (aura 1.2, ``ChoreographySessionState``). None: not said.
+
+    Attributes:
+        protocol_id: the protocol that it runs.
+        context_id: the context that it belongs to.
+        current_role: the role that this host plays in it.
+        timeout_ms: how long it may take, in ms.
+        started_at: when it was opened, in ms.
+        inbox_capacity: how many envelopes may wait in its inbox.
+        constraints: through which bundles its roles may be delegated.
+    """
+
+    protocol_id: PartIdentifier | None = None
+    context_id: Identifier | None = None
+    current_role: Identifier | None = None
+    timeout_ms: Counter | None = None
+    started_at: Counter | None = None
+    inbox_capacity: Counter | None = None
+    constraints: tuple[DelegationConstraint, ...] = ()
+
+    @property
+    def due_at(self) -> int | None:
+        """The last moment, in ms, at which it is still in time; None if it may take for ever (aura 2.7)."""
+        if self.started_at is None or self.timeout_ms is None:
+            return None
+        return self.started_at + self.timeout_ms
+
+    def started(self, at: int) -> Self:
+        """The same of a session that was opened at a time, in ms."""
+        return replace(self, started_at=at)
+
+    def with_protocol(self, protocol_id: str | None) -> Self:
+        """The same with another protocol."""
+        return replace(self, protocol_id=protocol_id)
+
+    def with_timeout(self, timeout_ms: int | None) -> Self:
+        """The same with another time-out, in ms."""
+        return replace(self, timeout_ms=timeout_ms)
+
+
+@value_type()
+@dataclass(frozen=True, slots=True, config=VALUE)
+class SessionEnding:
+    """How an incarnation ended, in numbers.
+
+    Attributes:
+        ended_at: when it ended, in ms; None if nobody told the time.
+        duration_ms: how long it had been open, in ms; None if it is not known when it was opened.
+        epoch: how often it was drained and closed.
+        lost_envelopes: how many envelopes were unread, and are delivered to nobody.
+        acknowledged_envelopes: how many envelopes were acknowledged.
+        ingresses: how many ingresses were accepted.
+        rounds: how many rounds were recorded.
+        cleared: the authorities that had the session, and have it no more, sorted.
+    """
+
+    ended_at: Counter | None = None
+    duration_ms: Counter | None = None
+    epoch: Counter = 0
+    lost_envelopes: Counter = 0
+    acknowledged_envelopes: Counter = 0
+    ingresses: Counter = 0
+    rounds: Counter = 0
+    cleared: tuple[Identifier, ...] = ()
+
+
+NO_TERMS = SessionTerms()
+"""What is known of an incarnation that was opened without any, or before there were terms."""
