@@ -335,7 +335,7 @@ def stored(stream: str, version: int) -> StoredEvent:
 
 
 def test_requests_that_depend_on_other_streams_share_a_transaction_where_they_can(tmp_path: Path) -> None:
-    recorder = CountingRecorder(SQLiteDatastore(str(tmp_path / "events.db")))
+    recorder = CountingRecorder(SQLiteDatastore(str(tmp_path / "events.db"), originator_id_type="text"))
     recorder.create_table()
     recorder.insert_events([stored("session-a", 1), stored("session-b", 1)])
     recorder.transactions = 0
