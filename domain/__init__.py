@@ -183,7 +183,6 @@ from .fragment import SessionFragment
 from .idempotency import KeyUsed
 from .inbox.values import Delivery, Envelope, Unread
 from .lifecycles import LIFECYCLES, AuditEvent
-from .payload import Payload
 from .policy import Policy
 from .record import Metadata, RecordedEvent
 from .scope import FULL_SESSION, Fragments, FullSession, OwnershipScope
@@ -320,7 +319,6 @@ __all__ = [
     "OwnershipReceipt",
     "OwnershipScope",
     "PartialFreeze",
-    "Payload",
     "Phase",
     "Placed",
     "Policy",

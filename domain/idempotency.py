@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .artifacts import OwnershipCapability
+from .artifacts import Counter, OwnershipCapability
 from .delegation import DelegationOutcome
 from .errors import InvalidArgument
 from .event import Event, event_type
@@ -26,12 +26,14 @@ class KeyUsed(Event[Any]):
         capability: the live capability, if that was the answer.
         delegation: the latest delegation, if that was the answer.
         fragments: the fragments that changed, if that was the answer: none of them.
+        number: the number of the envelope that was put before, if that was the answer.
     """
 
     key: Identifier
     capability: OwnershipCapability | None = None
     delegation: DelegationOutcome | None = None
     fragments: tuple[SessionFragment, ...] | None = None
+    number: Counter | None = None
 
     @classmethod
     def answering(cls, key: str, answer: object) -> KeyUsed:
@@ -46,6 +48,8 @@ class KeyUsed(Event[Any]):
             return cls(key, delegation=answer)
         if isinstance(answer, tuple):
             return cls(key, fragments=answer)
+        if type(answer) is int:
+            return cls(key, number=answer)
         if answer is not None:
             problem = f"cannot keep an answer of type {type(answer).__name__} of a command that appends nothing"
             raise InvalidArgument("idempotency_key", problem)
@@ -53,7 +57,7 @@ class KeyUsed(Event[Any]):
 
     @property
     def outcome(self) -> object:
-        found = (self.capability, self.delegation, self.fragments)
+        found = (self.capability, self.delegation, self.fragments, self.number)
         return next((answer for answer in found if answer is not None), None)
 
 

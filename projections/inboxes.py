@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..domain import Envelope, RecordedEvent, inbox
+from ..domain.content import content_bytes
 from .remembering import RememberingProjection
 from .temporal import Change, Row, TemporalTable, Value
 from .views import TableMapping
@@ -83,7 +84,7 @@ class InboxProjection(RememberingProjection):
 
 def _columns(envelope: Envelope, taken_by: int | None) -> tuple[Value, ...]:
     about = (envelope.source, envelope.destination, envelope.context, envelope.device, envelope.name)
-    return (*about, envelope.payload.size, taken_by)
+    return (*about, len(content_bytes(envelope.payload)), taken_by)
 
 
 class InboxView(TableMapping[tuple[str, int], InboxRow]):

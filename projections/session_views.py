@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..domain import FootprintClass
@@ -62,6 +63,12 @@ class SessionsView(MappingView[str, SessionRow]):
         (row,) = found.values()
         return row
 
+    def __len__(self) -> int:
+        return self._count()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([row[0] for row in self._select()])
+
     def active_count(self) -> int:
         """How many sessions are active; those that drain are not (telltale 8.2)."""
         self._catch_up()
@@ -84,7 +91,9 @@ class SessionsView(MappingView[str, SessionRow]):
         found: list[str] = []
         for session_id, incarnation in sorted(playing):
             for row in self._select({"session_id": session_id}, position=position):
-                if row[2] == incarnation and SessionStatus(row[1]).is_open:
+                with readable(self._projection, SESSIONS, row):
+                    is_open = SessionStatus(row[1]).is_open
+                if row[2] == incarnation and is_open:
                     found.append(session_id)
         return found
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from ..domain import RecordedEvent, TerminalReason, session
 from ..domain.session import SessionEnding, SessionStatus, SessionTerms
 from .remembering import RememberingProjection
-from .temporal import Change, Row, Set, TemporalTable, Value
+from .temporal import Change, Row, Set, TemporalTable, Unset, Value
 from .views import TableMapping
 
 SESSIONS = TemporalTable(
@@ -91,7 +91,8 @@ class SessionsProjection(RememberingProjection):
             case session.SessionArchived():
                 key = (event.session_id, event.incarnation)
                 summary = Set(ARCHIVE, key, (_ARCHIVED.dump_json(event).decode(),))
-                return summary, self._unset(SESSIONS, (event.session_id,))
+                roles = (Unset(ROLES, (*key, place)) for place in range(event.role_count))
+                return summary, self._unset(SESSIONS, (event.session_id,)), *roles
             case session.TermsChanged():
                 return self._changed(event.session_id, terms=event.terms)
         effects = event.effects

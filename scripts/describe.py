@@ -27,6 +27,7 @@ from muniment.domain import (
     session,
     site,
 )
+from muniment.domain.content import content_bytes
 from muniment.scripts import describe_conversations
 
 
@@ -151,7 +152,7 @@ _DESCRIPTIONS: Final[dict[type[Any], Callable[[Any], str]]] = {
     session.SessionArchived: lambda event: _joined(f"incarnation {event.incarnation}", event.status, event.reason),
     session.IngressAccepted: _ingress,
     session.RoundRecorded: lambda event: f"{event.role}: {event.result}",
-    Envelope: lambda value: f"{value.source} to {value.destination}, {value.payload.size} bytes",
+    Envelope: lambda value: f"{value.source} to {value.destination}, {len(content_bytes(value.payload))} bytes",
     inbox.EnvelopePut: lambda event: f"envelope {event.number}: {describe(event.envelope)}",
     inbox.EnvelopeTaken: lambda event: f"envelope {event.number} by generation {event.capability.generation}",
     inbox.EnvelopeAcknowledged: lambda event: f"envelope {event.number} by generation {event.capability.generation}",

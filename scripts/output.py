@@ -12,6 +12,7 @@ from typing import Any, Final, TextIO
 
 import click
 from muniment.domain import ArtifactKind, Fragments, FullSession, MunimentError, RecordedEvent
+from muniment.domain.content import stored_content
 from muniment.domain.scope import scope_to_json
 from muniment.domain.shown import utc, visible
 from pydantic_core import to_json, to_jsonable_python
@@ -148,7 +149,7 @@ def to_plain(value: Any) -> Any:
         return {name: to_plain(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [to_plain(each) for each in value]
-    return value
+    return stored_content(value) if isinstance(value, bytes) else value
 
 
 def flattened(name: str, value: Any) -> list[tuple[str, str]]:

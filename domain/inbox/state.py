@@ -88,7 +88,8 @@ class InboxState:
         if event.envelope.name is not None:
             self.names[event.envelope.name] = (event.number, digest_of(event.envelope))
             if len(self.names) > MAX_REMEMBERED_NAMES:
-                del self.names[next(iter(self.names))]
+                # The oldest that is over: one that is unread is a duplicate whenever it comes again.
+                del self.names[next(name for name, (number, _) in self.names.items() if number not in self.unread)]
 
     def _on_taken(self, event: events.EnvelopeTaken) -> None:
         self.taken[event.number] = event.capability.generation

@@ -11,15 +11,19 @@ from pydantic.dataclasses import dataclass
 
 from ..artifacts import Counter
 from ..bounds import MAX_ENVELOPE_METADATA
+from ..content import Content
 from ..identifiers import Identifier, Text
-from ..payload import Payload
 from ..value import VALUE, value_type
 
 
 def _to_pairs(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return tuple(sorted(value.items()))
-    return tuple(map(tuple, value)) if isinstance(value, list) else value
+    given = tuple(value.items()) if isinstance(value, Mapping) else value
+    if not isinstance(given, tuple) or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in given):
+        return given
+    if len({name for name, _ in given}) < len(given):
+        raise ValueError("every name must stand once")
+    # In one order, whichever they were given or stored in.
+    return tuple(sorted(given))
 
 
 Metadata: TypeAlias = Annotated[
@@ -40,7 +44,7 @@ class Envelope:
         destination: the authority that it is for.
         source: the authority that it comes from.
         context: the context that it belongs to.
-        payload: what it says: ``Payload.of(...)`` of bytes or JSON, at most 64 KiB.
+        payload: what it says: bytes or JSON, at most 64 KiB.
         metadata: what else is said of it; at most 64 names with a text each.
         device: the device that it is for; None if it is for any.
         name: a name of its own, under which it is put once, however often it is sent; None if it has none.
@@ -49,7 +53,7 @@ class Envelope:
     destination: Identifier
     source: Identifier
     context: Identifier
-    payload: Payload
+    payload: Content
     metadata: Metadata = ()
     device: Identifier | None = None
     name: Identifier | None = None

@@ -6,11 +6,11 @@ from pydantic.dataclasses import dataclass
 
 from ..artifacts import Counter, OwnershipCapability
 from ..boundary import LinkBoundary
+from ..content import Content, content_bytes, content_digest
 from ..decision import decision
 from ..errors import BoundaryRejected, CapabilitySessionMismatch, InvalidArgument, UnknownRole
 from ..event import Accepted, Decision, Refused, accept
 from ..identifiers import Identifier
-from ..payload import Payload
 from ..value import VALUE, value_type
 from .guards import refuse_unless_live
 from .ingress_events import IngressAccepted, IngressRejected, RoundOutcome, RoundRecorded, Sha256
@@ -41,7 +41,7 @@ class Ingress:
     to_role: Identifier | None = None
     size: Counter = 0
     sha256: Sha256 | None = None
-    payload: Payload | None = None
+    payload: Content = None
 
 
 def require_session(session_id: str, capability: OwnershipCapability) -> None:
@@ -79,9 +79,10 @@ def accept_ingress(
     if refused := _refuse_unless_admitted(state, capability, boundary, roles):
         return refused
     about = (ingress.size, ingress.sha256)
-    if ingress.payload is not None and about != (ingress.payload.size, ingress.payload.sha256):
+    payload = ingress.payload
+    if payload is not None and about != (len(content_bytes(payload)), content_digest(payload)):
         raise InvalidArgument("ingress", "has a size or SHA-256 that is not its payload's")
-    return accept(IngressAccepted(capability, boundary, ingress.kind, *roles, *about, ingress.payload))
+    return accept(IngressAccepted(capability, boundary, ingress.kind, *roles, *about, payload))
 
 
 @decision("session.record_round")

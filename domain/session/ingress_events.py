@@ -9,9 +9,9 @@ from pydantic import StringConstraints
 
 from ..artifacts import Counter, Omitted, OwnershipCapability
 from ..boundary import LinkBoundary
+from ..content import Content
 from ..event import Fact, event_type
 from ..identifiers import Identifier, Text
-from ..payload import Payload
 from .events import Rejection
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -57,7 +57,7 @@ class IngressAccepted(Fact):
     to_role: Identifier | None = None
     size: Counter = 0
     sha256: Sha256 | None = None
-    payload: Payload | None = None
+    payload: Content = None
 
 
 @event_type("session.ingress_rejected")

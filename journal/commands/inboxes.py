@@ -153,8 +153,10 @@ class Inboxes(InboxView):
             SessionTerminal: the session ended.
             Unclaimed, StaleCapability: the capability is not live any more.
         """
-        wanted, bell = selection(source, context, authority, device), Bell()
-        ends = time.monotonic() + seconds("timeout_s", timeout_s)
+        wanted, ends = selection(source, context, authority, device), time.monotonic() + seconds("timeout_s", timeout_s)
+        if self._present(session.check_deliverable, capability, wanted):
+            return
+        bell = Bell()
         # Told of what comes from here on, before it is looked for the first time; so nothing is missed in between.
         self._commits.listen(bell)
         try:

@@ -159,11 +159,8 @@ class LifecycleCommands(SessionCommands, SessionsView):
             MissingTaskBinding: no session is named, and none is bound.
         """
         if session_id is None:
-            here = Binding.here(binding)
-            session_id = self._bindings.of(here)
-            if session_id is None:
-                raise MissingTaskBinding(str(here))
-        elif binding is not None:
+            return carry_out(self._journal, self._ending_what_runs(Binding.here(binding), reason, now))
+        if binding is not None:
             self._bindings.require(Binding.here(binding), identifier("session_id", session_id))
         return self._end("end", session_id, reason, now)
 
@@ -257,6 +254,14 @@ class LifecycleCommands(SessionCommands, SessionsView):
                 progress(done, len(finished))
         return tuple(archived)
 
+    def _ending_what_runs(self, here: Binding, reason: str | None, now: int | None) -> Steps[None]:
+        why = None if reason is None else text("reason", reason)
+        command = timed(session.end, now)
+        running: str | None = yield Ask(partial(self._bindings.current, here, self._is_open))
+        if running is None:
+            raise MissingTaskBinding(str(here))
+        yield from self._finishing(running, command, ("end", why))
+
     def _end(self, move: str, session_id: str, reason: str | None, now: int | None) -> None:
         why = None if reason is None else text("reason", reason)
         return self._finish(timed(session.end, now), session_id, move, why)
@@ -318,5 +323,7 @@ def session_terms(
     said: dict[str, Any] = {name: identifier(name, value) for name, value in names.items() if value is not None}
     for name, value in numbers.items():
         if value is not None:
-            said[name] = natural_number(name, value, most=most[name])
+            # An inbox that holds nothing would be none.
+            least = 1 if name == "inbox_capacity" else 0
+            said[name] = natural_number(name, value, least=least, most=most[name])
     return SessionTerms(**said, constraints=() if manifest is None else manifest.delegation_constraints)

@@ -13,10 +13,10 @@ from ...domain import (
     OwnershipCapability,
     OwnershipReceipt,
     OwnershipScope,
-    Payload,
     RoundFailed,
     session,
 )
+from ...domain.content import content, content_bytes, content_digest
 from ...domain.identifiers import identifier
 from ...domain.scope import scope as checked_scope
 from ...domain.session import Ingress, RoundOutcome
@@ -108,8 +108,8 @@ class OwnedSession:
             InvalidArgument, BoundExceeded: the payload is neither bytes nor JSON, or too large.
         """
         self._require_here()
-        content = None if payload is None else Payload.of(payload)
-        size, digest = (0, None) if content is None else (content.size, content.sha256)
+        said = None if payload is None else content(payload)
+        size, digest = (0, None) if said is None else (len(content_bytes(said)), content_digest(said))
         is_kept = exact("keep_payload", keep_payload, bool)
         ingress = Ingress(
             kind=identifier("kind", kind),
@@ -118,7 +118,7 @@ class OwnedSession:
             to_role=_named(to_role),
             size=size,
             sha256=digest,
-            payload=content if is_kept else None,
+            payload=said if is_kept else None,
         )
         return self._sessions._present(session.accept_ingress, self.capability, self.boundary, ingress)
 

@@ -118,9 +118,12 @@ class Bindings:
             self._sessions[binding] = session_id
 
     def started(self, binding: Binding) -> None:
-        """Say that the session that is bound here is open now."""
+        """Say that the session that is bound here is open now; wherever else it was bound, it is no more."""
         with self._lock:
             self._starting.discard(binding)
+            for other in self._running(self._sessions.get(binding, "")):
+                if other != binding:
+                    self._drop(other)
 
     def unbind(self, binding: Binding, session_id: str) -> None:
         """Have a session bound here no more, if it is."""

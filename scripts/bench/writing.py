@@ -16,7 +16,7 @@ from uuid import UUID
 
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
-from muniment.domain import Envelope, OwnershipCapability, Payload
+from muniment.domain import Envelope, OwnershipCapability
 from muniment.journal import AsyncJournal, Journal
 from muniment.scripts.places import Place, remove
 
@@ -29,9 +29,7 @@ _STATE: Final = (
 """What a journal writes for a transfer, byte for byte but for the numbers."""
 
 
-_ENVELOPE: Final = Envelope(
-    "site-b", "site-a", "c-1", Payload.of(b"what an envelope says, in some sixty-four bytes of plain text.")
-)
+_ENVELOPE: Final = Envelope("site-b", "site-a", "c-1", b"what an envelope says, in some sixty bytes of plain text.")
 
 
 def bare_sqlite(folder: Path, commands: int) -> float:

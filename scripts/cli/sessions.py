@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import click
-from muniment.domain import Payload, SessionNotFound, session_stream
+from muniment.domain import SessionNotFound, session_stream
+from muniment.domain.content import content_bytes
 from muniment.domain.identifiers import identifier
 from muniment.domain.shown import utc
 from muniment.journal import Journal
@@ -152,15 +153,13 @@ def _require_opened(journal: Journal, session_id: str) -> None:
         raise SessionNotFound(session_id)
 
 
-def _preview(payload: Payload) -> str:
+def _preview(payload: object) -> str:
     """The beginning of a payload, as text if it is text."""
-    if payload.form == "json":
-        text = payload.data
-    else:
-        try:
-            text = payload.raw.decode()
-        except UnicodeDecodeError:
-            return f"{payload.size} bytes"
+    raw = content_bytes(payload)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return f"{len(raw)} bytes"
     return text if len(text) <= _PREVIEW else f"{text[: _PREVIEW - 1]}…"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from muniment.domain import Envelope, Payload, RecordedEvent, StaleCapability, session_stream
+from muniment.domain import Envelope, RecordedEvent, StaleCapability, session_stream
 from muniment.domain.session import RoundOutcome, SessionEnding
 from muniment.domain.stream_names import split_stream
 from muniment.journal import Journal
@@ -54,7 +54,7 @@ def live_in_a_session(journal: Journal) -> LivedIn:
     with journal.context(actor="demo"):
         owned = journal.sessions.start(SESSION, "cook-1", roles=["cook", "waiter"], timeout_ms=3_600_000)
         for number in (1, 2):
-            order = Envelope("kitchen", "table-4", "lunch", Payload.of({"order": number}), name=f"order-{number}")
+            order = Envelope("kitchen", "table-4", "lunch", {"order": number}, name=f"order-{number}")
             journal.inbox.put(SESSION, order)
         first = journal.inbox.take(owned.capability)
         owned.accept("order", from_role="waiter", to_role="cook", payload=None if first is None else "order 1")

@@ -146,7 +146,7 @@ _UPGRADE: Final = (
 )
 
 
-_ENVELOPE: Final = '"envelope":{"destination":"b","source":"a","context":"c","payload":{"form":"bytes","data":"aGk="}}'
+_ENVELOPE: Final = '"envelope":{"destination":"b","source":"a","context":"c","payload":{"bytes":"aGk="}}'
 _TIMEOUT: Final = '{"witness_id":1,"site":"a","issued_at_tick":1,"until_tick":9}'
 
 

@@ -22,7 +22,6 @@ from muniment.domain import (
     InvalidArgument,
     LinkBoundary,
     OwnershipCapability,
-    Payload,
     Placed,
     ScopeViolation,
     SessionDraining,
@@ -40,6 +39,7 @@ from muniment.domain import (
     site,
 )
 from muniment.domain.bounds import MAX_INBOX_BYTES, MAX_PAYLOAD_BYTES, MAX_REMEMBERED_NAMES
+from muniment.domain.content import content_digest
 from muniment.domain.inbox import ANY, InboxState, Selection
 from muniment.domain.session import (
     MOVES,
@@ -55,13 +55,14 @@ from muniment.domain.session import (
     TermsChanged,
 )
 from muniment.journal.testing import Given, given
+from pydantic import ValidationError
 
 from .facts import A1, ALPHA, BEGUN, CLAIMED, CLOSED, ISSUED, NO_INBOX, OPENED, RECEIPT, RELEASED, STRICT, WITNESS
 
 TERMS = SessionTerms("p", "c", "worker", 500, 1_000)
 BEGAN = SessionOpened("s-1", 1, ("worker", "reviewer"), (), TERMS)
 DRAINED = SessionDrained(A1, 1)
-ENVELOPE = Envelope("B", "A", "c", Payload.of(b"hello"))
+ENVELOPE = Envelope("B", "A", "c", b"hello")
 WHOLE = LinkBoundary.for_scope(FULL_SESSION)
 
 
@@ -304,7 +305,7 @@ def test_a_named_envelope_is_put_once() -> None:
     waiting = in_inbox(with_inbox(ENVELOPE, named))
     waiting.when(session.put, owned, named).answers(2)
     waiting.when(session.put, owned, named).then()
-    other = replace(named, payload=Payload.of(b"other"))
+    other = replace(named, payload=b"other")
     waiting.when(session.put, owned, other).refused(DuplicateEnvelope, name="greeting", number=2)
     # Also once it is over; and no more in another incarnation.
     waiting.go(inbox.EnvelopeTaken(A1, 2, named), inbox.EnvelopeAcknowledged(A1, 2))
@@ -313,18 +314,20 @@ def test_a_named_envelope_is_put_once() -> None:
     waiting.when(session.put, again, named).then(inbox.EnvelopePut("s-1", 2, 3, named))
 
 
-def test_the_last_names_are_remembered() -> None:
+def test_the_last_names_are_remembered_and_those_that_are_unread() -> None:
     state = InboxState("s-1")
+    state.apply(inbox.EnvelopePut("s-1", 1, 0, replace(ENVELOPE, name="stays")))
     for number in range(1, MAX_REMEMBERED_NAMES + 2):
         state.apply(inbox.EnvelopePut("s-1", 1, number, replace(ENVELOPE, name=f"n-{number}")))
         state.apply(inbox.EnvelopeAcknowledged(A1, number))
-    assert (len(state.names), "n-1" in state.names, "n-2" in state.names) == (MAX_REMEMBERED_NAMES, False, True)
+    known = [name in state.names for name in ("stays", "n-1", "n-2", "n-3")]
+    assert (len(state.names), known) == (MAX_REMEMBERED_NAMES, [True, False, False, True])
 
 
 def test_an_inbox_has_bounds() -> None:
     small = given(SessionOpened("s-1", 1, (), (), SessionTerms(inbox_capacity=1))).state
     in_inbox(with_inbox(ENVELOPE)).when(session.put, small, ENVELOPE).refused(InboxFull, unread=1)
-    large = replace(ENVELOPE, payload=Payload.of(bytes(MAX_PAYLOAD_BYTES)))
+    large = replace(ENVELOPE, payload=bytes(MAX_PAYLOAD_BYTES))
     full = with_inbox(*[large] * (MAX_INBOX_BYTES // 87_600))
     in_inbox(full).when(session.put, given(OPENED).state, large).refused(InboxFull)
 
@@ -338,10 +341,11 @@ def test_nothing_is_put_where_no_session_is_open() -> None:
 
 
 def test_ingress_is_admitted_under_the_live_capability_and_inside_the_boundary() -> None:
-    payload = Payload.of({"say": "hello"})
-    ingress = Ingress("message", "worker", None, "reviewer", payload.size, payload.sha256, payload)
+    payload = {"say": "hello"}
+    digest = content_digest(payload)
+    ingress = Ingress("message", "worker", None, "reviewer", 15, digest, payload)
     owned = given(BEGAN, CLAIMED)
-    accepted = session.IngressAccepted(A1, WHOLE, "message", "worker", None, "reviewer", 15, payload.sha256, payload)
+    accepted = session.IngressAccepted(A1, WHOLE, "message", "worker", None, "reviewer", 15, digest, payload)
     owned.when(session.accept_ingress, A1, WHOLE, ingress).then(accepted)
     assert owned.go(accepted).state.ingresses == 1
     owned.when(session.accept_ingress, A1, WHOLE, replace(ingress, size=3)).refused(InvalidArgument)
@@ -445,25 +449,68 @@ def test_a_site_crashes_once() -> None:
 # Payloads
 
 
-@pytest.mark.parametrize("content", [b"", b"\x00\xff", None, True, 3, 1.5, "é\u2028", [1, [None]], {"a": {"b": []}}])
-def test_a_payload_comes_back_as_it_was(content: Any) -> None:
-    payload = Payload.of(content)
-    assert payload.content == content
-    assert len(payload.sha256) == 64
+def stored_and_read(event: inbox.EnvelopePut) -> inbox.EnvelopePut:
+    schema = inbox.EnvelopePut.__pydantic_validator__  # type: ignore[attr-defined]
+    return schema.validate_json(inbox.EnvelopePut.__pydantic_serializer__.to_json(event))  # type: ignore[attr-defined,no-any-return]
 
 
 @pytest.mark.parametrize(
     "content",
-    [(1, 2), {1: 2}, float("nan"), object(), {"a": {1}}, "\ud800", bytes(MAX_PAYLOAD_BYTES + 1), "x" * 65_535],
+    [b"", b"\x00\xff", None, True, 3, 1.5, "é\u2028\0", [1, [None]], {"b": {"a": []}, "a": 1}, {"bytes": "x"}],
 )
+def test_a_payload_comes_back_as_it_was(content: Any) -> None:
+    put = inbox.EnvelopePut("s-1", 1, 1, replace(ENVELOPE, payload=content, metadata=(("b", "2"), ("a", "1"))))
+    read = stored_and_read(put)
+    assert read == put
+    assert read.envelope.payload == content
+    assert type(read.envelope.payload) is type(content)
+    assert content_digest(read.envelope.payload) == content_digest(content)
+
+
+def test_a_payload_is_a_copy() -> None:
+    given_in = {"say": ["hello"]}
+    envelope = replace(ENVELOPE, payload=given_in)
+    given_in["say"].append("changed")
+    assert envelope.payload == {"say": ["hello"]}
+    owned, waiting = given(OPENED, CLAIMED).state, in_inbox(with_inbox(envelope))
+    taken = waiting.when(session.take, owned, A1, ANY).then(inbox.EnvelopeTaken(A1, 1, envelope))
+    taken.envelope.payload["say"].append("changed")
+    waiting.when(session.take, owned, A1, ANY).then(inbox.EnvelopeTaken(A1, 1, envelope))
+
+
+NO_PAYLOADS: list[Any] = [
+    (1, 2),
+    {1: 2},
+    float("nan"),
+    object(),
+    {"a": {1}},
+    "\ud800",
+    bytes(MAX_PAYLOAD_BYTES + 1),
+    "x" * (MAX_PAYLOAD_BYTES - 1),
+]
+
+
+@pytest.mark.parametrize("content", NO_PAYLOADS, ids=range(len(NO_PAYLOADS)))
 def test_what_is_no_payload(content: Any) -> None:
     with pytest.raises(InvalidArgument):
-        Payload.of(content)
+        replace(ENVELOPE, payload=content)
 
 
 @pytest.mark.parametrize(
-    ("form", "data"), [("bytes", "no base64!"), ("json", "x" * 65_537), ("yaml", "a"), ("json", 5)]
+    "stored", ["5", "{}", '{"json":1,"bytes":""}', '{"bytes":5}', '{"bytes":"no base64!"}', '{"x":1}']
 )
-def test_what_is_no_payload_by_its_constructor(form: Any, data: Any) -> None:
+def test_what_is_stored_as_no_payload(stored: str) -> None:
+    content = f'{{"destination":"b","source":"a","context":"c","payload":{stored}}}'
+    with pytest.raises(ValidationError):
+        Envelope.__pydantic_validator__.validate_json(content)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("metadata", [{f"n-{number}": "" for number in range(65)}, (("a", "1"), ("a", "2")), {"a": 1}])
+def test_what_is_no_metadata(metadata: Any) -> None:
     with pytest.raises(InvalidArgument):
-        Payload(form, data)
+        replace(ENVELOPE, metadata=metadata)
+
+
+def test_metadata_is_kept_in_one_order() -> None:
+    said: Any = {"a": "1", "b": "2"}
+    assert replace(ENVELOPE, metadata=(("b", "2"), ("a", "1"))) == replace(ENVELOPE, metadata=said)

@@ -14,7 +14,6 @@ from muniment.domain import (
     LinkSpec,
     OwnershipCapability,
     OwnershipReceipt,
-    Payload,
     RuntimeUpgradeRequest,
     UpgradePlan,
     UpgradeStep,
@@ -87,7 +86,7 @@ def admit(journal: Journal) -> Any:
 
 
 def put(journal: Journal) -> Any:
-    return journal.inbox.put("s-1", Envelope("B", "A", "c", Payload.of(b"hello"), name="greeting"))
+    return journal.inbox.put("s-1", Envelope("B", "A", "c", b"hello", name="greeting"))
 
 
 def take(journal: Journal) -> Any:

@@ -6,7 +6,7 @@ import gzip
 from pathlib import Path
 
 import pytest
-from muniment.domain import Envelope, Payload
+from muniment.domain import Envelope
 from muniment.journal import Journal
 from muniment.journal.storage.identity_table import FORMAT
 
@@ -42,7 +42,7 @@ def test_it_goes_on_in_the_new_format(older: Path) -> None:
         # A role may have been named twice then.
         first = journal.record(1).event
         assert first.roles == ("coordinator", "worker", "worker")  # type: ignore[attr-defined]
-        journal.inbox.put("s-1", Envelope("B", "A", "c", Payload.of("hello")))
+        journal.inbox.put("s-1", Envelope("B", "A", "c", "hello"))
         journal.sessions.end("s-1", "over")
         ending = journal.sessions.state("s-1").ending
         assert ending is not None

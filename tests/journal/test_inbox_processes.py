@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from muniment.domain import Envelope, EnvelopeNotFound, Payload
+from muniment.domain import Envelope, EnvelopeNotFound
 from muniment.journal import Journal
 
 from .processes import KILLS, finish, start_at_once
@@ -29,7 +29,7 @@ with Journal.open(url, lock_timeout_s=60) as journal:
             journal.inbox.wait(held, timeout_s=30)
             delivery = journal.inbox.take(held)
             if delivery is not None:
-                print(delivery.number, delivery.envelope.payload.content, flush=True)
+                print(delivery.number, delivery.envelope.payload, flush=True)
                 journal.inbox.acknowledge(held, delivery.number)
     except SessionTerminal:
         print("the session is over", flush=True)
@@ -49,7 +49,7 @@ with Journal.open(url, lock_timeout_s=60) as journal:
 
 
 def envelope(text: str, name: str | None = None) -> Envelope:
-    return Envelope("B", "A", "c", Payload.of(text), name=name)
+    return Envelope("B", "A", "c", text, name=name)
 
 
 def test_consumers_that_wait_in_two_processes(shared_url: str) -> None:
@@ -115,7 +115,7 @@ def test_what_a_killed_consumer_took_is_delivered_again_and_acknowledged_once(sh
                 held = journal.sessions.transfer(held, "owner")
             again = journal.inbox.take(held)
             assert again is not None
-            assert (again.number, again.envelope.payload.content) == (number, f"work {number}")
+            assert (again.number, again.envelope.payload) == (number, f"work {number}")
             journal.inbox.acknowledge(held, number)
             with pytest.raises(EnvelopeNotFound):
                 journal.inbox.acknowledge(held, number)

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from muniment.domain import FULL_SESSION, CommandRefused, Envelope, OwnershipCapability, Payload
+from muniment.domain import FULL_SESSION, CommandRefused, Envelope, OwnershipCapability
 from muniment.journal import Journal
 
 from .living_model import Living, Refused
@@ -164,7 +164,7 @@ class LivingMachine(RuleBasedStateMachine):
         self.put(name, text)
 
     def put(self, name: str, text: str) -> None:
-        envelope = Envelope("B", "A", "c", Payload.of(text))
+        envelope = Envelope("B", "A", "c", text)
         answer = self.both(lambda: self.model[name].put(text), lambda: self.journal.inbox.put(name, envelope))
         assert answer is None or answer[0] == answer[1]
 
@@ -176,7 +176,7 @@ class LivingMachine(RuleBasedStateMachine):
         )
         if answer is not None:
             wanted, given = answer
-            assert wanted == (None if given is None else (given.number, given.envelope.payload.content))
+            assert wanted == (None if given is None else (given.number, given.envelope.payload))
 
     @precondition(lambda self: any(model.messages for model in self.model.values()))
     @rule(name=names, data=st.data())

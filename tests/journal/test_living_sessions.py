@@ -22,7 +22,6 @@ from muniment.domain import (
     LinkBoundary,
     LinkSpec,
     ManifestWithoutBundles,
-    Payload,
     SessionAlreadyOpen,
     SessionBindingMismatch,
     SessionNotFound,
@@ -42,7 +41,7 @@ B_ONLY = LinkBoundary.for_bundle_id("bundle-b")
 
 
 def envelope(text: str, context: str = "c", **about: Any) -> Envelope:
-    return Envelope("B", "A", context, Payload.of(text.encode()), **about)
+    return Envelope("B", "A", context, text.encode(), **about)
 
 
 def run(url: str, story: Callable[[AsyncJournal], Awaitable[None]]) -> None:
@@ -241,7 +240,7 @@ def test_51_52_54_each_session_gets_its_own(url: str) -> None:
         await journal.inbox.acknowledge(owned.capability, delivery.number)
         assert delivery.envelope.context == name
         assert await journal.inbox.take(owned.capability) is None
-        return str(delivery.envelope.payload.content.decode())
+        return str(delivery.envelope.payload.decode())
 
     async def story(journal: AsyncJournal) -> None:
         received = [asyncio.create_task(receives(journal, name)) for name in ("s-1", "s-2")]
@@ -265,7 +264,7 @@ def test_53_who_waits_is_woken(journal: Journal) -> None:
     timer.join()
     delivery = journal.inbox.take(held)
     assert delivery is not None
-    assert delivery.envelope.payload.content == b"hello"
+    assert delivery.envelope.payload == b"hello"
 
 
 def test_55_an_envelope_keeps_what_is_said_of_it(journal: Journal) -> None:

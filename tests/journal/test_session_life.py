@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from muniment.domain import (
+    LIFECYCLES,
+    ArtifactKind,
+    CommandRefused,
     CompositionManifest,
     Envelope,
     FootprintClass,
     InvalidArgument,
+    JournalClosed,
     LaterEventDepends,
     LinkBoundary,
     LinkSpec,
     MissingTaskBinding,
     NotCompensable,
-    Payload,
     RoundFailed,
     SessionBindingMismatch,
     SessionNotFound,
@@ -33,8 +39,10 @@ from muniment.domain import (
 )
 from muniment.domain.session import RoundOutcome
 from muniment.journal import AsyncJournal, Journal
+from muniment.projections import FOREVER
 
 from ..conftest import Clock
+from .stories import UNDOABLE
 
 MANIFEST = CompositionManifest("p", (LinkSpec("bundle-a", role="worker"),), ("worker", "reviewer"))
 A_ONLY = LinkBoundary.for_bundle_id("bundle-a")
@@ -42,7 +50,7 @@ B_ONLY = LinkBoundary.for_bundle_id("bundle-b")
 
 
 def envelope(text: str, context: str = "c", **about: Any) -> Envelope:
-    return Envelope("B", "A", context, Payload.of(text.encode()), **about)
+    return Envelope("B", "A", context, text.encode(), **about)
 
 
 def run(url: str, story: Callable[[AsyncJournal], Awaitable[None]]) -> None:
@@ -202,7 +210,7 @@ def test_a_payload_is_kept_or_only_its_digest(journal: Journal) -> None:
     first, second = (each for each in kept if isinstance(each, session.IngressAccepted))
     assert (first.payload, first.size, len(first.sha256 or "")) == (None, 8, 64)
     assert second.payload is not None
-    assert second.payload.content == {"say": "hello"}
+    assert second.payload == {"say": "hello"}
     assert "erase me" not in str(first)
 
 
@@ -371,3 +379,85 @@ def test_sites_by_their_ticks(journal: Journal) -> None:
         ("expired", "A", 42, "timeout horizon elapsed"),
     ]
     assert journal.verify().findings == ()
+
+
+def test_a_key_answers_for_envelopes_too(journal: Journal) -> None:
+    journal.sessions.open("s-1")
+    held = journal.sessions.claim("s-1", "a")
+    for _ in range(2):
+        with journal.context(idempotency_key="put"):
+            assert journal.inbox.put("s-1", envelope("hello", name="n")) == 1
+        # Nothing is appended for it, and the key is used up all the same.
+        with journal.context(idempotency_key="put again"):
+            assert journal.inbox.put("s-1", envelope("hello", name="n")) == 1
+        with journal.context(idempotency_key="take"):
+            delivery = journal.inbox.take(held)
+            assert delivery is not None
+            assert (delivery.number, delivery.envelope.name) == (1, "n")
+        with journal.context(idempotency_key="take again"):
+            assert journal.inbox.take(held) is None
+        with journal.context(idempotency_key="back"):
+            assert journal.inbox.give_back(held) == (1,)
+    assert journal.outcome("put again").event.outcome == 1  # type: ignore[union-attr]
+    with journal.context(idempotency_key="start"):
+        first = journal.sessions.start("s-2", "b", binding="w-1")
+    with journal.context(idempotency_key="start"):
+        again = journal.sessions.start("s-2", "b", binding="w-2")
+    assert (again.capability, journal.sessions["s-2"].incarnation) == (first.capability, 1)
+    assert [journal.sessions.current(name) for name in ("w-1", "w-2")] == [None, "s-2"]
+    assert journal.verify().findings == ()
+
+
+def test_a_closed_journal_ends_a_wait(url: str) -> None:
+    with Journal.open(url) as journal:
+        held = journal.sessions.start("s-1", "a").capability
+        timer = threading.Timer(0.05, journal.close)
+        timer.start()
+        with pytest.raises(JournalClosed):
+            journal.inbox.wait(held, timeout_s=30)
+        timer.join()
+
+
+@pytest.mark.parametrize("timeout", [-1, 86_401, float("nan"), "1", None, True])
+def test_what_is_no_time_to_wait(journal: Journal, timeout: Any) -> None:
+    held = journal.sessions.start("s-1", "a").capability
+    with pytest.raises(InvalidArgument, match="timeout_s"):
+        journal.inbox.wait(held, timeout_s=timeout)
+
+
+def test_every_line_of_the_audit_trail_is_in_the_table_of_lifecycles(journal: Journal) -> None:
+    for story in (act for act, _, _ in UNDOABLE.values()):
+        with contextlib.suppress(CommandRefused, AssertionError):
+            story(journal)
+    for name in ("s-1", "s-5"):
+        with contextlib.suppress(CommandRefused):
+            journal.sessions.open(name)
+        with contextlib.suppress(CommandRefused):
+            held = journal.sessions.claim(name, "a")
+            journal.sessions.begin_transfer(held, "b")
+            journal.sessions.issue_witness(held, "ready")
+        journal.sessions.end(name)
+    journal.sites.time_out("A", 1, 1, 1)
+    journal.sites.time_out("A", 1, 1, 2)
+    journal.sites.tick(9)
+    lines = journal.audit.records()
+    assert {each.kind for each in lines} >= {"timeout_witness", "ownership_receipt", "readiness_witness"}
+    assert [each for each in lines if each.event not in LIFECYCLES[each.kind].events] == []
+    assert set(LIFECYCLES) == set(ArtifactKind)
+    # A receipt that was staged when its session ended has an end too.
+    ends = [each for each in lines if each.kind == "ownership_receipt" and each.reason == "session ended by its host"]
+    assert {each.event for each in ends} == {"rolled_back"}
+
+
+def test_sessions_are_counted_by_an_index(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        for number in range(20):
+            journal.sessions.open(f"s-{number}")
+        journal.sessions.end("s-3")
+        assert (journal.sessions.active_count(), journal.at(position=5).sessions.active_count()) == (19, 5)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        statement = f"SELECT COUNT(*) FROM projection_sessions_v1 WHERE until={FOREVER} AND status='active'"
+        plan = " ".join(row[-1] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}"))
+    assert "SEARCH" in plan
+    assert "SCAN" not in plan
