@@ -1,6 +1,7 @@
 """What can happen, and what it means: values, events, decisions. No clock, no randomness, no input or output."""
 
 from . import bounds, bundle, compensation, consumer, conversation, inbox, saga, session, site
+from .artifact_lifecycles import ARTIFACT_LIFECYCLES, ArtifactClass, ArtifactLifecycle, AuditEvent
 from .artifacts import (
     Artifact,
     ArtifactKind,
@@ -182,7 +183,6 @@ from .event import (
 from .fragment import SessionFragment
 from .idempotency import KeyUsed
 from .inbox.values import Delivery, Envelope, Unread
-from .lifecycles import LIFECYCLES, AuditEvent
 from .policy import Policy
 from .record import Metadata, RecordedEvent
 from .scope import FULL_SESSION, Fragments, FullSession, OwnershipScope
@@ -194,12 +194,14 @@ from .stream_names import (
     key_stream,
     saga_stream,
     session_stream,
+    site_stream,
 )
 from .surfaces import Surfaces
 
 CATALOGUE.check()
 
 __all__ = [
+    "ARTIFACT_LIFECYCLES",
     "Accepted",
     "AlreadyClaimed",
     "AlreadyCompensated",
@@ -207,7 +209,9 @@ __all__ = [
     "AlreadyVoted",
     "ApprovedRequest",
     "Artifact",
+    "ArtifactClass",
     "ArtifactKind",
+    "ArtifactLifecycle",
     "AuditEvent",
     "BoundExceeded",
     "BoundaryBundleMismatch",
@@ -280,7 +284,6 @@ __all__ = [
     "JournalUnavailable",
     "JournalWithoutId",
     "KeyUsed",
-    "LIFECYCLES",
     "LaterEventDepends",
     "LeaveReason",
     "Life",
@@ -403,4 +406,5 @@ __all__ = [
     "session",
     "session_stream",
     "site",
+    "site_stream",
 ]

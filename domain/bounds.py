@@ -46,6 +46,9 @@ MAX_LISTED_BYTES: Final = 262_144
 MAX_PAYLOAD_BYTES: Final = 65_536
 """The payload of an ingress or an envelope, in bytes: 64 KiB."""
 
+MAX_PAYLOAD_DEPTH: Final = 100
+"""How deep lists and dictionaries of a payload are nested: well within what every reader of JSON takes."""
+
 DEFAULT_INBOX_CAPACITY: Final = 1_024
 """How many envelopes may wait in an inbox, where the session was opened without saying so."""
 
@@ -105,3 +108,6 @@ DEFAULT_LOCK_TIMEOUT_S: Final = 5.0
 
 MAX_LOCK_TIMEOUT_S: Final = 86_400
 """How long a journal waits for other writers, in seconds: a day."""
+
+MAX_WAIT_S: Final = 86_400
+"""How long one call waits for an envelope, in seconds: a day."""

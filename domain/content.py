@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from typing import Annotated, Any, NoReturn, TypeAlias
+import math
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, PlainSerializer, ValidationInfo
 
-from .bounds import MAX_PAYLOAD_BYTES
+from .bounds import MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH
 from .errors.input import BoundExceeded, InvalidArgument
 from .shown import kind_of, shown
 
@@ -21,26 +22,69 @@ def content(value: object) -> Any:
     """Return a copy of ``value`` if it is bytes or JSON: None, booleans, numbers, text, lists, dictionaries by text.
 
     Raises:
-        InvalidArgument: it is neither.
-        BoundExceeded: it takes more than 64 KiB.
+        InvalidArgument: it is neither, or a whole number that does not fit into 64 bits.
+        BoundExceeded: it takes more than 64 KiB, or is nested more than 100 deep.
     """
     try:
         if isinstance(value, bytes | bytearray | memoryview):
-            raw = bytes(value)
-            copied: Any = raw
+            copied: Any = bytes(value)
         else:
-            raw = content_bytes(value)
-            copied = json.loads(raw)
-        # Tuples, and keys that are no text, would come back as something else.
-        is_same = copied == value
+            copied = _Copy().of(value, 0)
+        size = len(content_bytes(copied))
+    except InvalidArgument:
+        raise
     except Exception as error:
         problem = f"must be bytes or JSON; {shown(value)} raises {kind_of(error)}"
         raise InvalidArgument("payload", problem) from error
-    if not is_same:
-        _refuse(f"must be bytes or JSON, and {shown(value)} would come back as something else")
-    if len(raw) > MAX_PAYLOAD_BYTES:
-        raise BoundExceeded("payload", f"takes {len(raw)} bytes; at most {MAX_PAYLOAD_BYTES} are allowed")
+    if size > MAX_PAYLOAD_BYTES:
+        raise BoundExceeded("payload", f"takes {size} bytes; at most {MAX_PAYLOAD_BYTES} are allowed")
     return copied
+
+
+class _Copy:
+    """Copies JSON that every reader of a journal reads the same, and no more of it than may be kept."""
+
+    def __init__(self) -> None:
+        self._left = MAX_PAYLOAD_BYTES
+
+    def of(self, value: object, depth: int) -> Any:
+        """A copy of what stands so deep inside others."""
+        # Each takes a byte at least; lists that hold one another would have no end.
+        self._left -= 1
+        if self._left < 0:
+            raise BoundExceeded("payload", f"takes more than {MAX_PAYLOAD_BYTES} bytes")
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, str):
+            return str.__str__(value)
+        if isinstance(value, int):
+            return self._whole(int.__index__(value))
+        if isinstance(value, float):
+            return self._finite(float.__float__(value))
+        if depth >= MAX_PAYLOAD_DEPTH:
+            raise BoundExceeded("payload", f"is nested more than {MAX_PAYLOAD_DEPTH} deep")
+        if isinstance(value, list):
+            return [self.of(each, depth + 1) for each in list.__iter__(value)]
+        if isinstance(value, dict):
+            return {self._name(name): self.of(each, depth + 1) for name, each in dict.items(value)}
+        raise InvalidArgument("payload", f"must be bytes or JSON, and {shown(value)} is neither")
+
+    def _name(self, name: object) -> str:
+        if not isinstance(name, str):
+            raise InvalidArgument("payload", f"must have names that are text, not {shown(name)}")
+        return str.__str__(name)
+
+    def _whole(self, number: int) -> int:
+        if not -(2**63) <= number < 2**64:
+            raise InvalidArgument(
+                "payload", f"must have whole numbers of 64 bits, not {shown(number)}; give it as text"
+            )
+        return number
+
+    def _finite(self, number: float) -> float:
+        if not math.isfinite(number):
+            raise InvalidArgument("payload", f"must be bytes or JSON, which has no {number}")
+        return number
 
 
 def content_bytes(value: object) -> bytes:
@@ -53,10 +97,6 @@ def content_bytes(value: object) -> bytes:
 def content_digest(value: object) -> str:
     """The SHA-256 of a content, in hexadecimal."""
     return hashlib.sha256(content_bytes(value)).hexdigest()
-
-
-def _refuse(problem: str) -> NoReturn:
-    raise InvalidArgument("payload", problem)
 
 
 def _validated(value: Any, info: ValidationInfo) -> Any:
@@ -81,4 +121,4 @@ def stored_content(value: Any) -> dict[str, Any]:
 
 
 Content: TypeAlias = Annotated[Any, BeforeValidator(_validated), PlainSerializer(stored_content)]
-"""Bytes or JSON, at most 64 KiB; copied when it is given and when it is handed out."""
+"""Bytes or JSON, at most 64 KiB. A copy is taken whenever a value is made of it."""

@@ -31,7 +31,8 @@ def decision(name: str, *, uses_key: bool = True, takes_time: bool = False) -> C
     Args:
         name: the kind of its stream and what it does, such as ``session.claim``. It stays when the function is renamed.
         uses_key: whether the command, once accepted, uses up the idempotency key that it is given under. A question
-            uses up none, nor does a record beside the command that the key is for.
+            uses up none, nor does a record beside the command that the key is for, nor what does only what is still to
+            be done.
         takes_time: whether it has an argument ``now``, which the write path gives it, as the time of its events.
 
     Raises:

@@ -28,6 +28,11 @@ class SessionStatus(StrEnum):
         """Whether commands are still obeyed: it was opened, and has not finished."""
         return self in _OPEN
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether it is over: closed, cancelled or faulted."""
+        return self is not SessionStatus.UNOPENED and self not in _OPEN
+
 
 _OPEN = (SessionStatus.ACTIVE, SessionStatus.DRAINING)
 

@@ -17,7 +17,7 @@ from .conversation import (
     ConversationEvent,
 )
 from .conversation.laws import ConversationLaws
-from .effects import Effects, SessionStatus, WitnessStatus
+from .effects import Effects, WitnessStatus
 from .event import Event
 from .inbox import EnvelopePut, EnvelopesLost, EnvelopeTaken
 from .record import RecordedEvent, split_event_id
@@ -67,7 +67,7 @@ class Laws:
         """What an inbox loses, it loses with the end of its session."""
         if self._ends is not None:
             (session_id, event_id), effects = self._ends, record.event.effects
-            ended = effects is not None and effects.session_id == session_id and effects.status in _FINISHED
+            ended = effects is not None and effects.session_id == session_id and _is_end(effects)
             if not ended:
                 yield _lost(event_id)
             self._ends = None
@@ -157,11 +157,13 @@ class Laws:
             self._sagas.setdefault(saga_id, []).append((record.id, isinstance(event, _MAY_END)))
 
 
+def _is_end(effects: Effects) -> bool:
+    return effects.status is not None and effects.status.is_finished
+
+
 def _lost(event_id: str) -> str:
     return f"law 7: {event_id} says that envelopes are lost, and the session does not end behind it"
 
-
-_FINISHED: Final = (SessionStatus.CLOSED, SessionStatus.CANCELLED, SessionStatus.FAULTED)
 
 _MAY_END: Final = (
     EnvelopePut,

@@ -182,7 +182,7 @@ class AsyncJournal:
         return await asyncio.to_thread(function, self._journal, *args, **kwargs)
 
     async def tick(self, now: int | None = None) -> dict[str, tuple[Event[Any], ...]]:
-        """Let time go by everywhere; see ``Journal.tick``."""
+        """Do what is due by itself, once; see ``Journal.tick``."""
         return by_stream(await self.conversations.tick(now))
 
     async def next_wakeup(self, now: int | None = None) -> int | None:

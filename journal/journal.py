@@ -235,10 +235,10 @@ class Journal(Reading):
         return self._saga_commands
 
     def tick(self, now: int | None = None, progress: Progress | None = None) -> dict[str, tuple[Event[Any], ...]]:
-        """Let time go by: do what is due everywhere, once; see ``Conversations.tick``.
+        """Do what is due by itself, once. Only conversations have such deadlines; see ``Conversations.tick``.
 
-        Sessions that are over their time are not touched: ``journal.sessions.timed_out`` lists them. Sites go by ticks
-        of their own: ``journal.sites.tick``.
+        Nothing happens to a session that is over its time: ``journal.sessions.timed_out`` lists them, and the host
+        decides. Sites go by ticks of their own: ``journal.sites.tick``.
 
         Args:
             now: the time, in ms; by default the journal's clock tells it.

@@ -29,6 +29,7 @@ class SessionRow(NamedTuple):
         current_role: the role that its host plays, or None.
         timeout_ms: how long it may take, in ms, or None.
         started_at: when it was opened, in ms; None if that is not on record.
+        due_at: the last moment, in ms, at which it is in time; None if it is over, or may take for ever.
         owner: the label of its owner, or None.
         holder: the authority that has it, natively or by delegation, or None.
         unread: how many envelopes in its inbox are not acknowledged.
@@ -44,6 +45,7 @@ class SessionRow(NamedTuple):
     current_role: str | None
     timeout_ms: int | None
     started_at: int | None
+    due_at: int | None
     owner: str | None
     holder: str | None
     unread: int
@@ -99,7 +101,7 @@ class SessionsView(MappingView[str, SessionRow]):
 
     def _finished(self) -> list[str]:
         """The sessions that finished, and are not put away."""
-        finished = (SessionStatus.CLOSED, SessionStatus.CANCELLED, SessionStatus.FAULTED)
+        finished = [status for status in SessionStatus if status.is_finished]
         return sorted(row[0] for status in finished for row in self._select({"status": status.value}))
 
     def _all(self) -> dict[str, SessionRow]:
@@ -134,9 +136,8 @@ def _to_row(
     unread: int,
 ) -> SessionRow:
     SESSIONS.require_types(row)
-    session_id, status, incarnation, epoch, protocol_id, context_id, current_role, timeout_ms, started_at, _, since = (
-        row
-    )
+    session_id, status, incarnation, epoch, protocol_id, context_id, current_role, timeout_ms, *times, since = row
+    started_at, due_at = times
     return SessionRow(
         status=SessionStatus(status),
         incarnation=incarnation,
@@ -147,6 +148,7 @@ def _to_row(
         current_role=current_role,
         timeout_ms=timeout_ms,
         started_at=started_at,
+        due_at=due_at,
         owner=owner,
         holder=holder,
         unread=unread,

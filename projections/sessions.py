@@ -46,7 +46,7 @@ ARCHIVE = TemporalTable(
     columns={"summary": str},
 )
 
-_STATUS, _INCARNATION, _EPOCH, _TIMEOUT, _STARTED, _DUE = 0, 1, 2, 6, 7, 8
+_STATUS, _EPOCH, _TERMS, _DUE = 0, 2, 3, 8
 """The places of columns in a row of sessions, behind its key."""
 
 _ARCHIVED: Final = TypeAdapter(session.SessionArchived)
@@ -85,7 +85,7 @@ class SessionsProjection(RememberingProjection):
         event: Any = record.event
         match event:
             case session.SessionOpened():
-                return self._begun(event, event.session_id, SessionStatus.ACTIVE)
+                return self._begun(event, SessionStatus.ACTIVE)
             case session.OpeningWithdrawn():
                 return self._withdrawn(event)
             case session.SessionArchived():
@@ -102,17 +102,17 @@ class SessionsProjection(RememberingProjection):
         epoch = getattr(event, "epoch", None) if ending is None else ending.epoch
         return self._changed(effects.session_id, status=effects.status, epoch=epoch)
 
-    def _begun(self, event: Any, session_id: str, status: SessionStatus) -> Iterator[Change]:
+    def _begun(self, event: Any, status: SessionStatus, epoch: int = 0) -> Iterator[Change]:
         terms = event.terms or SessionTerms()
-        row = (status.value, event.incarnation, 0, *_of_terms(terms, is_open=status.is_open))
-        yield self._set(SESSIONS, (session_id,), row)
+        row = (status.value, event.incarnation, epoch, *_of_terms(terms, is_open=status.is_open))
+        yield self._set(SESSIONS, (event.session_id,), row)
         for place, role in enumerate(event.roles):
-            yield Set(ROLES, (session_id, event.incarnation, place), (role,))
+            yield Set(ROLES, (event.session_id, event.incarnation, place), (role,))
 
     def _withdrawn(self, event: session.OpeningWithdrawn) -> Iterable[Change]:
         if event.status is SessionStatus.UNOPENED or event.archived:
             return (self._unset(SESSIONS, (event.session_id,)),)
-        return self._begun(event, event.session_id, event.status)
+        return self._begun(event, event.status, 0 if event.ending is None else event.ending.epoch)
 
     def _changed(
         self,
@@ -133,7 +133,7 @@ class SessionsProjection(RememberingProjection):
         if epoch is not None:
             changed[_EPOCH] = epoch
         if terms is not None:
-            changed[3:] = _of_terms(terms, is_open=True)
+            changed[_TERMS:] = _of_terms(terms, is_open=True)
         return (self._set(SESSIONS, (session_id,), tuple(changed)),)
 
 

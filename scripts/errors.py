@@ -112,6 +112,13 @@ _EXAMPLES: Final[dict[str, Any]] = {
 }
 """What facts are in the examples, by their names; others are examples of their kind."""
 
+_OWN_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "SessionNotFinished": {"status": "active"},
+    "RoundFailed": {"outcome": "stuck"},
+    "EnvelopeNotTaken": {"generation": 2, "taken_by": 1},
+}
+"""What facts are in the examples of single errors, where those by name would make no sense together."""
+
 
 def all_errors() -> Iterator[type[MunimentError]]:
     """Every class of errors that has facts; the others are branches of the tree."""
@@ -135,6 +142,8 @@ def _example_of(name: str, kind: str, error: type[MunimentError]) -> Any:
         return FULL_SESSION
     if name == "required" and "str" in kind:
         return "review"
+    if name in (own := _OWN_EXAMPLES.get(error.__name__, {})):
+        return own[name]
     if name in _EXAMPLES:
         return _EXAMPLES[name]
     if "tuple" in kind:

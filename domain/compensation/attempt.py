@@ -10,11 +10,13 @@ from ..bundle import BundleLinked, BundleRegistered, UpgradeEvent, UpgradeFailed
 from ..condition import Condition, NoneSince, Unchanged
 from ..errors import AlreadyCompensated, CommandRefused, InvalidArgument, LaterEventDepends, NotCompensable
 from ..event import Event, Placed
-from ..inbox import EnvelopePut
+from ..inbox import EnvelopePut, EnvelopeTaken
 from ..record import RecordedEvent
 from ..saga import compensated
 from ..session import SessionDelegated, SessionHandedOver, SessionOpened
-from ..session.guards import require_not_draining, require_open
+from ..session.envelopes import require_putting_again
+from ..session.guards import require_open
+from ..session.state import SessionState
 from ..stream_names import bundle_stream, inbox_stream, saga_stream, session_stream
 from ..surfaces import Surfaces
 from .history import StreamHistory
@@ -289,15 +291,26 @@ class UndoAttempt:
             history.state.known()
             self._conditions.append(Unchanged(history.stream, history.version))
         if isinstance(event, EnvelopePut):
-            session = self._history(session_stream(event.session_id))
-            self._conditions.append(Unchanged(session.stream, session.version))
-            require_open(session.state)
-            require_not_draining(session.state)
-            if session.state.incarnation != event.incarnation:
+            session = self._open_session(event.session_id)
+            if session.incarnation != event.incarnation:
                 raise NotCompensable(record.id, record.type, "the session was opened again since")
+            require_putting_again(self._history(record.stream).state, session, event.envelope)
+        if (
+            isinstance(event, EnvelopeTaken)
+            and self._open_session(event.capability.session_id).live != event.capability
+        ):
+            raise NotCompensable(record.id, record.type, "the capability that took the envelope is not live any more")
         if isinstance(event, BundleLinked) and not links_as_before(event, *(each.state for each in histories)):
             reason = f"{event.left!r} and {event.right!r}, which it was linked from, are not what they were"
             raise NotCompensable(record.id, record.type, reason)
+
+    def _open_session(self, session_id: str) -> SessionState:
+        """The session, open, and unchanged until the append."""
+        session = self._history(session_stream(session_id))
+        self._conditions.append(Unchanged(session.stream, session.version))
+        require_open(session.state)
+        state: SessionState = session.state
+        return state
 
     def _end(self, ends: SagaUndone | None) -> None:
         """Append the saga's end, if this undoes a saga; otherwise require that the saga it is done in stays open."""

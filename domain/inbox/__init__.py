@@ -10,10 +10,9 @@ from .events import (
     TakingWithdrawn,
 )
 from .state import InboxState
-from .values import ANY, Delivery, Envelope, Selection, Unread
+from .values import Delivery, Envelope, Selection, Unread
 
 __all__ = [
-    "ANY",
     "Delivery",
     "Envelope",
     "EnvelopeAcknowledged",

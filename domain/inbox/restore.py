@@ -17,8 +17,10 @@ from .events import (
 from .state import InboxStanding, InboxState
 
 
-def withdraw(event: EnvelopePut, before: InboxStanding, now: InboxState) -> Event[Any]:
-    """Take an envelope back that nobody has acknowledged."""
+def withdraw(event: EnvelopePut, before: InboxStanding, now: InboxState) -> Event[Any] | None:
+    """Take an envelope back, unless it is gone."""
+    if is_gone(event, now):
+        return None
     return EnvelopeWithdrawn(event.session_id, event.incarnation, event.number, event.envelope)
 
 
@@ -27,14 +29,14 @@ def put_again(event: EnvelopeWithdrawn, before: InboxStanding, now: InboxState) 
     return EnvelopePut(event.session_id, event.incarnation, now.last + 1, event.envelope)
 
 
-def withdraw_taking(event: EnvelopeTaken, before: InboxStanding, now: InboxState) -> Event[Any]:
-    """Have an envelope delivered again that was taken."""
-    return TakingWithdrawn(event.capability, event.number, event.envelope)
+def withdraw_taking(event: EnvelopeTaken, before: InboxStanding, now: InboxState) -> Event[Any] | None:
+    """Have an envelope delivered again, if it is still taken."""
+    return None if is_taken_no_more(event, now) else TakingWithdrawn(event.capability, event.number, event.envelope)
 
 
-def take_again(event: TakingWithdrawn, before: InboxStanding, now: InboxState) -> Event[Any]:
-    """Undo that a taking was undone."""
-    return EnvelopeTaken(event.capability, event.number, event.envelope)
+def take_again(event: TakingWithdrawn, before: InboxStanding, now: InboxState) -> Event[Any] | None:
+    """Undo that a taking was undone, unless the envelope was taken since, or is over."""
+    return None if is_over(event, now) else EnvelopeTaken(event.capability, event.number, event.envelope)
 
 
 def is_gone(event: EnvelopePut, now: InboxState) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from ..bounds import MAX_REMEMBERED_NAMES
 from ..event import Event
 from ..value import json_size, to_json
@@ -63,16 +65,16 @@ class InboxState:
         """Where it stands now."""
         return InboxStanding(tuple(self.unread.values()), tuple(map(self.taken.get, self.unread)))
 
-    def deliverable(self, generation: int, wanted: Selection) -> Unread | None:
-        """The first envelope that a generation may take; None if there is none."""
+    def deliverable(self, generation: int, wanted: Selection) -> tuple[int, Envelope] | None:
+        """The first envelope that a generation may take, with its number; None if there is none."""
         for number, envelope in self.unread.items():
             taken_by = self.taken.get(number)
             if (taken_by is None or taken_by < generation) and wanted.matches(envelope):
-                return Unread(number, envelope, taken_by)
+                return number, envelope
         return None
 
     def all_unread(self) -> Iterator[Unread]:
-        """Every envelope that was not acknowledged, in order."""
+        """A copy of every envelope that was not acknowledged, in order."""
         for number, envelope in self.unread.items():
             yield Unread(number, envelope, self.taken.get(number))
 
@@ -106,8 +108,9 @@ class InboxState:
         self.taken.pop(event.number, None)
 
     def _on_withdrawn(self, event: events.EnvelopeWithdrawn) -> None:
-        if event.envelope.name is not None:
-            self.names.pop(event.envelope.name, None)
+        name = event.envelope.name
+        if name is not None and self.names.get(name, (0,))[0] == event.number:
+            del self.names[name]
         self._drop((event.number,))
 
     def _on_lost(self, event: events.EnvelopesLost) -> None:
@@ -122,8 +125,8 @@ class InboxState:
 
 
 def digest_of(envelope: Envelope) -> bytes:
-    """What tells an envelope from others of the same name."""
-    return hashlib.sha256(to_json(envelope)).digest()
+    """What tells an envelope from others of the same name; the order of names in its payload does not."""
+    return hashlib.sha256(orjson.dumps(orjson.loads(to_json(envelope)), option=orjson.OPT_SORT_KEYS)).digest()
 
 
 _HANDLERS: dict[type[Event[Any]], Callable[[InboxState, Any], None]] = {

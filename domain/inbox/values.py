@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass as plain_dataclass
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 from pydantic.dataclasses import dataclass
@@ -26,7 +26,7 @@ def _to_pairs(value: Any) -> Any:
     return tuple(sorted(given))
 
 
-Metadata: TypeAlias = Annotated[
+EnvelopeMetadata: TypeAlias = Annotated[
     tuple[tuple[Identifier, Text], ...],
     Field(max_length=MAX_ENVELOPE_METADATA),
     BeforeValidator(_to_pairs),
@@ -54,7 +54,7 @@ class Envelope:
     source: Identifier
     context: Identifier
     payload: Content
-    metadata: Metadata = ()
+    metadata: EnvelopeMetadata = ()
     device: Identifier | None = None
     name: Identifier | None = None
 
@@ -90,9 +90,6 @@ class Selection:
         return envelope.device in (None, self.device)
 
 
-ANY = Selection()
-
-
 @value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
 class Delivery:
@@ -107,7 +104,9 @@ class Delivery:
     envelope: Envelope
 
 
-class Unread(NamedTuple):
+@value_type()
+@dataclass(frozen=True, slots=True, config=VALUE)
+class Unread:
     """An envelope that was not acknowledged yet.
 
     Attributes:
@@ -116,6 +115,6 @@ class Unread(NamedTuple):
         taken_by: the generation that took it; None if none did, or if it was given back.
     """
 
-    number: int
+    number: Counter
     envelope: Envelope
-    taken_by: int | None
+    taken_by: Counter | None

@@ -41,12 +41,15 @@ from .events import (
 )
 from .fencing import OWNERSHIP_TYPES, lost_by
 from .fragments import check_boundary, claim_fragments, move_fragments, release_fragments
+from .guards import (
+    require_open,
+    require_session,
+)
 from .ingress import (
     Ingress,
     accept_ingress,
     admit,
     record_round,
-    require_session,
 )
 from .ingress_events import IngressAccepted, IngressRejected, RoundOutcome, RoundRecorded
 from .life_events import (
@@ -62,6 +65,7 @@ from .lifecycle import (
     close,
     drain,
     end,
+    fault_crashed,
     open_session,
     owner_died,
     set_protocol,
@@ -78,7 +82,7 @@ from .restoration_events import (
     OwnershipRestored,
     ReadinessWitnessWithdrawn,
 )
-from .starting import start
+from .starting import boundary_of, start
 from .state import SessionState
 from .terms import SessionEnding, SessionTerms
 from .transfer import (
@@ -154,6 +158,7 @@ __all__ = [
     "archive",
     "attenuate",
     "begin_transfer",
+    "boundary_of",
     "check",
     "check_boundary",
     "check_deliverable",
@@ -166,6 +171,7 @@ __all__ = [
     "drain",
     "end",
     "fail_transfer_commit",
+    "fault_crashed",
     "give_back",
     "hand_over",
     "host",
@@ -178,6 +184,7 @@ __all__ = [
     "record_round",
     "release",
     "release_fragments",
+    "require_open",
     "require_session",
     "rollback_transfer",
     "set_protocol",

@@ -1,4 +1,4 @@
-"""Putting envelopes in, taking them out, and acknowledging them, exactly once (aura 2.8).
+"""Putting envelopes in, taking them out, and acknowledging them once (aura 2.8).
 
 Each decision is about the inbox, and looks at the session, so that only the live owner takes anything, and nothing is
 put into a session that is over.
@@ -38,15 +38,13 @@ def put(inbox: InboxState, session: SessionState, envelope: Envelope) -> Decisio
         InboxFull: as many are unread as may be, or they are too large together.
     """
     require_open(session)
-    require_not_draining(session)
-    is_same_incarnation = inbox.incarnation == session.incarnation
-    if is_same_incarnation and envelope.name is not None and (before := inbox.names.get(envelope.name)) is not None:
+    if (before := _put_before(inbox, session, envelope)) is not None:
         number, digest = before
         if digest != digest_of(envelope):
-            raise DuplicateEnvelope(session.session_id, envelope.name, number)
+            raise DuplicateEnvelope(session.session_id, str(envelope.name), number)
         return Accepted(number)
-    if is_same_incarnation:
-        _require_room(inbox, session, envelope)
+    require_not_draining(session)
+    _require_room(inbox, session, envelope)
     return accept(EnvelopePut(session.session_id, session.incarnation, inbox.last + 1, envelope))
 
 
@@ -64,7 +62,7 @@ def take(
     found = inbox.deliverable(capability.generation, wanted) if inbox.incarnation == session.incarnation else None
     if found is None:
         return Accepted(None)
-    event = EnvelopeTaken(capability, found.number, found.envelope)
+    event = EnvelopeTaken(capability, *found)
     return Accepted(event.outcome, (event,))
 
 
@@ -116,7 +114,30 @@ def check_deliverable(
     return Accepted(is_same_incarnation and inbox.deliverable(capability.generation, wanted) is not None)
 
 
+def require_putting_again(inbox: InboxState, session: SessionState, envelope: Envelope) -> None:
+    """An envelope that was taken back may be put in again.
+
+    Raises:
+        SessionNotFound, SessionTerminal, SessionDraining, InboxFull
+        DuplicateEnvelope: it was put in again already, or another one of its name.
+    """
+    require_open(session)
+    require_not_draining(session)
+    if (before := _put_before(inbox, session, envelope)) is not None:
+        raise DuplicateEnvelope(session.session_id, str(envelope.name), before[0])
+    _require_room(inbox, session, envelope)
+
+
+def _put_before(inbox: InboxState, session: SessionState, envelope: Envelope) -> tuple[int, bytes] | None:
+    """The number and digest of an envelope that was put under the same name, if there is one."""
+    if envelope.name is None or inbox.incarnation != session.incarnation:
+        return None
+    return inbox.names.get(envelope.name)
+
+
 def _require_room(inbox: InboxState, session: SessionState, envelope: Envelope) -> None:
+    if inbox.incarnation != session.incarnation:
+        return
     capacity = session.terms.inbox_capacity
     most = DEFAULT_INBOX_CAPACITY if capacity is None else capacity
     if len(inbox.unread) >= most:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..artifacts import OwnershipCapability, OwnershipReceipt
 from ..effects import SessionStatus
 from ..errors import (
+    CapabilitySessionMismatch,
     HandOverRequired,
     ReceiptMismatch,
     ScopeViolation,
@@ -87,6 +88,16 @@ def refuse_unless_live(state: SessionState, capability: OwnershipCapability) -> 
         live.scope,
     )
     return refuse(state, capability, NOT_LIVE, error)
+
+
+def require_session(session_id: str, capability: OwnershipCapability) -> None:
+    """The capability is of the session that is named (aura 2.10).
+
+    Raises:
+        CapabilitySessionMismatch: it is of another.
+    """
+    if capability.session_id != session_id:
+        raise CapabilitySessionMismatch(session_id, capability.session_id, capability.owner)
 
 
 def require_full_session(state: SessionState, capability: OwnershipCapability) -> None:

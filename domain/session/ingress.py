@@ -8,13 +8,14 @@ from ..artifacts import Counter, OwnershipCapability
 from ..boundary import LinkBoundary
 from ..content import Content, content_bytes, content_digest
 from ..decision import decision
-from ..errors import BoundaryRejected, CapabilitySessionMismatch, InvalidArgument, UnknownRole
+from ..errors import BoundaryRejected, InvalidArgument, UnknownRole
 from ..event import Accepted, Decision, Refused, accept
 from ..identifiers import Identifier
 from ..value import VALUE, value_type
+from .fragments import require_boundary
 from .guards import refuse_unless_live
 from .ingress_events import IngressAccepted, IngressRejected, RoundOutcome, RoundRecorded, Sha256
-from .refusals import refuse_rejected
+from .refusals import refuse_as
 from .state import SessionState
 
 OUT_OF_REACH = "boundary is out of the capability's reach"
@@ -42,16 +43,6 @@ class Ingress:
     size: Counter = 0
     sha256: Sha256 | None = None
     payload: Content = None
-
-
-def require_session(session_id: str, capability: OwnershipCapability) -> None:
-    """The capability is of the session that is named (aura 2.10).
-
-    Raises:
-        CapabilitySessionMismatch: it is of another.
-    """
-    if capability.session_id != session_id:
-        raise CapabilitySessionMismatch(session_id, capability.session_id, capability.owner)
 
 
 @decision("session.admit", uses_key=False)
@@ -107,7 +98,8 @@ def _refuse_unless_admitted(
     for role in roles:
         if role is not None and role not in state.role_set:
             raise UnknownRole(state.session_id, role)
-    if boundary.is_allowed_by(capability.scope):
-        return None
-    error = BoundaryRejected(state.session_id, tuple(sorted(boundary.fragment_keys)), capability.scope)
-    return refuse_rejected(state, capability, OUT_OF_REACH, error, IngressRejected)
+    try:
+        require_boundary(capability, boundary)
+    except BoundaryRejected as error:
+        return refuse_as(IngressRejected, state, capability, OUT_OF_REACH, error)
+    return None

@@ -30,12 +30,12 @@ from .moves import MOVES
 from .state import SessionState
 from .terms import NO_TERMS, SessionTerms
 
-ENDS: Final[Mapping[str, Literal["ended", "cancelled", "faulted"]]] = {
-    "end": "ended",
-    "cancel": "cancelled",
-    "fault": "faulted",
+_KINDS: Final[Mapping[SessionStatus, Literal["ended", "cancelled", "faulted"]]] = {
+    SessionStatus.CLOSED: "ended",
+    SessionStatus.CANCELLED: "cancelled",
+    SessionStatus.FAULTED: "faulted",
 }
-"""The moves by which a host ends a session, and what its terminal reason is called then."""
+"""What its terminal reason is called, if a host ends a session so."""
 
 
 @decision("session.open_session", takes_time=True)
@@ -154,7 +154,7 @@ def close(
 def end(
     state: SessionState,
     inbox: InboxState,
-    move: str,
+    target: SessionStatus,
     reason: str | None = None,
     site: str | None = None,
     *,
@@ -165,7 +165,7 @@ def end(
     Args:
         state: the session.
         inbox: its inbox.
-        move: ``end``, ``cancel`` or ``fault``.
+        target: how it finishes: closed, cancelled or faulted.
         reason: why.
         site: the site whose crash ends it; None if none does.
         now: the time in ms; None where nobody tells it.
@@ -174,21 +174,26 @@ def end(
         SessionNotFound, SessionTerminal
     """
     require_open(state)
-    target = MOVES[move].target or state.status
     live = state.live
     ending, lost = end_of(state, inbox, now, closes=target is SessionStatus.CLOSED)
-    why = TerminalReason(ENDS[move], None if live is None else live.owner, None, reason)
+    why = TerminalReason(_KINDS[target], None if live is None else live.owner, None, reason)
     voided, fragments = state.outstanding_witnesses(), held_fragments(state)
     event = SessionEnded(state.session_id, target, why, ending, live, state.pending, voided, fragments, site)
     return finish(event, lost)
 
 
-@decision("session.archive")
+@decision("session.fault_crashed", takes_time=True, uses_key=False)
+def fault_crashed(state: SessionState, inbox: InboxState, site: str, *, now: int | None = None) -> Decision[None]:
+    """Fault a session since a site that plays a role in it crashed (telltale 2.15); see ``end``."""
+    return end(state, inbox, SessionStatus.FAULTED, f"site {site} crashed", site, now=now)
+
+
+@decision("session.archive", uses_key=False)
 def archive(state: SessionState) -> Decision[tuple[str, int] | None]:
     """Put a finished session away; one that is put away already stays so (telltale 2.15, reap).
 
     Raises:
-        SessionNotFound, SessionNotFinished
+        SessionNotFinished
     """
     if state.status.is_open:
         raise SessionNotFinished(state.session_id, state.status)

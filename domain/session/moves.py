@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 from ..effects import SessionStatus
 
-_OPEN: Final = frozenset({SessionStatus.ACTIVE, SessionStatus.DRAINING})
-_FINISHED: Final = frozenset({SessionStatus.CLOSED, SessionStatus.CANCELLED, SessionStatus.FAULTED})
+_OPEN: Final = frozenset(status for status in SessionStatus if status.is_open)
+_FINISHED: Final = frozenset(status for status in SessionStatus if status.is_finished)
 
 
 class Mover(StrEnum):

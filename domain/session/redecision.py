@@ -32,10 +32,9 @@ from .guards import NO_OWNER, NOT_LIVE, NOT_PENDING, RECEIPT_MISMATCH, refuse_un
 from .ingress import OUT_OF_REACH, Ingress, accept_ingress, record_round
 from .ingress_events import IngressAccepted, IngressRejected, RoundRecorded
 from .life_events import SessionArchived, SessionDrained, SessionEnded, SessionStarted, TermsChanged
-from .lifecycle import ENDS, archive, change_terms, close, drain, end, open_session, owner_died
-from .moves import MOVES
+from .lifecycle import archive, change_terms, close, drain, end, open_session, owner_died
 from .ownership import attenuate, claim, release
-from .refusals import refuse_once, refuse_rejected
+from .refusals import refuse_as, refuse_once
 from .state import SessionState
 from .terms import NO_TERMS
 from .transfer import (
@@ -198,8 +197,7 @@ def _ended(
 
 
 def _host_ended(state: SessionState, inbox: InboxState, event: SessionEnded, now: int | None) -> Decision[Any]:
-    move = next((name for name, move in MOVES.items() if name in ENDS and move.target is event.status), "end")
-    return end(state, inbox, move, event.reason.reason, event.site, now=now)
+    return end(state, inbox, event.status, event.reason.reason, event.site, now=now)
 
 
 def _ingress_accepted(state: SessionState, event: IngressAccepted, about: Circumstances) -> Decision[Any]:
@@ -214,7 +212,7 @@ def _ingress_rejected(state: SessionState, event: IngressRejected, about: Circum
     if event.capability.scope == FULL_SESSION:
         return Accepted(None)
     refused = refuse_unless_live(state, event.capability)
-    return refused or refuse_rejected(state, event.capability, OUT_OF_REACH, CommandRefused(), IngressRejected)
+    return refused or refuse_as(IngressRejected, state, event.capability, OUT_OF_REACH, CommandRefused())
 
 
 def _first(state: SessionState, fragments: tuple[SessionFragment, ...]) -> SessionFragment:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Any, Final
 
 from ..artifacts import Omitted, OwnershipCapability, OwnershipReceipt, PresentedArtifact
 from ..bounds import MAX_RECORDED_REFUSALS, MAX_WHOLE_REFUSAL_BYTES
@@ -17,7 +17,25 @@ from .state import SessionState
 
 def refuse(state: SessionState, artifact: PresentedArtifact, reason: str, error: MunimentError) -> Refused:
     """Refuse what was presented, on the record, within bounds (law 6)."""
-    return refuse_once(state, error, lambda last: _rejection(artifact, reason, last))
+    return refuse_as(_kind(artifact), state, artifact, reason, error)
+
+
+def refuse_as(
+    kind: Callable[[Any, str, bool, Omitted | None], Rejection],
+    state: SessionState,
+    artifact: PresentedArtifact,
+    reason: str,
+    error: MunimentError,
+) -> Refused:
+    """Refuse what was presented, recorded as ``kind`` (law 6)."""
+
+    def record(last: bool) -> Rejection:
+        if json_size(artifact) > MAX_WHOLE_REFUSAL_BYTES - json_size(reason) - _AROUND:
+            brief, omitted = in_brief(artifact)
+            return kind(brief, reason, last, omitted)
+        return kind(artifact, reason, last, None)
+
+    return refuse_once(state, error, record)
 
 
 def refuse_once(state: SessionState, error: MunimentError, event: Callable[[bool], Rejection]) -> Refused:
@@ -37,38 +55,11 @@ def refuse_once(state: SessionState, error: MunimentError, event: Callable[[bool
     return Refused(error) if rejection.key() in state.refused else Refused(error, (rejection,))
 
 
-def refuse_rejected(
-    state: SessionState,
-    capability: OwnershipCapability,
-    reason: str,
-    error: MunimentError,
-    kind: Callable[[OwnershipCapability, str, bool, Omitted | None], Rejection],
-) -> Refused:
-    """Refuse a live capability for what it was shown for, by a record of its own kind (law 6)."""
-
-    def record(last: bool) -> Rejection:
-        if json_size(capability) > MAX_WHOLE_REFUSAL_BYTES - json_size(reason) - _AROUND:
-            brief, omitted = in_brief(capability)
-            return kind(cast(OwnershipCapability, brief), reason, last, omitted)
-        return kind(capability, reason, last, None)
-
-    return refuse_once(state, error, record)
-
-
-def _rejection(artifact: PresentedArtifact, reason: str, last: bool) -> Rejection:
-    if json_size(artifact) > MAX_WHOLE_REFUSAL_BYTES - json_size(reason) - _AROUND:
-        brief, omitted = in_brief(artifact)
-        return _event(brief, reason, last, omitted)
-    return _event(artifact, reason, last, None)
-
-
 _AROUND: Final = 64
 """How many bytes of JSON a refusal takes beside the artifact and the reason."""
 
 
-def _event(artifact: PresentedArtifact, reason: str, last: bool, omitted: Omitted | None) -> Rejection:
+def _kind(artifact: PresentedArtifact) -> Callable[[Any, str, bool, Omitted | None], Rejection]:
     if isinstance(artifact, OwnershipCapability):
-        return CapabilityRejected(artifact, reason, last, omitted)
-    if isinstance(artifact, OwnershipReceipt):
-        return ReceiptRejected(artifact, reason, last, omitted)
-    return WitnessRejected(artifact, reason, last, omitted)
+        return CapabilityRejected
+    return ReceiptRejected if isinstance(artifact, OwnershipReceipt) else WitnessRejected

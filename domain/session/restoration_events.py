@@ -18,7 +18,7 @@ from ..effects import Effects, SessionStatus, WitnessStatus, became, made_void, 
 from ..event import Fact, event_type
 from ..fragment import SessionFragment
 from ..identifiers import Identifier
-from .terms import SessionTerms
+from .terms import SessionEnding, SessionTerms
 
 FootprintEntry: TypeAlias = tuple[Identifier, FootprintClass | None]
 """An authority, and how it has the session; None for not at all."""
@@ -74,6 +74,7 @@ class OpeningWithdrawn(Fact):
         footprint: the authorities that have it again.
         terms: what else the incarnation before it was opened with; None if nothing was said.
         archived: whether the incarnation before it is put away; None if it is not, or if there is none.
+        ending: how the incarnation before it ended, in numbers; None if there is none, or if that is not on record.
     """
 
     session_id: Identifier
@@ -84,6 +85,7 @@ class OpeningWithdrawn(Fact):
     footprint: tuple[FootprintEntry, ...] = ()
     terms: SessionTerms | None = None
     archived: bool | None = None
+    ending: SessionEnding | None = None
 
     @property
     def effects(self) -> Effects:

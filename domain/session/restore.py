@@ -43,6 +43,7 @@ def withdraw_opening(event: SessionOpened, before: SessionStanding, now: Session
         footprint=_footprint(now, before, before.footprint),
         terms=None if before.terms == NO_TERMS else before.terms,
         archived=now.was_archived or None,
+        ending=before.ending,
     )
 
 

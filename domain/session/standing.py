@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..artifacts import FootprintClass, OwnershipCapability, OwnershipReceipt, ReadinessWitness, TerminalReason
 from ..effects import SessionStatus
 from ..fragment import SessionFragment
-from .terms import SessionTerms
+from .terms import SessionEnding, SessionTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class SessionStanding:
     Attributes:
         status: unopened, active, or how it finished.
         terminal_reason: why ownership ended for good, or None.
+        ending: how this incarnation ended, in numbers; None while it is open, or if that is not on record.
         roles: the roles of this incarnation.
         terms: what else this incarnation was opened with.
         capability: the live capability, or None.
@@ -30,6 +31,7 @@ class SessionStanding:
 
     status: SessionStatus
     terminal_reason: TerminalReason | None
+    ending: SessionEnding | None
     roles: tuple[str, ...]
     terms: SessionTerms
     capability: OwnershipCapability | None

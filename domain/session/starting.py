@@ -37,7 +37,7 @@ def start(
         owner: the owner's label.
         roles: the names of the parts that are played in it.
         terms: what else is said of it.
-        manifest: what it is put together from; None for one without bundles or a protocol of its own.
+        manifest: what it is put together from; None to claim no fragments.
         now: the time in ms; None where nobody tells it.
 
     Raises:
@@ -47,11 +47,14 @@ def start(
     held = state.next_capability(owner, FULL_SESSION)
     events: list[Event[Any]] = [*archived_before_opening(state), opened(state, roles, terms, now)]
     events.append(OwnershipClaimed(held))
-    boundary = LinkBoundary.for_scope(held.scope)
     if manifest is not None:
         fragments = tuple(fragments_of(manifest, owner))
         require_room(f"session {state.session_id!r}", "fragments", fragments)
         events.append(FragmentsClaimed(held, fragments))
-        boundary = LinkBoundary.for_manifest(manifest)
-    events.append(SessionStarted(held, boundary))
+    events.append(SessionStarted(held, boundary_of(manifest)))
     return Accepted(held, tuple(events))
+
+
+def boundary_of(manifest: CompositionManifest | None) -> LinkBoundary:
+    """The boundary of a session that is started from a manifest, or from none."""
+    return LinkBoundary.for_scope(FULL_SESSION) if manifest is None else LinkBoundary.for_manifest(manifest)

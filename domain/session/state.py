@@ -45,11 +45,12 @@ class SessionState:
         outcomes: what each delegation of this incarnation that was not undone answered, by number.
         fragments: the fragments that are held, by key.
         terms: what this incarnation was opened with, beside its roles.
-        epoch: how often this incarnation was drained and closed; it never falls.
-        ending: how this incarnation ended, in numbers; None while it is open.
+        epoch: how often this incarnation was drained and closed; within it, it never falls.
+        ending: how this incarnation ended, in numbers; None while it is open, or if that is not on record.
         is_archived: whether the finished incarnation is put away.
         was_archived: whether the incarnation before this one is.
         last_owner: the label of this incarnation's last owner; None if nobody ever owned it.
+        owner_before: the same of the incarnation before this one.
         last_time: the latest time, in ms, at which it is known to have been opened or ended.
         ingresses: how many ingresses this incarnation accepted.
         rounds: how many rounds were recorded of it.
@@ -75,6 +76,7 @@ class SessionState:
         "live",
         "outcomes",
         "outstanding",
+        "owner_before",
         "pending",
         "refusals",
         "refused",
@@ -114,6 +116,7 @@ class SessionState:
         self.is_archived = False
         self.was_archived = False
         self.last_owner: str | None = None
+        self.owner_before: str | None = None
         self.last_time = 0
         self.ingresses = 0
         self.rounds = 0
@@ -174,6 +177,7 @@ class SessionState:
         return SessionStanding(
             status=self.status,
             terminal_reason=self.terminal_reason,
+            ending=self.ending,
             roles=self.roles,
             terms=self.terms,
             capability=self.live,
@@ -217,7 +221,8 @@ class SessionState:
     def _on_opened(self, event: events.SessionOpened) -> None:
         self.incarnation = event.incarnation
         self._play(event.roles, event.terms)
-        self.terminal_reason = self.ending = self.last_owner = None
+        self.terminal_reason = self.ending = None
+        self.owner_before, self.last_owner = self.last_owner, None
         self.was_archived, self.is_archived = self.is_archived, False
         self.epoch = self.ingresses = self.rounds = 0
         # Older events do not name all the authorities that had the incarnation before.
@@ -264,7 +269,10 @@ class SessionState:
 
     def _on_opening_withdrawn(self, event: restoration_events.OpeningWithdrawn) -> None:
         self._play(event.roles, event.terms)
-        self.terminal_reason, self.is_archived = event.reason, self.was_archived
+        self._finish(event.reason, event.ending)
+        self.last_owner, self.is_archived = self.owner_before, self.was_archived
+        if event.ending is None:
+            self.epoch = self.ingresses = self.rounds = 0
 
     def _on_begun(self, event: events.TransferBegun) -> None:
         self.pending = event.receipt
@@ -318,7 +326,7 @@ class SessionState:
         self.fragments.clear()
         self.terminal_reason, self.ending = reason, ending
         if ending is not None:
-            self.epoch = ending.epoch
+            self.epoch, self.ingresses, self.rounds = ending.epoch, ending.ingresses, ending.rounds
             self.last_time = max(self.last_time, ending.ended_at or 0)
 
 

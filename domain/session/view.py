@@ -23,7 +23,7 @@ class SessionView:
         roles: the roles of this incarnation.
         terms: what else this incarnation was opened with: protocol, context, role, time-out, since when.
         epoch: how often it was drained and closed.
-        ending: how this incarnation ended, in numbers; None while it is open, and of what an older Muniment ended.
+        ending: how this incarnation ended, in numbers; None while it is open, or if that is not on record.
         capability: the live capability, or None while nobody owns it.
         pending_receipt: the staged transfer, or None.
         terminal_reason: why ownership ended for good, or None.

@@ -42,7 +42,7 @@ def expire(state: SiteState, now_tick: int) -> Decision[TimeoutWitness | None]:
     return Accepted(state.active, (TimeoutExpired(state.active, now_tick),))
 
 
-@decision("site.crash")
+@decision("site.crash", uses_key=False)
 def crash(state: SiteState) -> Decision[None]:
     """Record that a site is gone; once."""
     return Accepted(None) if state.is_crashed else accept(SiteCrashed(state.site))

@@ -15,7 +15,7 @@ from ...domain.session import RoundOutcome
 from ..writing.bindings import Binding
 from .awaited import AsyncCommands, Awaits, awaited, read_in_a_thread
 from .base import Checks
-from .owned import OwnedSession, told
+from .owned import OwnedSession, require_success
 from .sessions import Sessions
 
 P = ParamSpec("P")
@@ -59,7 +59,7 @@ class AsyncOwnedSession(AsyncCommands):
         answer = step()
         result: RoundOutcome = await answer if inspect.isawaitable(answer) else answer
         await self._carry_out(self._owned._record(role, result))
-        return told(self.session_id, role, result)
+        return require_success(self.session_id, role, result)
 
     def __repr__(self) -> str:
         return repr(self._owned)
@@ -141,7 +141,9 @@ class AsyncSessions(AsyncCommands):
     async def bound(self, session_id: str, *, binding: str | None = None) -> AsyncIterator[None]:
         """Have the session run in this task, in an ``async with`` block; see ``Sessions.bound``."""
         name, here = identifier("session_id", session_id), Binding.here(binding)
-        await self._journal._call(partial(self._commands._bind, here, name))
+        incarnation = await self._journal._call(partial(self._commands._to_bind, here, name))
+        # Without waiting in between: whoever is cancelled before this has bound nothing.
+        self._commands._bindings.bind(here, name, incarnation)
         try:
             yield
         finally:

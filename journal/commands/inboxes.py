@@ -1,4 +1,4 @@
-"""``journal.inbox``: putting envelopes in, taking them out, and acknowledging them, exactly once."""
+"""``journal.inbox``: envelopes are put in, delivered at least once, and acknowledged once (aura 2.8)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ...domain import (
     session,
     session_stream,
 )
-from ...domain.bounds import MAX_LOCK_TIMEOUT_S
+from ...domain.bounds import MAX_WAIT_S
 from ...domain.identifiers import identifier, natural_number
 from ...domain.inbox import InboxState, Selection
 from ...domain.shown import shown
@@ -29,7 +29,7 @@ from .base import Command, Executes, checked
 ResultT = TypeVar("ResultT")
 
 LOOK_AGAIN_S: Final = 0.5
-"""How often whoever waits looks all the same, for a journal that was closed meanwhile."""
+"""How often a waiting caller checks whether the journal was closed, in seconds."""
 
 
 class Inboxes(InboxView):
@@ -150,8 +150,9 @@ class Inboxes(InboxView):
 
         Raises:
             WaitTimedOut: nothing came in time.
-            SessionTerminal: the session ended.
-            Unclaimed, StaleCapability: the capability is not live any more.
+            SessionNotFound, SessionTerminal: the session is not open, or ended meanwhile.
+            Unclaimed, StaleCapability: the capability is not live, or no more; this is recorded.
+            InvalidArgument: ``timeout_s`` is no number of seconds from 0 to a day.
         """
         wanted, ends = selection(source, context, authority, device), time.monotonic() + seconds("timeout_s", timeout_s)
         if self._present(session.check_deliverable, capability, wanted):
@@ -204,10 +205,8 @@ def seconds(argument: str, value: object) -> float:
     Raises:
         InvalidArgument: it is no number of seconds from 0 to a day.
     """
-    if type(value) not in (int, float) or not 0 <= value <= MAX_LOCK_TIMEOUT_S:  # type: ignore[operator]
-        raise InvalidArgument(
-            argument, f"must be a number of seconds from 0 to {MAX_LOCK_TIMEOUT_S}, not {shown(value)}"
-        )
+    if type(value) not in (int, float) or not 0 <= value <= MAX_WAIT_S:  # type: ignore[operator]
+        raise InvalidArgument(argument, f"must be a number of seconds from 0 to {MAX_WAIT_S}, not {shown(value)}")
     return float(value)  # type: ignore[arg-type]
 
 

@@ -15,15 +15,17 @@ from ...domain import (
     MissingTaskBinding,
     OwnershipCapability,
     Policy,
+    SessionAlreadyOpen,
     SessionNotFinished,
     Surfaces,
+    TaskAlreadyBound,
     inbox_stream,
     session,
     session_stream,
 )
 from ...domain.bounds import MAX_DURATION_MS, MAX_INBOX_CAPACITY, MAX_ROLES
 from ...domain.identifiers import identifier, natural_number, text
-from ...domain.session import SessionTerms
+from ...domain.session import SessionStatus, SessionTerms
 from ...domain.value import function_or_none, several
 from ...projections import Progress, Projector, SessionsView, TemporalStore
 from ..writing.bindings import Binding, Bindings
@@ -109,14 +111,19 @@ class LifecycleCommands(SessionCommands, SessionsView):
         return carry_out(self._journal, steps)
 
     def _bound_from_the_start(self, binding: Binding, session_id: str, command: Command) -> Steps[Any]:
-        """Bind a session while it is being opened, so that nobody else can."""
-        yield Ask(partial(self._bindings.bind, binding, session_id, self._is_open, is_starting=True))
+        """Bind a session while it is being opened, so that nothing else is bound here meanwhile."""
+        yield Ask(partial(self._bindings.drop_stale, binding, session_id, self._open_incarnation))
+        is_new = self._bindings.bind_starting(binding, session_id)
         try:
             answer = yield command
-        except BaseException:
-            self._bindings.unbind(binding, session_id)
+            self._bindings.started(binding, (yield Ask(partial(self._open_incarnation, session_id))))
+        except BaseException as error:
+            if is_new:
+                self._bindings.unbind(binding, session_id)
+            elif isinstance(error, SessionAlreadyOpen):
+                # It runs here, and this was no repeat of the command that started it (aura 2.2).
+                raise TaskAlreadyBound(session_id, str(binding)) from None
             raise
-        self._bindings.started(binding)
         return answer
 
     def drain(self, capability: OwnershipCapability) -> None:
@@ -128,8 +135,12 @@ class LifecycleCommands(SessionCommands, SessionsView):
         """
         return self._present(session.drain, checked(capability, OwnershipCapability))
 
-    def close(self, capability: OwnershipCapability) -> None:
+    def close(self, capability: OwnershipCapability, *, now: int | None = None) -> None:
         """End the session in good order (telltale 2.15; law 5). What is unread in its inbox is lost.
+
+        Args:
+            capability: the live capability.
+            now: the time, in ms; by default the journal's clock tells it.
 
         Raises:
             ScopeViolation: the capability covers fragments only.
@@ -137,13 +148,13 @@ class LifecycleCommands(SessionCommands, SessionsView):
             InboxNotEmpty: the session is draining, and not everything in its inbox is acknowledged.
         """
         presented = checked(capability, OwnershipCapability)
-        return self._finish(session.close, presented.session_id, presented)
+        return self._finish(timed(session.close, now), presented.session_id, presented)
 
     def end(
         self,
         session_id: str | None = None,
-        reason: str | None = None,
         *,
+        reason: str | None = None,
         binding: str | None = None,
         now: int | None = None,
     ) -> None:
@@ -162,7 +173,7 @@ class LifecycleCommands(SessionCommands, SessionsView):
             return carry_out(self._journal, self._ending_what_runs(Binding.here(binding), reason, now))
         if binding is not None:
             self._bindings.require(Binding.here(binding), identifier("session_id", session_id))
-        return self._end("end", session_id, reason, now)
+        return self._end(SessionStatus.CLOSED, session_id, reason, now)
 
     def cancel(self, session_id: str, reason: str, *, now: int | None = None) -> None:
         """Cancel the session as its host, whoever owns it; cancelling what is over is an error (aura 2.6).
@@ -172,7 +183,7 @@ class LifecycleCommands(SessionCommands, SessionsView):
             reason: why, in at most 2 000 characters.
             now: the time, in ms; by default the journal's clock tells it.
         """
-        return self._end("cancel", session_id, text("reason", reason), now)
+        return self._end(SessionStatus.CANCELLED, session_id, text("reason", reason), now)
 
     def fault(self, session_id: str, reason: str, *, now: int | None = None) -> None:
         """Fault the session as its host, whoever owns it (telltale 4).
@@ -182,9 +193,11 @@ class LifecycleCommands(SessionCommands, SessionsView):
             reason: why, in at most 2 000 characters.
             now: the time, in ms; by default the journal's clock tells it.
         """
-        return self._end("fault", session_id, text("reason", reason), now)
+        return self._end(SessionStatus.FAULTED, session_id, text("reason", reason), now)
 
-    def owner_died(self, session_id: str, owner: str, generation: int | None = None) -> CancellationWitness:
+    def owner_died(
+        self, session_id: str, owner: str, generation: int | None = None, *, now: int | None = None
+    ) -> CancellationWitness:
         """Record that the owner is gone, and fault the session with it (telltale 2.10).
 
         Args:
@@ -192,21 +205,24 @@ class LifecycleCommands(SessionCommands, SessionsView):
             owner: the owner's label.
             generation: the generation of the owner that is gone, so that a namesake that came after it does not die
                 in its place; None for whichever is live.
+            now: the time, in ms; by default the journal's clock tells it.
 
         Raises:
             Unclaimed: the session has no owner.
             StaleCapability: the owner is another, or has another generation.
         """
         told = None if generation is None else natural_number("generation", generation)
-        return self._finish(session.owner_died, session_id, identifier("owner", owner), told)
+        return self._finish(timed(session.owner_died, now), session_id, identifier("owner", owner), told)
 
     def set_protocol(self, session_id: str, protocol_id: str | None) -> None:
         """Say which protocol the session runs (aura 2.4). The same again appends nothing."""
-        return self._run(session.set_protocol, session_id, session_terms(protocol_id).protocol_id)
+        told = None if protocol_id is None else identifier("protocol_id", protocol_id)
+        return self._run(session.set_protocol, session_id, told)
 
     def set_timeout(self, session_id: str, timeout_ms: int | None) -> None:
         """Say how long the session may take since it was opened, in ms; None for ever (aura 2.7)."""
-        return self._run(session.set_timeout, session_id, session_terms(timeout_ms=timeout_ms).timeout_ms)
+        told = None if timeout_ms is None else natural_number("timeout_ms", timeout_ms, most=MAX_DURATION_MS)
+        return self._run(session.set_timeout, session_id, told)
 
     def timed_out(self, now: int | None = None) -> list[str]:
         """The open sessions that are over their time, those of the longest ago first (aura 2.7).
@@ -257,14 +273,14 @@ class LifecycleCommands(SessionCommands, SessionsView):
     def _ending_what_runs(self, here: Binding, reason: str | None, now: int | None) -> Steps[None]:
         why = None if reason is None else text("reason", reason)
         command = timed(session.end, now)
-        running: str | None = yield Ask(partial(self._bindings.current, here, self._is_open))
+        running = yield from self._current(here)
         if running is None:
             raise MissingTaskBinding(str(here))
-        yield from self._finishing(running, command, ("end", why))
+        yield from self._finishing(running, command, (SessionStatus.CLOSED, why))
 
-    def _end(self, move: str, session_id: str, reason: str | None, now: int | None) -> None:
+    def _end(self, target: SessionStatus, session_id: str, reason: str | None, now: int | None) -> None:
         why = None if reason is None else text("reason", reason)
-        return self._finish(timed(session.end, now), session_id, move, why)
+        return self._finish(timed(session.end, now), session_id, target, why)
 
     def _finish(self, command: Callable[..., Decision[ResultT]], session_id: str, *arguments: object) -> ResultT:
         """Carry out what ends a session, which looks at its inbox too; whoever ran it then runs none."""
@@ -275,15 +291,24 @@ class LifecycleCommands(SessionCommands, SessionsView):
         self, session_id: str, command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
     ) -> Steps[ResultT]:
         answer: ResultT = yield Command((session_stream(session_id), inbox_stream(session_id)), command, arguments)
-        self._bindings.drop_session(session_id)
+        if self._bindings.is_bound(session_id):
+            yield Ask(partial(self._bindings.drop_stale, None, session_id, self._open_incarnation))
         return answer
 
-    def _is_open(self, session_id: str) -> bool:
-        is_open: bool = self._reader.read_state(session_stream(session_id), lambda state: state.status.is_open)
-        return is_open
+    def _current(self, here: Binding) -> Steps[str | None]:
+        yield Ask(partial(self._bindings.drop_stale, here, None, self._open_incarnation))
+        return self._bindings.of(here)
+
+    def _open_incarnation(self, session_id: str) -> int | None:
+        """The incarnation of a session that is open; None if none is."""
+        return self._reader.read_state(session_stream(session_id), _incarnation)
 
     def _time(self, now: int | None) -> int:
         return self._clock() if now is None else time_ms("now", now)
+
+
+def _incarnation(state: session.SessionState) -> int | None:
+    return state.incarnation if state.status.is_open else None
 
 
 def timed(command: Callable[..., Decision[ResultT]], now: int | None) -> Callable[..., Decision[ResultT]]:

@@ -149,7 +149,7 @@ class OwnedSession:
                 answer.close()
             raise InvalidArgument("step", "must not be async here: it would not be waited for")
         self._record(role, answer)
-        return told(self.session_id, role, answer)
+        return require_success(self.session_id, role, answer)
 
     def transfer_in_place(self, to_owner: str, boundary: LinkBoundary | None = None) -> None:
         """Hand the session to another owner, for whom this then stands (aura 2.19). On error it stays as it is.
@@ -219,11 +219,11 @@ def _named(role: str | None) -> str | None:
     return None if role is None else identifier("role", role)
 
 
-def told(session_id: str, role: str, result: RoundOutcome) -> RoundOutcome:
+def require_success(session_id: str, role: str, result: RoundOutcome) -> RoundOutcome:
     """What a round resulted in, once it is on record.
 
     Raises:
-        RoundFailed: it is no good.
+        RoundFailed: it timed out, was cancelled, or is stuck.
     """
     if result.is_failure:
         raise RoundFailed(session_id, role, result.value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from functools import partial
@@ -14,8 +14,6 @@ from ...domain import (
     LinkBoundary,
     ManifestWithoutBundles,
     OwnershipCapability,
-    SessionNotFound,
-    SessionTerminal,
     session,
     session_stream,
 )
@@ -46,7 +44,7 @@ class RunningCommands(LifecycleCommands):
         now: int | None = None,
         binding: str | None = None,
     ) -> OwnedSession:
-        """Open a session, claim it with its fragments, and bind it here, in one append (aura 2.17, 2.18).
+        """Open a session and claim it with its fragments, in one append (aura 2.17, 2.18). It then runs here.
 
         Args:
             session_id: the session.
@@ -89,8 +87,7 @@ class RunningCommands(LifecycleCommands):
         binding: str | None,
     ) -> Steps[OwnedSession]:
         capability: OwnershipCapability = yield from self._bound_from_the_start(here, session_id, command)
-        boundary = LinkBoundary.for_scope(capability.scope) if manifest is None else LinkBoundary.for_manifest(manifest)
-        return self._owned(capability, boundary, binding)
+        return self._owned(capability, session.boundary_of(manifest), binding)
 
     def owned(
         self, capability: OwnershipCapability, boundary: LinkBoundary | None = None, *, binding: str | None = None
@@ -126,15 +123,17 @@ class RunningCommands(LifecycleCommands):
             TaskAlreadyBound: another session runs here, or this one runs elsewhere.
         """
         name, here = identifier("session_id", session_id), Binding.here(binding)
-        self._bind(here, name)
+        self._bindings.bind(here, name, self._to_bind(here, name))
         try:
             yield
         finally:
             self._bindings.unbind(here, name)
 
-    def _bind(self, here: Binding, session_id: str) -> None:
-        self._require_open(session_id)
-        self._bindings.bind(here, session_id, self._is_open)
+    def _to_bind(self, here: Binding, session_id: str) -> int:
+        """The open incarnation of a session that is to be bound here; what is over is dropped first."""
+        incarnation = self._required_incarnation(session_id)
+        self._bindings.drop_stale(here, session_id, self._open_incarnation)
+        return incarnation
 
     def rebind(self, session_id: str, binding: str | None = None) -> None:
         """Have the session run in this task or thread, instead of wherever it runs.
@@ -148,11 +147,11 @@ class RunningCommands(LifecycleCommands):
             TaskAlreadyBound: another session runs here.
         """
         name, here = identifier("session_id", session_id), Binding.here(binding)
-        return carry_out(self._journal, _asked(partial(self._rebind, here, name)))
+        return carry_out(self._journal, self._rebinding(here, name))
 
-    def _rebind(self, here: Binding, session_id: str) -> None:
-        self._require_open(session_id)
-        self._bindings.move(here, session_id, self._is_open)
+    def _rebinding(self, here: Binding, session_id: str) -> Steps[None]:
+        incarnation: int = yield Ask(partial(self._to_bind, here, session_id))
+        self._bindings.move(here, session_id, incarnation)
 
     def current(self, binding: str | None = None) -> str | None:
         """The open session that runs in this task or thread; None if none does.
@@ -160,17 +159,10 @@ class RunningCommands(LifecycleCommands):
         Args:
             binding: a name that it is bound to instead.
         """
-        return carry_out(self._journal, _asked(partial(self._bindings.current, Binding.here(binding), self._is_open)))
+        return carry_out(self._journal, self._current(Binding.here(binding)))
 
-    def _require_open(self, session_id: str) -> None:
-        def look(state: session.SessionState) -> tuple[session.SessionStatus, Any]:
-            return state.status, state.terminal_reason
-
-        status, reason = self._reader.read_state(session_stream(session_id), look)
-        if status is session.SessionStatus.UNOPENED:
-            raise SessionNotFound(session_id)
-        if not status.is_open:
-            raise SessionTerminal(session_id, status, reason)
+    def _required_incarnation(self, session_id: str) -> int:
+        return self._reader.read_state(session_stream(session_id), _of_open)
 
     def _noted(self, command: str, *arguments: object) -> Command:
         """What one of the commands would have carried out."""
@@ -185,9 +177,9 @@ class RunningCommands(LifecycleCommands):
         return noting
 
 
-def _asked(function: Callable[[], ResultT]) -> Steps[ResultT]:
-    answer: ResultT = yield Ask(function)
-    return answer
+def _of_open(state: session.SessionState) -> int:
+    session.require_open(state)
+    return state.incarnation
 
 
 def _require_roles(manifest: CompositionManifest, roles: tuple[str, ...]) -> None:

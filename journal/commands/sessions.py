@@ -22,6 +22,7 @@ from ...domain.identifiers import identifier, text
 from ...domain.scope import scope as checked_scope
 from .base import checked
 from .delegations import DelegationCommands
+from .lifecycle import timed
 from .running import RunningCommands
 
 ResultT = TypeVar("ResultT")
@@ -40,6 +41,7 @@ class Sessions(RunningCommands, DelegationCommands):
         """Make ``owner`` the owner of a session that has none (telltale 2.1).
 
         Raises:
+            SessionDraining: it runs out.
             AlreadyClaimed: it has one. Under ``Policy.reference()`` the same label gets the live capability (aura 2.9).
         """
         claim = partial(session.claim, policy=self._policy)
@@ -116,29 +118,34 @@ class Sessions(RunningCommands, DelegationCommands):
         """
         return self._present(session.rollback_transfer, checked(receipt, OwnershipReceipt))
 
-    def abandon_transfer(self, receipt: OwnershipReceipt) -> CancellationWitness:
+    def abandon_transfer(self, receipt: OwnershipReceipt, *, now: int | None = None) -> CancellationWitness:
         """Give the staged transfer up, and cancel the session with it (telltale 2.10).
+
+        Args:
+            receipt: the staged transfer.
+            now: the time, in ms; by default the journal's clock tells it.
 
         Raises:
             TransferNotPending: nothing is staged.
             ReceiptMismatch: something else is.
         """
         presented = checked(receipt, OwnershipReceipt)
-        return self._finish(session.abandon_transfer, presented.session_id, presented)
+        return self._finish(timed(session.abandon_transfer, now), presented.session_id, presented)
 
-    def fail_transfer_commit(self, receipt: OwnershipReceipt, reason: str) -> None:
+    def fail_transfer_commit(self, receipt: OwnershipReceipt, reason: str, *, now: int | None = None) -> None:
         """Record that the staged transfer could not be committed, and fault the session with it (telltale 2.10).
 
         Args:
             receipt: the staged transfer.
             reason: why, in at most 2 000 characters.
+            now: the time, in ms; by default the journal's clock tells it.
 
         Raises:
             TransferNotPending: nothing is staged.
             ReceiptMismatch: something else is.
         """
         presented, why = checked(receipt, OwnershipReceipt), text("reason", reason)
-        return self._finish(session.fail_transfer_commit, presented.session_id, presented, why)
+        return self._finish(timed(session.fail_transfer_commit, now), presented.session_id, presented, why)
 
     def attenuate(self, capability: OwnershipCapability, scope: OwnershipScope) -> OwnershipCapability:
         """Narrow the live scope, under a new generation (telltale 2.6; law 3).

@@ -9,14 +9,12 @@ from ...domain import (
     SessionTerminal,
     TickWentBack,
     TimeoutWitness,
-    inbox_stream,
     session,
-    session_stream,
     site,
+    site_stream,
 )
 from ...domain.bounds import MAX_DURATION_MS, MAX_NUMBER
 from ...domain.identifiers import identifier, natural_number
-from ...domain.stream_names import site_stream
 from ...projections import Projector, SitesView, TemporalStore
 from .base import Ask, Command, Executes, Steps, carry_out
 from .sessions import Sessions
@@ -100,6 +98,9 @@ class Sites(SitesView):
 
         Given again, it faults those that were opened since, or that an interrupt left out.
 
+        Args:
+            site_name: the site.
+
         Returns:
             The sessions that are faulted with this.
         """
@@ -110,10 +111,8 @@ class Sites(SitesView):
         playing: list[str] = yield Ask(partial(self._sessions._playing, name))
         faulted: list[str] = []
         for session_id in playing:
-            streams = (session_stream(session_id), inbox_stream(session_id))
             # Somebody may have ended it meanwhile.
             with suppress(SessionTerminal):
-                yield Command(streams, session.end, ("fault", f"site {name} crashed"[:2_000], name))
-                self._sessions._bindings.drop_session(session_id)
+                yield from self._sessions._finishing(session_id, session.fault_crashed, (name,))
                 faulted.append(session_id)
         return tuple(faulted)

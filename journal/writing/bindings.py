@@ -11,14 +11,14 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from ...domain import MissingTaskBinding, SessionBindingMismatch, TaskAlreadyBound
 from ...domain.identifiers import identifier
 from .context import Worker, current_worker
 
-IsOpen: TypeAlias = Callable[[str], bool]
-"""Reads whether a session is open."""
+ReadIncarnation: TypeAlias = Callable[[str], int | None]
+"""Reads which incarnation of a session is open; None if none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,79 +63,87 @@ class Binding:
         return f"task {worker.get_name()!r}" if isinstance(worker, asyncio.Task) else f"thread {worker.name!r}"
 
 
+class Running(NamedTuple):
+    """What runs somewhere.
+
+    Attributes:
+        session_id: the session.
+        incarnation: the incarnation; None while it is just being started.
+    """
+
+    session_id: str
+    incarnation: int | None
+
+
 class Bindings:
-    """The bindings of one journal."""
+    """The bindings of one journal.
+
+    What reads the journal takes long, or is interrupted. It only drops what is stale, and is done apart from the rest.
+    """
 
     def __init__(self) -> None:
-        self._sessions: dict[Binding, str] = {}
-        # Bound to a session that is just being started, so that it is not open yet.
-        self._starting: set[Binding] = set()
+        self._running: dict[Binding, Running] = {}
         # A signal handler may come here while its thread is here.
         self._lock = threading.RLock()
 
-    def of(self, binding: Binding) -> str | None:
-        """The session that is bound here, open or not."""
-        return self._sessions.get(binding)
-
-    def bind(self, binding: Binding, session_id: str, is_open: IsOpen, *, is_starting: bool = False) -> None:
-        """Bind a session. A binding of a session that is over, or of a task or thread that has ended, is dropped.
-
-        Args:
-            binding: to what.
-            session_id: the session.
-            is_open: reads whether a session is open.
-            is_starting: whether it is just being started.
+    def bind(self, binding: Binding, session_id: str, incarnation: int) -> None:
+        """Bind a session that is open.
 
         Raises:
             TaskAlreadyBound: it runs a session, or another one runs this session.
         """
-        self._drop_stale(binding, is_open)
-        for other in self._running(session_id):
-            self._drop_stale(other, is_open)
         with self._lock:
-            if (running := self._sessions.get(binding)) is not None:
-                raise TaskAlreadyBound(running, str(binding))
-            if is_starting:
-                # One that is open already is refused by the command.
-                self._starting.add(binding)
-            else:
-                for other in self._running(session_id):
-                    raise TaskAlreadyBound(session_id, str(other))
-            self._sessions[binding] = session_id
+            self._require_free(binding)
+            for other in self._bound_to(session_id):
+                raise TaskAlreadyBound(session_id, str(other))
+            self._running[binding] = Running(session_id, incarnation)
 
-    def move(self, binding: Binding, session_id: str, is_open: IsOpen) -> None:
+    def bind_starting(self, binding: Binding, session_id: str) -> bool:
+        """Bind a session that is just being started. If it is open already, it is the command that is refused.
+
+        Returns:
+            Whether it was not bound here before.
+
+        Raises:
+            TaskAlreadyBound: another session is bound here.
+        """
+        with self._lock:
+            if self.of(binding) == session_id:
+                # The command may be given again, under its idempotency key.
+                return False
+            self._require_free(binding)
+            self._running[binding] = Running(session_id, None)
+            return True
+
+    def move(self, binding: Binding, session_id: str, incarnation: int) -> None:
         """Bind a session here instead of wherever it is bound.
 
         Raises:
             TaskAlreadyBound: another session is bound here.
         """
-        self._drop_stale(binding, is_open)
         with self._lock:
-            running = self._sessions.get(binding)
-            if running not in (None, session_id):
-                raise TaskAlreadyBound(str(running), str(binding))
-            self.drop_session(session_id)
-            self._sessions[binding] = session_id
+            if self.of(binding) != session_id:
+                self._require_free(binding)
+            for other in self._bound_to(session_id):
+                del self._running[other]
+            self._running[binding] = Running(session_id, incarnation)
 
-    def started(self, binding: Binding) -> None:
-        """Say that the session that is bound here is open now; wherever else it was bound, it is no more."""
+    def started(self, binding: Binding, incarnation: int | None) -> None:
+        """Say that the session that is bound here is open now, or no more already. Elsewhere it runs no more."""
         with self._lock:
-            self._starting.discard(binding)
-            for other in self._running(self._sessions.get(binding, "")):
-                if other != binding:
-                    self._drop(other)
+            running = self._running.pop(binding, None)
+            if running is None or incarnation is None:
+                return
+            for other in self._bound_to(running.session_id):
+                if (self._running[other].incarnation or incarnation + 1) <= incarnation:
+                    del self._running[other]
+            self._running[binding] = Running(running.session_id, incarnation)
 
     def unbind(self, binding: Binding, session_id: str) -> None:
         """Have a session bound here no more, if it is."""
         with self._lock:
-            if self._sessions.get(binding) == session_id:
-                self._drop(binding)
-
-    def drop_session(self, session_id: str) -> None:
-        """Have a session bound nowhere."""
-        with self._lock:
-            for binding in self._running(session_id):
-                self._drop(binding)
+            if self.of(binding) == session_id:
+                del self._running[binding]
 
     def require(self, binding: Binding, session_id: str) -> None:
         """Make sure that a session is bound here (aura 2.16).
@@ -144,29 +152,43 @@ class Bindings:
             MissingTaskBinding: no session is.
             SessionBindingMismatch: another is.
         """
-        running = self._sessions.get(binding)
+        running = self.of(binding)
         if running is None:
             raise MissingTaskBinding(str(binding))
         if running != session_id:
             raise SessionBindingMismatch(session_id, running, str(binding))
 
-    def current(self, binding: Binding, is_open: IsOpen) -> str | None:
-        """The open session that is bound here, or None."""
-        self._drop_stale(binding, is_open)
-        return self._sessions.get(binding)
+    def of(self, binding: Binding) -> str | None:
+        """The session that is bound here, or None; after ``drop_stale`` it is open."""
+        running = self._running.get(binding)
+        return None if running is None else running.session_id
 
-    def _drop_stale(self, binding: Binding, is_open: IsOpen) -> None:
-        running = self._sessions.get(binding)
-        if running is None or (binding in self._starting and not binding.is_over):
-            return
-        # Read outside the lock: it may take long.
-        if binding.is_over or not is_open(running):
-            self.unbind(binding, running)
-
-    def _running(self, session_id: str) -> list[Binding]:
+    def is_bound(self, session_id: str) -> bool:
+        """Whether a session is bound somewhere."""
         with self._lock:
-            return [binding for binding, running in self._sessions.items() if running == session_id]
+            return bool(self._bound_to(session_id))
 
-    def _drop(self, binding: Binding) -> None:
-        self._sessions.pop(binding, None)
-        self._starting.discard(binding)
+    def drop_stale(self, binding: Binding | None, session_id: str | None, read: ReadIncarnation) -> None:
+        """Drop what is bound to a task or thread that has ended, or to an incarnation that is over.
+
+        Args:
+            binding: what is bound here; None for nothing.
+            session_id: wherever this session is bound; None for nowhere.
+            read: reads which incarnation of a session is open.
+        """
+        with self._lock:
+            asked = [*self._bound_to(session_id), binding]
+            found = [(each, self._running[each]) for each in asked if each is not None and each in self._running]
+        for each, running in found:
+            if each.is_over or (running.incarnation is not None and read(running.session_id) != running.incarnation):
+                with self._lock:
+                    # Something else may be bound meanwhile.
+                    if self._running.get(each) is running:
+                        del self._running[each]
+
+    def _require_free(self, binding: Binding) -> None:
+        if (running := self.of(binding)) is not None:
+            raise TaskAlreadyBound(running, str(binding))
+
+    def _bound_to(self, session_id: str | None) -> list[Binding]:
+        return [binding for binding, running in self._running.items() if running.session_id == session_id]

@@ -61,8 +61,9 @@ class Fingerprint:
             named[parameter.name] = argument
             if parameter.default is not inspect.Parameter.empty and _digest(parameter.default) == _digest(argument):
                 defaults.add(parameter.name)
-        # A session's inbox follows from the session, and is looked at by commands that once did not.
-        filed = tuple(stream for stream in streams if stream is streams[0] or split_stream(stream)[0] != "inbox")
+        # Commands that end a session did not look at its inbox in older formats. Keys filed then must still match.
+        others = (stream for stream in streams[1:] if split_stream(stream)[0] != "inbox")
+        filed = (*streams[:1], *others)
         return cls(name, filed, named, frozenset(defaults))
 
     def __str__(self) -> str:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import click
-from muniment.domain import SessionNotFound, session_stream
+from muniment.domain import session_stream
 from muniment.domain.content import content_bytes
 from muniment.domain.identifiers import identifier
 from muniment.domain.shown import utc
-from muniment.journal import Journal
-from muniment.projections import SessionRow
-from muniment.scripts.cli.base import LARGEST, at_option, cli, journal_options, open_caught_up, tables_at
+from muniment.scripts.cli.base import (
+    LARGEST,
+    at_option,
+    cli,
+    journal_options,
+    open_caught_up,
+    require_session,
+    tables_at,
+)
 from muniment.scripts.describe import describe, what_happened
 from muniment.scripts.output import envelope, record_to_plain, say, show, table, to_plain, utc_or_none
 
@@ -39,19 +45,12 @@ def sessions(at: str | None, url: str, lock_timeout: float, as_json: bool) -> No
             row.protocol_id,
             row.current_role,
             row.unread,
-            utc_or_none(_due(row)),
+            utc_or_none(row.due_at),
             row.since,
         )
         for name, row in items
     ]
     show(table(f"{journal.url} as of position {as_of.position}", columns, rows))
-
-
-def _due(row: SessionRow) -> int | None:
-    """The last moment, in ms, at which an open session is in time."""
-    if not row.status.is_open or row.started_at is None or row.timeout_ms is None:
-        return None
-    return row.started_at + row.timeout_ms
 
 
 @cli.command("session")
@@ -127,7 +126,7 @@ def inbox(session: str, url: str, lock_timeout: float, as_json: bool) -> None:
     """Show the envelopes of a session that are not acknowledged, in order, and which generation took each."""
     with open_caught_up(url, lock_timeout) as journal:
         name = identifier("SESSION", session)
-        _require_opened(journal, name)
+        require_session(journal, name)
         unread = journal.inbox.snapshot(name)
     if as_json:
         envelope("inbox", [to_plain(each) for each in unread], journal=journal.url)
@@ -146,11 +145,6 @@ def inbox(session: str, url: str, lock_timeout: float, as_json: bool) -> None:
     ]
     columns = ["number", "from", "to", "context", "name", "payload", "taken by generation"]
     show(table(f"inbox of {name} in {journal.url}", columns, rows))
-
-
-def _require_opened(journal: Journal, session_id: str) -> None:
-    if session_id not in journal.owners:
-        raise SessionNotFound(session_id)
 
 
 def _preview(payload: object) -> str:

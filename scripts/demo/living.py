@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from muniment.domain import Envelope, RecordedEvent, StaleCapability, session_stream
+from muniment.domain import Envelope, RecordedEvent, StaleCapability, inbox_stream, session_stream
 from muniment.domain.session import RoundOutcome, SessionEnding
 from muniment.domain.stream_names import split_stream
 from muniment.journal import Journal
@@ -70,5 +70,5 @@ def live_in_a_session(journal: Journal) -> LivedIn:
             journal.inbox.acknowledge(owned.capability, again.number)
         journal.sessions.end(reason="closing time")
     ending = journal.sessions.state(SESSION).ending or SessionEnding()
-    streams = (session_stream(SESSION), f"inbox-{SESSION}")
+    streams = (session_stream(SESSION), inbox_stream(SESSION))
     return LivedIn([record for record in journal.read(before) if record.stream in streams], refused, ending)

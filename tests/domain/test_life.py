@@ -40,7 +40,7 @@ from muniment.domain import (
 )
 from muniment.domain.bounds import MAX_INBOX_BYTES, MAX_PAYLOAD_BYTES, MAX_REMEMBERED_NAMES
 from muniment.domain.content import content_digest
-from muniment.domain.inbox import ANY, InboxState, Selection
+from muniment.domain.inbox import InboxState, Selection
 from muniment.domain.session import (
     MOVES,
     DelegationRequest,
@@ -62,6 +62,7 @@ from .facts import A1, ALPHA, BEGUN, CLAIMED, CLOSED, ISSUED, NO_INBOX, OPENED, 
 TERMS = SessionTerms("p", "c", "worker", 500, 1_000)
 BEGAN = SessionOpened("s-1", 1, ("worker", "reviewer"), (), TERMS)
 DRAINED = SessionDrained(A1, 1)
+_ANY = Selection()
 ENVELOPE = Envelope("B", "A", "c", b"hello")
 WHOLE = LinkBoundary.for_scope(FULL_SESSION)
 
@@ -182,42 +183,44 @@ def test_an_active_session_is_closed_with_what_is_unread_counted() -> None:
 
 def test_what_an_earlier_incarnation_left_is_not_counted() -> None:
     opened = given(OPENED, CLAIMED, CLOSED, SessionOpened("s-1", 2))
-    (ended,) = opened.when(session.end, with_inbox(ENVELOPE), "end").accepted()
+    (ended,) = opened.when(session.end, with_inbox(ENVELOPE), SessionStatus.CLOSED).accepted()
     assert isinstance(ended, SessionEnded)
     assert ended.ending.lost_envelopes == 0
 
 
 @pytest.mark.parametrize(
-    ("move", "status", "kind", "epoch"),
-    [("end", "closed", "ended", 1), ("cancel", "cancelled", "cancelled", 0), ("fault", "faulted", "faulted", 0)],
+    ("status", "kind", "epoch"),
+    [
+        (SessionStatus.CLOSED, "ended", 1),
+        (SessionStatus.CANCELLED, "cancelled", 0),
+        (SessionStatus.FAULTED, "faulted", 0),
+    ],
 )
-def test_a_host_ends_a_session_whoever_owns_it(move: str, status: str, kind: Any, epoch: int) -> None:
+def test_a_host_ends_a_session_whoever_owns_it(status: SessionStatus, kind: Any, epoch: int) -> None:
     owned = given(OPENED, CLAIMED, ISSUED, BEGUN)
     reason = TerminalReason(kind, "a", None, "over")
-    (ended,) = owned.when(session.end, NO_INBOX, move, "over").accepted()
-    assert ended == SessionEnded(
-        "s-1", SessionStatus(status), reason, SessionEnding(epoch=epoch), A1, RECEIPT, (WITNESS,)
-    )
+    (ended,) = owned.when(session.end, NO_INBOX, status, "over").accepted()
+    assert ended == SessionEnded("s-1", status, reason, SessionEnding(epoch=epoch), A1, RECEIPT, (WITNESS,))
     owned.go(ended)
     assert (owned.state.live, owned.state.pending, owned.state.outstanding) == (None, None, set())
-    owned.when(session.end, NO_INBOX, move, "over").refused(SessionTerminal, status=status, reason=reason)
+    owned.when(session.end, NO_INBOX, status, "over").refused(SessionTerminal, status=status, reason=reason)
     owned.when(session.check, A1).refused(SessionTerminal)
 
 
 def test_a_host_ends_a_session_that_nobody_owns() -> None:
-    (ended,) = given(OPENED).when(session.end, NO_INBOX, "cancel", "nobody came").accepted()
+    (ended,) = given(OPENED).when(session.end, NO_INBOX, SessionStatus.CANCELLED, "nobody came").accepted()
     assert isinstance(ended, SessionEnded)
     assert (ended.capability, ended.reason.owner, str(ended.reason)) == (
         None,
         None,
         "cancelled by its host: nobody came",
     )
-    given().when(session.end, NO_INBOX, "end").refused(SessionNotFound)
+    given().when(session.end, NO_INBOX, SessionStatus.CLOSED).refused(SessionNotFound)
 
 
 def test_the_end_leaves_the_footprint_and_the_fragments() -> None:
     hosted = given(OPENED, session.SessionHosted("s-1", "A"), CLAIMED)
-    (ended,) = hosted.when(session.end, NO_INBOX, "end").accepted()
+    (ended,) = hosted.when(session.end, NO_INBOX, SessionStatus.CLOSED).accepted()
     assert isinstance(ended, SessionEnded)
     assert ended.ending.cleared == ("A",)
     assert hosted.go(ended).state.footprint == {}
@@ -240,11 +243,11 @@ def test_an_envelope_is_taken_and_acknowledged_once() -> None:
     waiting = in_inbox(InboxState("s-1"))
     (put,) = waiting.when(session.put, owned, ENVELOPE).accepted()
     waiting.go(put)
-    (taken,) = waiting.when(session.take, owned, A1, ANY).accepted()
+    (taken,) = waiting.when(session.take, owned, A1, _ANY).accepted()
     assert taken == inbox.EnvelopeTaken(A1, 1, ENVELOPE)
     waiting.when(session.acknowledge, owned, A1, 1).refused(EnvelopeNotTaken, taken_by=None)
     waiting.go(taken)
-    waiting.when(session.take, owned, A1, ANY).answers(None)
+    waiting.when(session.take, owned, A1, _ANY).answers(None)
     (acknowledged,) = waiting.when(session.acknowledge, owned, A1, 1).accepted()
     waiting.go(acknowledged)
     waiting.when(session.acknowledge, owned, A1, 1).refused(EnvelopeNotFound, number=1)
@@ -260,7 +263,7 @@ def test_a_later_generation_gets_what_was_not_acknowledged() -> None:
         elsewhere=(Placed("session-s-1", session.CapabilityRejected(A1, "capability is not live")),),
     )
     waiting.when(session.acknowledge, owned, a2, 1).refused(EnvelopeNotTaken, taken_by=1, generation=2)
-    waiting.when(session.take, owned, a2, ANY).then(inbox.EnvelopeTaken(a2, 1, ENVELOPE))
+    waiting.when(session.take, owned, a2, _ANY).then(inbox.EnvelopeTaken(a2, 1, ENVELOPE))
 
 
 def test_what_is_given_back_is_delivered_again() -> None:
@@ -273,7 +276,7 @@ def test_what_is_given_back_is_delivered_again() -> None:
     (back,) = waiting.when(session.give_back, owned, A1, None).accepted()
     assert back == inbox.EnvelopesGivenBack("s-1", (1, 2), A1)
     waiting.go(back).when(session.give_back, owned, A1, None).answers(())
-    waiting.when(session.take, owned, A1, ANY).then(inbox.EnvelopeTaken(A1, 1, ENVELOPE))
+    waiting.when(session.take, owned, A1, _ANY).then(inbox.EnvelopeTaken(A1, 1, ENVELOPE))
 
 
 @pytest.mark.parametrize(
@@ -473,9 +476,9 @@ def test_a_payload_is_a_copy() -> None:
     given_in["say"].append("changed")
     assert envelope.payload == {"say": ["hello"]}
     owned, waiting = given(OPENED, CLAIMED).state, in_inbox(with_inbox(envelope))
-    taken = waiting.when(session.take, owned, A1, ANY).then(inbox.EnvelopeTaken(A1, 1, envelope))
+    taken = waiting.when(session.take, owned, A1, _ANY).then(inbox.EnvelopeTaken(A1, 1, envelope))
     taken.envelope.payload["say"].append("changed")
-    waiting.when(session.take, owned, A1, ANY).then(inbox.EnvelopeTaken(A1, 1, envelope))
+    waiting.when(session.take, owned, A1, _ANY).then(inbox.EnvelopeTaken(A1, 1, envelope))
 
 
 NO_PAYLOADS: list[Any] = [

@@ -37,8 +37,8 @@ NAMES = {
     "saga": "begin begin_compensation complete fail_compensation register_undo resolve undo_step",
     "session": (
         "abandon_transfer accept admit archive attenuate begin_transfer change_terms check check_boundary claim "
-        "claim_fragments close commit_transfer consume_witness delegate drain end fail_transfer_commit hand_over host "
-        "issue_witness move_fragments open_session owner_died record_round release release_fragments "
+        "claim_fragments close commit_transfer consume_witness delegate drain end fail_transfer_commit fault_crashed "
+        "hand_over host issue_witness move_fragments open_session owner_died record_round release release_fragments "
         "rollback_transfer set_protocol set_timeout start transfer"
     ),
     "site": "crash expire time_out",
@@ -97,7 +97,9 @@ def test_questions_and_records_of_sagas_use_no_key_up() -> None:
     free = {name for name, each in names_of_the_domain().items() if not uses_idempotency_key(each)}  # type: ignore[arg-type]
     records = {f"saga.{each}" for each in NAMES["saga"].split()} - {"saga.resolve"}
     questions = {"session.check", "session.check_boundary", "session.admit", "conversation.check"}
-    assert free == records | questions | {"inbox.check_deliverable", "site.expire"}
+    # Each does only what is still to be done.
+    repeatable = {"session.archive", "session.fault_crashed", "site.crash", "site.expire"}
+    assert free == records | questions | {"inbox.check_deliverable"} | repeatable
 
 
 def test_a_conflict_names_what_differs(journal: Journal) -> None:

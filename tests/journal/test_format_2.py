@@ -43,7 +43,7 @@ def test_it_goes_on_in_the_new_format(older: Path) -> None:
         first = journal.record(1).event
         assert first.roles == ("coordinator", "worker", "worker")  # type: ignore[attr-defined]
         journal.inbox.put("s-1", Envelope("B", "A", "c", "hello"))
-        journal.sessions.end("s-1", "over")
+        journal.sessions.end("s-1", reason="over")
         ending = journal.sessions.state("s-1").ending
         assert ending is not None
         # When it was opened, nobody wrote down.

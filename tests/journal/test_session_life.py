@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from muniment.domain import (
-    LIFECYCLES,
+    ARTIFACT_LIFECYCLES,
     ArtifactKind,
     CommandRefused,
     CompositionManifest,
@@ -101,7 +101,7 @@ def test_a_binding_is_of_one_thread(journal: Journal) -> None:
 def test_a_binding_of_a_session_that_is_over_is_dropped(journal: Journal) -> None:
     journal.sessions.start("s-1", "a")
     # As another process does it.
-    journal.execute(("session-s-1", "inbox-s-1"), session.end, "end")
+    journal.execute(("session-s-1", "inbox-s-1"), session.end, session.SessionStatus.CLOSED)
     assert journal.sessions.current() is None
     journal.sessions.start("s-2", "a")
     assert journal.sessions.current() == "s-2"
@@ -311,6 +311,51 @@ def test_an_opening_is_not_undone_under_its_envelopes(journal: Journal) -> None:
     assert journal.verify().findings == ()
 
 
+def test_a_reopening_that_is_undone_leaves_the_end_before_it_as_it_was(journal: Journal) -> None:
+    journal.sessions.open("s-1", ["worker"], now=1_000)
+    journal.sessions.claim("s-1", "a")
+    journal.sessions.end("s-1", now=5_000)
+    before = journal.sessions.state("s-1")
+    assert before.ending is not None
+    assert before.ending.duration_ms == 4_000
+    journal.sessions.open("s-1", now=6_000)
+    assert journal.sessions.state("s-1").ending is None
+    journal.revert(journal.head())
+    after = journal.sessions.state("s-1")
+    assert (after.status, after.ending, after.epoch) == (before.status, before.ending, before.epoch)
+    assert "s-1" not in journal.sessions
+    assert journal.archive["s-1", 1].ending == before.ending
+    assert journal.verify().findings == ()
+    assert journal.replay().differences == {}
+
+
+def test_what_was_taken_is_taken_again_only_for_whoever_owns_the_session(journal: Journal) -> None:
+    owned = journal.sessions.start("s-1", "a")
+    journal.inbox.put("s-1", envelope("hello"))
+    assert journal.inbox.take(owned.capability) is not None
+    journal.revert("inbox-s-1@2")
+    owned.transfer_in_place("b")
+    with pytest.raises(NotCompensable, match="not live"):
+        journal.revert("inbox-s-1@3")
+    assert journal.inbox.snapshot("s-1")[0].taken_by is None
+
+
+def test_what_is_handed_out_is_a_copy(journal: Journal) -> None:
+    payload = {"x": [1]}
+    owned = journal.sessions.start("s-1", "a")
+    given = Envelope("B", "A", "c", payload)
+    journal.inbox.put("s-1", given)
+    payload["x"].append(2)
+    given.payload["x"].append(3)
+    journal.inbox.snapshot("s-1")[0].envelope.payload["x"].append(4)
+    taken = journal.inbox.take(owned.capability)
+    assert taken is not None
+    assert taken.envelope.payload == {"x": [1]}
+    taken.envelope.payload["x"].append(6)
+    assert journal.inbox.snapshot("s-1")[0].envelope.payload == {"x": [1]}
+    assert journal.verify().findings == ()
+
+
 def test_a_saga_that_fails_takes_back_what_it_put_and_took(journal: Journal) -> None:
     owned = journal.sessions.start("s-1", "a")
     journal.inbox.put("s-1", envelope("before"))
@@ -442,8 +487,8 @@ def test_every_line_of_the_audit_trail_is_in_the_table_of_lifecycles(journal: Jo
     journal.sites.tick(9)
     lines = journal.audit.records()
     assert {each.kind for each in lines} >= {"timeout_witness", "ownership_receipt", "readiness_witness"}
-    assert [each for each in lines if each.event not in LIFECYCLES[each.kind].events] == []
-    assert set(LIFECYCLES) == set(ArtifactKind)
+    assert [each for each in lines if each.event not in ARTIFACT_LIFECYCLES[each.kind].events] == []
+    assert set(ARTIFACT_LIFECYCLES) == set(ArtifactKind)
     # A receipt that was staged when its session ended has an end too.
     ends = [each for each in lines if each.kind == "ownership_receipt" and each.reason == "session ended by its host"]
     assert {each.event for each in ends} == {"rolled_back"}
