@@ -133,7 +133,7 @@ class LivingMachine(RuleBasedStateMachine):
         if not is_meant:
             return self.put(name, "y")
         command, status = how
-        self.both(lambda: self.model[name].end(status), lambda: getattr(self.journal.sessions, command)(name, "over"))
+        self.both(lambda: self.model[name].end(status), lambda: getattr(self.journal.sessions, command)(name, reason="over"))
         self.forget_ended()
 
     @rule(worker=workers, is_meant=seldom)
