@@ -116,7 +116,7 @@ def _terms(value: session.SessionTerms) -> str:
 def _ending(value: session.SessionEnding) -> str:
     parts = [
         f"took {value.duration_ms} ms" if value.duration_ms is not None else "",
-        f"{value.lost_envelopes} envelopes lost" if value.lost_envelopes else "",
+        f"{_envelopes(value.lost_envelopes)} lost" if value.lost_envelopes else "",
     ]
     return ", ".join(part for part in parts if part)
 
@@ -159,7 +159,7 @@ _DESCRIPTIONS: Final[dict[type[Any], Callable[[Any], str]]] = {
     inbox.EnvelopesGivenBack: lambda event: f"envelopes {', '.join(map(str, event.numbers))}",
     inbox.TakingWithdrawn: lambda event: f"envelope {event.number}",
     inbox.EnvelopeWithdrawn: lambda event: f"envelope {event.number}",
-    inbox.EnvelopesLost: lambda event: f"{len(event.numbers)} envelopes",
+    inbox.EnvelopesLost: lambda event: _envelopes(len(event.numbers)),
     TimeoutWitness: lambda value: f"witness {value.witness_id}: {value.site} until tick {value.until_tick}",
     site.SiteTimedOut: lambda event: describe(event.witness),
     site.TimeoutExpired: lambda event: f"{describe(event.witness)}, at tick {event.tick}",
@@ -186,3 +186,7 @@ _DESCRIPTIONS: Final[dict[type[Any], Callable[[Any], str]]] = {
 
 def _left(steps: tuple[str, ...]) -> str:
     return f"left {', '.join(steps)}" if steps else ""
+
+
+def _envelopes(count: int) -> str:
+    return "1 envelope" if count == 1 else f"{count} envelopes"
