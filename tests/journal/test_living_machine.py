@@ -133,7 +133,8 @@ class LivingMachine(RuleBasedStateMachine):
         if not is_meant:
             return self.put(name, "y")
         command, status = how
-        self.both(lambda: self.model[name].end(status), lambda: getattr(self.journal.sessions, command)(name, reason="over"))
+        end = getattr(self.journal.sessions, command)
+        self.both(lambda: self.model[name].end(status), lambda: end(name, reason="over"))
         self.forget_ended()
 
     @rule(worker=workers, is_meant=seldom)
