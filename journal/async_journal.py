@@ -30,7 +30,7 @@ from .storage.commits import LoopBell, closing_after
 from .storage.group_commit import MAX_EVENTS, Request, write_together
 from .undo.async_saga import AsyncSaga, AsyncSagas
 from .undo.planner import Undoing
-from .writing.execution import Append, Read, Steps
+from .writing.execution import Append, Insist, Read, Steps
 from .writing.streams import Stream, StreamCache, in_lock_order
 
 ResultT = TypeVar("ResultT")
@@ -299,6 +299,8 @@ class AsyncJournal:
                         answer = await self._writer.append(step)
                     elif isinstance(step, Read):
                         answer = await asyncio.to_thread(step.function)
+                    elif isinstance(step, Insist):
+                        answer = await self._writer.insist(step)
                     else:
                         held, before = AsyncExitStack(), held
                         await self._hold(step.streams, held, before)
@@ -349,6 +351,11 @@ class _Writer:
             # Tasks that are ready now get to queue theirs before the first is written.
             loop.call_soon(self._write_next, loop)
         return future
+
+    async def insist(self, step: Insist) -> Sequence[int] | None:
+        """Decide, and append what is decided, while nobody else can append."""
+        decided = partial(self._recorder.insert_events, (), decide=step.decide)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, decided)
 
     def end(self) -> None:
         """End the thread once it has written what it is at."""

@@ -59,14 +59,14 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         # Not as markup, which would make a picture of a name such as :fire:.
         made.add_row(*(Text("" if cell is None else visible(cell)) for cell in row))
     # Not the table's own title, which is folded to the table's width.
-    return Group(Text(title, style="bold"), made)
+    return Group(Text(visible(title), style="bold"), made)
 
 
 def _plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     cells = [["" if cell is None else visible(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
     numbers = [all(isinstance(cell, int | None) for cell in column) for column in zip(*rows, strict=True)]
-    lines = [title, ""]
+    lines = [visible(title), ""]
     for line in (columns, ["-" * width for width in widths], *cells):
         parts = (
             cell.rjust(width) if is_number else cell.ljust(width)

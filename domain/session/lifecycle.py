@@ -103,10 +103,16 @@ def set_protocol(state: SessionState, protocol_id: str | None) -> Decision[None]
     return change_terms(state, state.terms.with_protocol(protocol_id))
 
 
-@decision("session.set_timeout")
-def set_timeout(state: SessionState, timeout_ms: int | None) -> Decision[None]:
-    """Give the session another time-out; see ``change_terms``."""
-    return change_terms(state, state.terms.with_timeout(timeout_ms))
+@decision("session.set_timeout", takes_time=True)
+def set_timeout(state: SessionState, timeout_ms: int | None, *, now: int | None = None) -> Decision[None]:
+    """Give the session another time-out; see ``change_terms``.
+
+    Of a session of which it is not on record when it was opened, the time is counted from now on.
+    """
+    terms = state.terms.with_timeout(timeout_ms)
+    if timeout_ms is not None and terms.started_at is None and now is not None:
+        terms = terms.started(state.not_before(now))
+    return change_terms(state, terms)
 
 
 @decision("session.drain")

@@ -47,8 +47,8 @@ class AsyncInboxes(AsyncCommands):
         device: str | None = None,
     ) -> None:
         """Wait until there is an envelope to take, put by this process or another; see ``Inboxes.wait``."""
-        command = self._checks._checking(capability, selection(source, context, authority, device))
-        ends, bell = time.monotonic() + seconds("timeout_s", timeout_s), LoopBell()
+        wanted, ends = selection(source, context, authority, device), time.monotonic() + seconds("timeout_s", timeout_s)
+        command, bell = self._checks._checking(capability, wanted), LoopBell()
         self._commits.listen(bell)
         try:
             while True:

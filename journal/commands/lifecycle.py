@@ -219,10 +219,17 @@ class LifecycleCommands(SessionCommands, SessionsView):
         told = None if protocol_id is None else identifier("protocol_id", protocol_id)
         return self._run(session.set_protocol, session_id, told)
 
-    def set_timeout(self, session_id: str, timeout_ms: int | None) -> None:
-        """Say how long the session may take since it was opened, in ms; None for ever (aura 2.7)."""
+    def set_timeout(self, session_id: str, timeout_ms: int | None, *, now: int | None = None) -> None:
+        """Say how long the session may take since it was opened, in ms; None for ever (aura 2.7).
+
+        Args:
+            session_id: the session.
+            timeout_ms: how long. Journals of older formats do not say when a session was opened; then it is counted
+                from now on.
+            now: the time, in ms; by default the journal's clock tells it.
+        """
         told = None if timeout_ms is None else natural_number("timeout_ms", timeout_ms, most=MAX_DURATION_MS)
-        return self._run(session.set_timeout, session_id, told)
+        return self._run(timed(session.set_timeout, now), session_id, told)
 
     def timed_out(self, now: int | None = None) -> list[str]:
         """The open sessions that are over their time, those of the longest ago first (aura 2.7).

@@ -68,19 +68,22 @@ class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicatio
 
     def insert_now(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Append events in a transaction of their own; see ``insert_events``."""
-        conditions, before_append = kwargs.pop("conditions", ()), self.before_append
-        if not (conditions or before_append or kwargs or self._is_extended):
+        conditions, decide = kwargs.pop("conditions", ()), kwargs.pop("decide", None)
+        before_append = self.before_append
+        if not (conditions or decide or before_append or kwargs or self._is_extended):
             if not stored_events:
                 return []
             with self.datastore.get_connection() as connection, connection.cursor() as cursor:
                 positions = self.append(cursor, stored_events)
         else:
             with self.datastore.transaction(commit=True) as cursor:
-                if conditions or before_append:
+                if conditions or decide or before_append:
                     # Under the lock that every append takes, what is found stays so until the commit.
                     statement, key = self.append_lock()
                     cursor.execute(statement.encode(), [key])
                     self.require(partial(_value, cursor), conditions)
+                if decide is not None:
+                    stored_events = decide()
                 if before_append is not None and stored_events:
                     before_append(cursor)
                 self._insert_events(cursor, stored_events, **kwargs)

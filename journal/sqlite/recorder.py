@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Final, cast
@@ -58,6 +58,8 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
         self.select_max_notification_id_statement = f"SELECT MAX(position) FROM {events_table_name}"
         is_shared = isinstance(datastore, SQLiteDatastore) and datastore.is_shared
         self.commits = Commits(poll(cast(SQLiteDatastore, datastore).data_version) if is_shared else None)
+        # In memory there is one connection for all.
+        self.reads_while_it_writes = is_shared
 
     def construct_create_table_statements(self) -> list[str]:
         """The table, and the triggers that keep it append-only."""
@@ -92,6 +94,7 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
         stored_events: Sequence[StoredEvent],
         *,
         conditions: Sequence[Condition] = (),
+        decide: Callable[[], Sequence[StoredEvent]] | None = None,
         outcome: Outcome | None = None,
         **kwargs: Any,
     ) -> Sequence[int] | None:
@@ -103,6 +106,8 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
             with writing as c:
                 if conditions:
                     self.require(partial(_value, c), conditions)
+                if decide is not None:
+                    stored_events = decide()
                 if self.before_append is not None:
                     self.before_append(c)
                 positions = self._insert_events(c, stored_events, **kwargs)

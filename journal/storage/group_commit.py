@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -217,6 +217,26 @@ class GroupCommit:
             with suppress(IndexError):
                 self._queue[0].wake()
         return request.result()
+
+    def insert_decided(self, decide: Callable[[], Sequence[StoredEvent]]) -> Sequence[int] | None:
+        """Decide, and append what is decided, while nobody else can append, here or in another process.
+
+        Args:
+            decide: called then, in this thread; returns the events to append.
+
+        Raises:
+            JournalLocked: whoever writes took too long.
+            OperationalError: the storage failed; nothing was appended.
+        """
+        grip = Grip()
+        try:
+            self._leading.take(grip)
+            self._see_to_what_was_left()
+            return self._recorder.insert_events((), decide=decide)
+        finally:
+            grip.over.put(None)
+            with suppress(IndexError):
+                self._queue[0].wake()
 
     def _must_lead(self, request: Request, grip: Grip) -> bool:
         """Wait until the request is answered, or nobody is left to write it but its caller."""

@@ -54,6 +54,7 @@ class PositionedRecorder(ApplicationRecorder):
     Attributes:
         commits: announces commits to those who listen.
         is_certain: whether ``insert_events``, when it is interrupted, says by its ``outcome`` whether it recorded.
+        reads_while_it_writes: whether what is committed can be read while a transaction appends, by the same thread.
         before_append: called inside the transaction of an append, with its cursor, before the events are inserted;
             whoever appends to an empty journal by ``append`` goes past it.
         together: appends in one transaction with other threads; None where callers see to that themselves.
@@ -61,6 +62,7 @@ class PositionedRecorder(ApplicationRecorder):
 
     commits: Commits
     is_certain: bool = False
+    reads_while_it_writes: bool = True
     together: Callable[[Sequence[StoredEvent]], Sequence[int] | None] | None = None
     before_append: Callable[[Any], None] | None = None
     _columns: str
@@ -145,7 +147,13 @@ class PositionedRecorder(ApplicationRecorder):
 
     @abstractmethod
     def insert_now(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        """Append events in a transaction of their own; see ``insert_events``."""
+        """Append events in a transaction of their own; see ``insert_events``.
+
+        Args:
+            stored_events: the events.
+            kwargs: ``conditions``, which must hold then; or ``decide``, which is called once nobody else can append,
+                and says what the events are.
+        """
 
     def select_events(
         self,

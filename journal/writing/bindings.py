@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from ...domain import MissingTaskBinding, SessionBindingMismatch, TaskAlreadyBound
 from ...domain.identifiers import identifier
@@ -19,6 +19,10 @@ from .context import Worker, current_worker
 
 ReadIncarnation: TypeAlias = Callable[[str], int | None]
 """Reads which incarnation of a session is open; None if none is."""
+
+
+_LEAST_SWEPT: Final = 64
+"""How many bindings there are before those of tasks and threads that have ended are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,8 @@ class Bindings:
 
     def __init__(self) -> None:
         self._running: dict[Binding, Running] = {}
+        self._places: dict[str, dict[Binding, None]] = {}
+        self._swept_at = _LEAST_SWEPT
         # A signal handler may come here while its thread is here.
         self._lock = threading.RLock()
 
@@ -96,7 +102,7 @@ class Bindings:
             self._require_free(binding)
             for other in self._bound_to(session_id):
                 raise TaskAlreadyBound(session_id, str(other))
-            self._running[binding] = Running(session_id, incarnation)
+            self._put(binding, Running(session_id, incarnation))
 
     def bind_starting(self, binding: Binding, session_id: str) -> bool:
         """Bind a session that is just being started. If it is open already, it is the command that is refused.
@@ -112,7 +118,7 @@ class Bindings:
                 # The command may be given again, under its idempotency key.
                 return False
             self._require_free(binding)
-            self._running[binding] = Running(session_id, None)
+            self._put(binding, Running(session_id, None))
             return True
 
     def move(self, binding: Binding, session_id: str, incarnation: int) -> None:
@@ -125,25 +131,25 @@ class Bindings:
             if self.of(binding) != session_id:
                 self._require_free(binding)
             for other in self._bound_to(session_id):
-                del self._running[other]
-            self._running[binding] = Running(session_id, incarnation)
+                self._drop(other)
+            self._put(binding, Running(session_id, incarnation))
 
     def started(self, binding: Binding, incarnation: int | None) -> None:
         """Say that the session that is bound here is open now, or no more already. Elsewhere it runs no more."""
         with self._lock:
-            running = self._running.pop(binding, None)
+            running = self._drop(binding)
             if running is None or incarnation is None:
                 return
             for other in self._bound_to(running.session_id):
                 if (self._running[other].incarnation or incarnation + 1) <= incarnation:
-                    del self._running[other]
-            self._running[binding] = Running(running.session_id, incarnation)
+                    self._drop(other)
+            self._put(binding, Running(running.session_id, incarnation))
 
     def unbind(self, binding: Binding, session_id: str) -> None:
         """Have a session bound here no more, if it is."""
         with self._lock:
             if self.of(binding) == session_id:
-                del self._running[binding]
+                self._drop(binding)
 
     def require(self, binding: Binding, session_id: str) -> None:
         """Make sure that a session is bound here (aura 2.16).
@@ -184,11 +190,30 @@ class Bindings:
                 with self._lock:
                     # Something else may be bound meanwhile.
                     if self._running.get(each) is running:
-                        del self._running[each]
+                        self._drop(each)
 
     def _require_free(self, binding: Binding) -> None:
         if (running := self.of(binding)) is not None:
             raise TaskAlreadyBound(running, str(binding))
 
     def _bound_to(self, session_id: str | None) -> list[Binding]:
-        return [binding for binding, running in self._running.items() if running.session_id == session_id]
+        return [] if session_id is None else list(self._places.get(session_id, ()))
+
+    def _put(self, binding: Binding, running: Running) -> None:
+        self._drop(binding)
+        self._running[binding] = running
+        self._places.setdefault(running.session_id, {})[binding] = None
+        if len(self._running) > self._swept_at:
+            # Tasks that have ended ask for nothing any more.
+            for each in [other for other in self._running if other.is_over]:
+                self._drop(each)
+            self._swept_at = max(_LEAST_SWEPT, 2 * len(self._running))
+
+    def _drop(self, binding: Binding) -> Running | None:
+        running = self._running.pop(binding, None)
+        if running is not None:
+            places = self._places[running.session_id]
+            del places[binding]
+            if not places:
+                del self._places[running.session_id]
+        return running

@@ -19,10 +19,8 @@ from eventsourcing.persistence import IntegrityError, OperationalError, StoredEv
 
 from ...domain import (
     Accepted,
-    CommandRefused,
     ConcurrencyConflict,
     Decision,
-    Event,
     IdempotencyConflict,
     InvalidArgument,
     JournalReadOnly,
@@ -41,17 +39,18 @@ from ...domain import (
     session_stream,
 )
 from ...domain.bounds import MAX_PARTS
-from ...domain.condition import Condition, Unchanged
+from ...domain.condition import Condition
 from ...domain.decision import is_of_the_domain, name_of, takes_time, uses_idempotency_key
 from ...domain.identifiers import text
 from ...domain.record import UNRECORDED
 from ...domain.session import OWNERSHIP_TYPES, lost_by
-from ...domain.shown import kind_of, shown
+from ...domain.shown import kind_of
 from ...domain.stream_names import split_stream
-from ...domain.value import exact, several
+from ...domain.value import several
 from ...projections import IdempotencyProjection, IdempotencyView, KeyUse
 from ..storage.application import JournalApplication
 from .context import Context, ContextHolder
+from .decisions import accepted, advance, conditions, require_decision
 from .fingerprint import Fingerprint
 from .streams import Stream
 from .times import time_ms
@@ -65,6 +64,9 @@ MAX_ATTEMPTS: Final = 20
 
 _EAGER_ATTEMPTS: Final = 2
 """How many version conflicts a command answers at once by the next attempt."""
+
+_PATIENT_ATTEMPTS: Final = 6
+"""After how many it is decided while nobody else can append: others may be faster for ever."""
 
 _LONGEST_BACK_OFF_S: Final = 0.05
 """How long it waits at most after another one."""
@@ -97,6 +99,17 @@ class Append:
 
 
 @dataclass(slots=True)
+class Insist:
+    """A step that decides, and appends what is decided, while nobody else can append.
+
+    Attributes:
+        decide: called then; returns the events to append. What it raises, the step raises, and nothing is appended.
+    """
+
+    decide: Callable[[], Sequence[StoredEvent]]
+
+
+@dataclass(slots=True)
 class Hold:
     """A step that keeps this process's other threads from these streams until the steps end, or the next such step.
 
@@ -106,7 +119,7 @@ class Hold:
     streams: Iterable[str]
 
 
-Steps: TypeAlias = Generator[Read | Append | Hold, Any, ResultT]
+Steps: TypeAlias = Generator[Read | Append | Insist | Hold, Any, ResultT]
 
 
 class CommandPlanner:
@@ -195,43 +208,85 @@ class CommandPlanner:
             # One reading of the clock for what is decided, and for when it is recorded.
             now = self.now()
             command = partial(command, now=now)
+        decision: Decision[ResultT] | None
         for attempt in range(MAX_ATTEMPTS):
             if fingerprint is not None:
                 yield Read(partial(self.refresh, streams))
                 first = yield Read(partial(self.first_use, context, fingerprint))
                 if first is not None:
                     return first.event.outcome  # type: ignore[no-any-return]
-            decision = _accepted(decided, command, arguments)
-            if decision is None:
-                # A stale acceptance fails when it is appended. Anything else is only believed of the newest state.
-                yield Read(partial(self.refresh, streams))
-                decision = command(*[stream.state for stream in decided], *arguments)
-            _require_decision(decision, decided, is_trusted=is_of_the_domain(function))
-            records = self._records(streams, decision, context, filed, now)
-            if records:
-                if in_saga and not streams[-1].state.is_open:
-                    # Whoever ended the saga elsewhere has undone what was in it; nothing may come after.
-                    yield Read(partial(self.refresh, streams[-1:]))
-                    streams[-1].state.require_open()
-                stored = [self._application.mapper.to_stored_event(record) for record in records]
+            if attempt >= _PATIENT_ATTEMPTS and self._application.recorder.reads_while_it_writes:
+                found: list[Any] = []
+                known = (found, streams, decided, command, arguments, context, filed, now)
                 try:
-                    yield Append(stored, _conditions(streams, records))
+                    yield Insist(partial(self._insisting, *known))
                 except IntegrityError:
-                    yield Read(partial(_back_off, attempt))
-                    yield Read(partial(self.refresh, streams))
                     continue
                 except OperationalError as error:
                     raise JournalUnavailable(self._place, str(error)) from error
-                except JournalReadOnly:
-                    if isinstance(decision, Refused):
-                        # Who may only read is told all the same; it is a writer that puts a refusal on record.
-                        raise decision.error from None
-                    raise
-                _advance(streams, records)
+                decision, records = found
+            else:
+                decision = accepted(decided, command, arguments)
+                if decision is None:
+                    # A stale acceptance fails when it is appended. Anything else is only believed of the newest state.
+                    yield Read(partial(self.refresh, streams))
+                    decision = command(*[stream.state for stream in decided], *arguments)
+                require_decision(decision, decided, is_trusted=is_of_the_domain(function))
+                records = self._records(streams, decision, context, filed, now)
+                if records:
+                    if in_saga and not streams[-1].state.is_open:
+                        # Whoever ended the saga elsewhere has undone what was in it; nothing may come after.
+                        yield Read(partial(self.refresh, streams[-1:]))
+                        streams[-1].state.require_open()
+                    try:
+                        yield Append(self._stored(records), conditions(streams, records))
+                    except IntegrityError:
+                        yield Read(partial(_back_off, attempt))
+                        yield Read(partial(self.refresh, streams))
+                        continue
+                    except OperationalError as error:
+                        raise JournalUnavailable(self._place, str(error)) from error
+                    except JournalReadOnly:
+                        if isinstance(decision, Refused):
+                            # Who may only read is told all the same; it is a writer that puts a refusal on record.
+                            raise decision.error from None
+                        raise
+            if records:
+                advance(streams, records)
             if isinstance(decision, Refused):
                 raise decision.error
             return decision.result
         raise ConcurrencyConflict(own.name, MAX_ATTEMPTS)
+
+    def _insisting(
+        self,
+        found: list[Any],
+        streams: Sequence[Stream[Any]],
+        decided: Sequence[Stream[Any]],
+        command: Callable[..., Decision[Any]],
+        arguments: tuple[object, ...],
+        context: Context,
+        filed: str | None,
+        now: int | None,
+    ) -> Sequence[StoredEvent]:
+        """Decide while nobody else can append; leave the decision and its records in ``found``."""
+        for stream in streams:
+            records = list(self._application.records(stream.name, gt=stream.version))
+            stream.advance(records)
+            if context.idempotency_key is not None and any(
+                record.metadata.idempotency_key == context.idempotency_key for record in records
+            ):
+                raise IntegrityError("the idempotency key was used meanwhile")
+        decision = command(*[stream.state for stream in decided], *arguments)
+        require_decision(decision, decided, is_trusted=False)
+        made = self._records(streams, decision, context, filed, now)
+        if made and len(decided) < len(streams):
+            streams[-1].state.require_open()
+        found[:] = decision, made
+        return self._stored(made)
+
+    def _stored(self, records: Sequence[RecordedEvent]) -> list[StoredEvent]:
+        return [self._application.mapper.to_stored_event(record) for record in records]
 
     def _lost(self, presented: OwnershipCapability, streams: Sequence[Stream[Any]]) -> Lost | None:
         """Since when a capability is not live any more; None if that is not among the last changes of its session."""
@@ -357,53 +412,3 @@ def _fingerprint(
     own_name = function.__name__ if kind in (FunctionType, MethodType, BuiltinFunctionType) else kind.__name__
     name = name_of(function) or f"{split_stream(streams[0].name)[0]}.{own_name}"
     return Fingerprint.of_call(name, function, tuple(stream.name for stream in streams), arguments)
-
-
-def _require_decision(decision: object, streams: Sequence[Stream[Any]], *, is_trusted: bool) -> None:
-    """A command is its author's; what it decides is looked at before it is written."""
-    if type(decision) is not Accepted and type(decision) is not Refused:
-        raise InvalidArgument("command", f"must return Accepted or Refused, not {shown(decision)}")
-    given: Decision[Any] = decision
-    if type(given.events) is not tuple or type(given.placed) is not tuple:
-        raise InvalidArgument("command", "must decide for tuples of events")
-    events = (*given.events, *(each.event for each in given.placed)) if given.placed else given.events
-    for event in events:
-        if not issubclass(type(event), Event):
-            raise InvalidArgument("command", f"must decide for events, not {shown(event)}")
-        if not is_trusted:
-            # It may have been built past its checks.
-            exact("event", event, type(event))
-    if given.placed and not {each.stream for each in given.placed} <= {stream.name for stream in streams}:
-        raise InvalidArgument("command", "must place events in the streams that it is decided on")
-
-
-def _accepted(
-    streams: Sequence[Stream[Any]], command: Callable[..., Decision[ResultT]], arguments: tuple[object, ...]
-) -> Decision[ResultT] | None:
-    """The decision on the states as they are known here, if it is for the command and appends something."""
-    try:
-        decision = command(*[stream.state for stream in streams], *arguments)
-    except CommandRefused:
-        return None
-    return decision if isinstance(decision, Accepted) and (decision.events or decision.placed) else None
-
-
-def _conditions(streams: Sequence[Stream[Any]], records: Sequence[RecordedEvent]) -> list[Condition]:
-    """What the decision depends on beside the streams that it appends to."""
-    if _only_own(streams, records):
-        return []
-    appended = {record.stream for record in records}
-    return [Unchanged(stream.name, stream.version) for stream in set(streams) if stream.name not in appended]
-
-
-def _advance(streams: Sequence[Stream[Any]], records: Sequence[RecordedEvent]) -> None:
-    if _only_own(streams, records):
-        streams[0].advance(records)
-        return
-    for stream in set(streams):
-        stream.advance(record for record in records if record.stream == stream.name)
-
-
-def _only_own(streams: Sequence[Stream[Any]], records: Sequence[RecordedEvent]) -> bool:
-    """Whether all goes to the one stream that was decided on, as most often it does."""
-    return len(streams) == 1 and records[-1].stream == streams[0].name

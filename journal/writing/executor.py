@@ -9,7 +9,7 @@ from ...domain import Decision
 from ...projections import Grip, Lock, Locks
 from ..storage.application import JournalApplication
 from ..storage.group_commit import GroupCommit
-from .execution import Append, CommandPlanner, Read, Steps
+from .execution import Append, CommandPlanner, Insist, Read, Steps
 from .streams import Stream, StreamCache, in_lock_order
 
 ResultT = TypeVar("ResultT")
@@ -79,6 +79,8 @@ class Executor:
                         answer = self._writer.insert_events(step.events, step.conditions)
                     elif isinstance(step, Read):
                         answer = step.function()
+                    elif isinstance(step, Insist):
+                        answer = self._writer.insert_decided(step.decide)
                     else:
                         answer = None
                         grips[-1].over.put(None)

@@ -67,6 +67,16 @@ def test_it_goes_on_in_the_new_format(older: Path) -> None:
         assert journal.replay().differences == {}
 
 
+def test_a_time_out_is_counted_from_when_it_is_said(older: Path) -> None:
+    with Journal.open(f"sqlite:///{older}") as journal:
+        journal.sessions.set_timeout("s-1", 10, now=2_000_000_000_000)
+        assert journal.sessions["s-1"].due_at == 2_000_000_000_010
+        journal.sessions.set_timeout("s-1", 20, now=2_000_000_000_015)
+        assert journal.sessions.timed_out(2_000_000_000_020) == []
+        assert journal.sessions.timed_out(2_000_000_000_021) == ["s-1"]
+        assert journal.verify().findings == ()
+
+
 def test_an_idempotency_key_of_then_is_answered_as_then(older: Path) -> None:
     with Journal.open(f"sqlite:///{older}") as journal:
         head = journal.head()

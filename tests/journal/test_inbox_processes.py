@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import time
 
 import pytest
 from muniment.domain import Envelope, EnvelopeNotFound
-from muniment.journal import Journal
+from muniment.journal import AsyncJournal, Journal
 
 from .processes import KILLS, finish, start_at_once
 
@@ -45,6 +46,24 @@ with Journal.open(url, lock_timeout_s=60) as journal:
     delivery = journal.inbox.take(held)
     print(delivery.number, flush=True)
     sys.stdin.readline()
+"""
+
+
+SENDER = """
+import sys
+from muniment.domain import Envelope, SessionTerminal
+from muniment.journal import Journal
+
+with Journal.open(sys.argv[1], lock_timeout_s=60) as journal:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    put = 0
+    try:
+        while True:
+            journal.inbox.put("s-1", Envelope("B", "A", "c", "hello"))
+            put += 1
+    except SessionTerminal:
+        print(put, flush=True)
 """
 
 
@@ -125,3 +144,51 @@ def test_what_a_killed_consumer_took_is_delivered_again_and_acknowledged_once(sh
         assert types.count("inbox.envelope_acknowledged.v1") == KILLS
         assert types.count("inbox.envelope_taken.v1") == 2 * KILLS
         assert journal.verify().findings == ()
+
+
+def test_senders_keep_neither_each_other_nor_the_owner_nor_the_host_out(shared_url: str) -> None:
+    with Journal.open(shared_url, lock_timeout_s=60) as journal:
+        journal.sessions.open("s-1", inbox_capacity=10_000)
+        held = journal.sessions.claim("s-1", "owner")
+        started = start_at_once([(SENDER, shared_url)] * 2)
+        taken = 0
+        while taken < 100:
+            taken += journal.inbox.take(held) is not None
+        for number in range(1, 51):
+            journal.inbox.acknowledge(held, number)
+        journal.sessions.end("s-1")
+        ending = journal.sessions.state("s-1").ending
+        assert ending is not None
+        put = [int(lines[0]) for lines in finish(started)]
+        assert min(put) > 0
+        assert (ending.acknowledged_envelopes, ending.lost_envelopes) == (50, sum(put) - 50)
+        assert journal.verify().findings == ()
+
+
+def test_senders_do_not_keep_tasks_out_either(shared_url: str) -> None:
+    async def story() -> None:
+        async with await AsyncJournal.open(shared_url, lock_timeout_s=60) as journal:
+            await journal.sessions.open("s-1", inbox_capacity=10_000)
+            held = await journal.sessions.claim("s-1", "owner")
+            started = await asyncio.to_thread(start_at_once, [(SENDER, shared_url)] * 2)
+            while await journal.inbox.unread("s-1") < 30:
+                await asyncio.sleep(0.01)
+            taken: list[int] = []
+
+            async def take(key: str) -> None:
+                with journal.context(idempotency_key=key):
+                    delivery = await journal.inbox.take(held)
+                    again = await journal.inbox.take(held)
+                assert delivery is not None
+                assert again == delivery
+                taken.append(delivery.number)
+
+            await asyncio.gather(*(take(f"take-{number}") for number in range(30)))
+            assert sorted(taken) == list(range(1, 31))
+            async with journal.saga("end"):
+                await journal.inbox.put("s-1", envelope("the last"))
+            await journal.sessions.end("s-1")
+            await asyncio.to_thread(finish, started)
+            assert (await journal.run(lambda blocking: blocking.verify())).findings == ()
+
+    asyncio.run(story())

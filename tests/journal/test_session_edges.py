@@ -208,3 +208,25 @@ def test_who_is_cancelled_while_it_starts_runs_nothing(url: str) -> None:
             assert await journal.sessions.current() is None
 
     run(url, story)
+
+
+def test_what_tasks_that_ended_ran_is_forgotten(url: str) -> None:
+    async def story(journal: AsyncJournal) -> None:
+        bindings = journal._journal.sessions._bindings
+        for number in range(200):
+            await asyncio.create_task(journal.sessions.start(f"s-{number}", "a"))
+        assert len(bindings._running) <= 66
+        assert sum(map(len, bindings._places.values())) == len(bindings._running)
+
+    run(url, story)
+
+
+def test_what_is_wrong_is_told_in_the_same_order_by_both() -> None:
+    async def story(journal: AsyncJournal) -> None:
+        with pytest.raises(InvalidArgument) as awaited:
+            await journal.inbox.wait(3, timeout_s=-1)  # type: ignore[arg-type]
+        with Journal.open("memory://") as blocking, pytest.raises(InvalidArgument) as told:
+            blocking.inbox.wait(3, timeout_s=-1)  # type: ignore[arg-type]
+        assert str(awaited.value) == str(told.value)
+
+    run("memory://", story)

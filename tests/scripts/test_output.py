@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from muniment.journal import Journal
+from muniment.scripts.output import table
+from rich.console import Console
 
 COMMANDS = ["log", "owners", "audit", "tail", "show 1", "verify", "footprints", "export", "sagas", "conversations"]
 ENCODINGS = {
@@ -166,3 +169,13 @@ def test_wrong_addresses_are_exit_code_2_and_no_traceback(url: str) -> None:
     done = muniment("owners", os.fsencode("--journal=" + url))  # type: ignore[arg-type]
     assert done.returncode in ((0, 2) if url == "memory://" else (2,)), done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_a_title_shows_what_turns_text_round_as_an_escape() -> None:
+    for rows in (1, 2_000):
+        shown = table("session \u202eabc", ["name"], [("x",)] * rows)
+        console = Console(file=io.StringIO(), width=80)
+        console.print(shown)
+        printed = console.file.getvalue()  # type: ignore[attr-defined]
+        assert "session \\u202eabc" in printed
+        assert "\u202e" not in printed
