@@ -20,7 +20,7 @@ from .temporal import Change, Row, Set, TemporalTable, Unset, Value
 
 CONVERSATIONS = TemporalTable(
     name="conversations",
-    version=1,
+    version=2,
     key={"conversation_id": str},
     columns={
         "at": int,
@@ -32,6 +32,7 @@ CONVERSATIONS = TemporalTable(
         "entered_at": int,
         "visits": int,
         "anchor": int,
+        "prompted_at": int,
         "mode": str,
         "epoch": int,
         "retries": int,
@@ -44,7 +45,7 @@ CONVERSATIONS = TemporalTable(
         "stewards": int,
     },
     ordered=("at",),
-    nullable=frozenset({"reason", "phase", "anchor"}),
+    nullable=frozenset({"reason", "phase", "anchor", "prompted_at"}),
 )
 CONFIGS = TemporalTable(name="conversation_configs", version=1, key={"conversation_id": str}, columns={"config": str})
 DEADLINES = TemporalTable(

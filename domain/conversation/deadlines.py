@@ -70,14 +70,14 @@ def phase_deadline(situation: Situation) -> Deadline | None:
         case Phase.PENDING_JOIN if anchor is not None:
             window = JOIN_EXPIRY_WINDOWS * config.commit_inactivity_ms
             return Deadline(anchor + window, DeadlineKind.JOIN_EXPIRY, window_ms=window)
-        case Phase.FREEZING if situation.candidates >= situation.stewards > 0:
-            return Deadline(situation.at, DeadlineKind.SELECTION)
+        case Phase.FREEZING if situation.prompted_at is not None:
+            return Deadline(situation.prompted_at, DeadlineKind.SELECTION)
         case Phase.FREEZING if anchor is not None:
             return Deadline(anchor + config.freeze_ms, DeadlineKind.FREEZE, window_ms=config.freeze_ms)
-        case Phase.WORKING if situation.approved and not situation.own_elections:
+        case Phase.WORKING if situation.prompted_at is not None:
+            return Deadline(situation.prompted_at, DeadlineKind.ANCHORING, window_ms=inactivity_window(situation))
+        case Phase.WORKING if situation.approved and not situation.own_elections and anchor is not None:
             window = inactivity_window(situation)
-            if anchor is None:
-                return Deadline(situation.at, DeadlineKind.ANCHORING, window_ms=window)
             return Deadline(anchor + window, DeadlineKind.INACTIVITY, window_ms=window)
     return None
 

@@ -167,10 +167,17 @@ def remove(state: ConversationState, now: int) -> Decision[None]:
 def sync_config(state: ConversationState, source_epoch: int, changes: ConfigChanges, now: int) -> Decision[None]:
     """Adopt the group's configuration. Unchanged settings append nothing (de-mls 2.1, 4.8).
 
+    Nothing is adopted, and nothing appended, by who waits to be let in, where a list of stewards is installed, or of an
+    epoch that is not reached yet.
+
     Raises:
         ConversationNotFound, ConversationEnded
     """
-    config = state.opened().config
+    situation = state.opened()
+    is_waiting = situation.phase is Phase.PENDING_JOIN
+    if is_waiting or state.steward_list is not None or source_epoch > situation.epoch:
+        return Accepted(None)
+    config = situation.config
     different: dict[str, Any] = {
         name: value
         for name, value in changes.given()

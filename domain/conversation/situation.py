@@ -30,6 +30,8 @@ class Situation:
         entered_at: since when, in ms.
         visits: how many phases it has been in, this one included.
         anchor: the time that the phase's window is counted from, in ms; None if there is none.
+        prompted_at: since when the next tick has something to do whatever its time, in ms: all candidates are there, or
+            approved work was seen by no tick yet; None otherwise.
         mode: whether it recovers from a deadlock.
         config: what its deadlines follow from.
         epoch: the group's epoch.
@@ -52,6 +54,7 @@ class Situation:
     entered_at: int = 0
     visits: int = 0
     anchor: int | None = None
+    prompted_at: int | None = None
     mode: OperatingMode = OperatingMode.NORMAL
     config: ConversationConfig = field(default_factory=ConversationConfig)
     epoch: int = 0
@@ -70,7 +73,25 @@ class Situation:
             return self
         handler = _HANDLERS.get(type(event))
         changes = {} if handler is None else handler(self, event)
-        return replace(self, at=event.at, **changes) if changes or event.at != self.at else self
+        if not changes and event.at == self.at:
+            return self
+        now = replace(self, at=event.at, **changes)
+        prompted_at = now._prompted_since(self, event.at)
+        return now if prompted_at == now.prompted_at else replace(now, prompted_at=prompted_at)
+
+    def _prompted_since(self, before: Situation, time: int) -> int | None:
+        if self.life is not Life.OPEN:
+            return None
+        match self.phase:
+            case Phase.FREEZING:
+                is_prompted = self.candidates >= self.stewards > 0
+            case Phase.WORKING:
+                is_prompted = bool(self.approved) and not self.own_elections and self.anchor is None
+            case _:
+                is_prompted = False
+        if not is_prompted:
+            return None
+        return time if before.prompted_at is None or before.phase is not self.phase else before.prompted_at
 
 
 Changes: TypeAlias = dict[str, Any]

@@ -103,7 +103,14 @@ class ConversationCommands(ProposalCommands):
     def sync_config(self, conversation_id: str, changes: ConfigChanges, *, epoch: int, now: int | None = None) -> None:
         """Adopt the group's configuration. Phase deadlines that run move with it (de-mls 2.2, 4.8).
 
-        Unchanged settings append nothing.
+        Unchanged settings append nothing, nor does what comes before this member is let in, once a list of stewards is
+        installed, or of an epoch above the current one (de-mls 1.5).
+
+        Args:
+            conversation_id: the conversation.
+            changes: what is set.
+            epoch: the epoch that the settings are of.
+            now: the time, in ms; by default the journal's clock tells it.
 
         Raises:
             InvalidArgument: a time is zero; nothing of it is taken.

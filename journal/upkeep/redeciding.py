@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from ...domain import Event, InvalidArgument, LimitReached, MunimentError, Policy, RecordedEvent, saga_stream
 from ...domain.circumstances import Circumstances
 from ...domain.compensation import RULES
-from ...domain.conversation import ConversationEvent, redecision as conversations
+from ...domain.conversation import ConfigSynced, ConversationEvent, redecision as conversations
 from ...domain.redecision import again
 from ...domain.saga import SagaCompensated
 from ...domain.states import new_state
@@ -24,7 +24,10 @@ CAPACITY: Final = 100_000
 _FIRST_FORMAT: Final = 1
 
 _FORMAT_OF_ENDINGS: Final = 3
-"""The format since which events say how sessions were opened, and how they ended."""
+"""The format since which events say how sessions were opened, and how they ended.
+
+Since then a synchronisation is adopted by fewer as well.
+"""
 
 _BOUNDS: Final = (LimitReached, InvalidArgument)
 """What refuses that something is too much or too large, which the first format mostly allowed."""
@@ -150,7 +153,12 @@ class Redeciding:
         verdict = self._decided_again(record, policy)
         if verdict.problem and is_old:
             return self._by_older_rules(record, verdict)
+        if verdict.problem and isinstance(record.event, ConfigSynced) and self._is_before_endings(record):
+            return Verdict(1, note=f"would not be adopted any more: {verdict.problem}")
         return verdict
+
+    def _is_before_endings(self, record: RecordedEvent) -> bool:
+        return self._format_at(record.position) < _FORMAT_OF_ENDINGS
 
     def _by_older_rules(self, record: RecordedEvent, verdict: Verdict) -> Verdict:
         """What the first format permitted: events did not say their policy, and fewer bounds were kept."""
@@ -187,7 +195,7 @@ class Redeciding:
         except MunimentError as error:
             return Verdict(1, f"is not permitted: {error}", is_bound=isinstance(error, _BOUNDS))
         made = (*(each.event for each in decision.placed), *decision.events)
-        if self._format_at(record.position) < _FORMAT_OF_ENDINGS:
+        if self._is_before_endings(record):
             made = tuple(_as_far_as_recorded(each, record.event) for each in made)
         if record.event in made:
             return Verdict(1)

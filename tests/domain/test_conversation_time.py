@@ -31,6 +31,7 @@ from muniment.domain.conversation import (
     LeaveReason,
     MemberLeaving,
     OperatingModeChanged,
+    OperationFailed,
     PendingJoinExpired,
     PhaseTimerAnchored,
     VoteCast,
@@ -48,6 +49,7 @@ from .conversation_facts import (
     IN_PHASE,
     JOINING,
     MEMBER,
+    STEWARDS,
     approved,
     auto_vote,
     opened,
@@ -191,20 +193,31 @@ def test_scenario_18_all_times_that_are_synchronised_are_taken() -> None:
         "consensus_timeout_ms": 5,
     }
     changes = ConfigChanges(**times)
-    begin = given_conversation(*MEMBER)
-    synced = ConfigSynced("c", 9, 6, changes)
-    begin.when(conversation.sync_config, 6, changes, 9).then(synced)
+    begin = given_conversation(*MEMBER[:3])
+    synced = ConfigSynced("c", 9, 4, changes)
+    begin.when(conversation.sync_config, 4, changes, 9).then(synced)
     begin.state.apply(synced)
     config = begin.state.situation.config
     assert {name: getattr(config, name) for name in times} == times
     untouched = {field.name for field in fields(config)} - set(times)
     assert all(getattr(config, name) == getattr(ConversationConfig(), name) for name in untouched)
     # What is as it was is no change.
-    begin.when(conversation.sync_config, 7, changes, 10).then()
-    begin.when(conversation.sync_config, 7, ConfigChanges(), 10).then()
-    begin.when(conversation.sync_config, 7, replace(changes, freeze_ms=8), 10).then(
-        ConfigSynced("c", 10, 7, ConfigChanges(freeze_ms=8))
-    )
+    begin.when(conversation.sync_config, 5, changes, 10).then()
+    begin.when(conversation.sync_config, 5, ConfigChanges(), 10).then()
+    other = replace(changes, freeze_ms=8)
+    begin.when(conversation.sync_config, 5, other, 10).then(ConfigSynced("c", 10, 5, ConfigChanges(freeze_ms=8)))
+    # Nor is there one of an epoch that is not reached, once a list of stewards is installed, or before it is let in.
+    begin.when(conversation.sync_config, 6, other, 10).then()
+    begin.state.apply(STEWARDS)
+    begin.when(conversation.sync_config, 5, other, 10).then()
+    given_conversation(JOINING).when(conversation.sync_config, 0, other, 10).then()
+
+
+def test_what_the_next_tick_has_to_do_is_due_since_it_can_be_done() -> None:
+    begin = given_conversation(*WAITING)
+    due = phase_deadline(begin.state.situation)
+    begin.state.apply(OperationFailed("c", 500, "send", "no route"))
+    assert phase_deadline(begin.state.situation) == due
 
 
 @pytest.mark.parametrize(("given", "derived"), [(0, 65_000), (12_000, 12_000)])
@@ -213,12 +226,12 @@ def test_scenario_20_backups_take_over_after_a_window_of_their_own_or_a_derived_
 
 
 def test_scenario_21_what_is_zero_where_that_says_nothing_keeps_its_value() -> None:
-    begin = given_conversation(replace(JOINING, config=ConversationConfig(voting_inactivity_ms=12_000)), *MEMBER[1:])
+    begin = given_conversation(replace(JOINING, config=ConversationConfig(voting_inactivity_ms=12_000)), *MEMBER[1:3])
     changes = ConfigChanges(freeze_ms=7, voting_inactivity_ms=0)
-    begin.when(conversation.sync_config, 6, changes, 9).then(ConfigSynced("c", 9, 6, ConfigChanges(freeze_ms=7)))
-    begin.when(conversation.sync_config, 6, ConfigChanges(voting_inactivity_ms=0), 9).then()
-    begin.when(conversation.sync_config, 6, ConfigChanges(voting_inactivity_ms=1), 9).then(
-        ConfigSynced("c", 9, 6, ConfigChanges(voting_inactivity_ms=1))
+    begin.when(conversation.sync_config, 5, changes, 9).then(ConfigSynced("c", 9, 5, ConfigChanges(freeze_ms=7)))
+    begin.when(conversation.sync_config, 5, ConfigChanges(voting_inactivity_ms=0), 9).then()
+    begin.when(conversation.sync_config, 5, ConfigChanges(voting_inactivity_ms=1), 9).then(
+        ConfigSynced("c", 9, 5, ConfigChanges(voting_inactivity_ms=1))
     )
 
 

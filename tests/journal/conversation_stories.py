@@ -32,10 +32,15 @@ def phases(events: Any) -> list[Phase]:
     return [event.phase for event in events if event.type == "conversation.phase_changed.v1"]
 
 
-def member(journal: Journal, conversation_id: str = "c", now: int = 0) -> None:
-    """This member is alice, in a group with bob and carol; bob and carol are its stewards."""
+def newcomer(journal: Journal, conversation_id: str = "c", now: int = 0) -> None:
+    """This member is alice, let into a group with bob and carol; who its stewards are, she was not told yet."""
     journal.conversations.join(conversation_id, "alice", now=now)
     journal.conversations.joined(conversation_id, 5, ["alice", "bob", "carol"], now=now)
+
+
+def member(journal: Journal, conversation_id: str = "c", now: int = 0) -> None:
+    """This member is alice, in a group with bob and carol; bob and carol are its stewards."""
+    newcomer(journal, conversation_id, now)
     journal.conversations.install_stewards(conversation_id, ["bob", "carol"], now=now)
 
 

@@ -8,7 +8,7 @@ from muniment.journal import Journal
 from muniment.journal.testing import types
 
 from ..domain.conversation_facts import ADD, BROKEN, DEADLOCK, ELECTION
-from .conversation_stories import approved, member, phase_of, phases, ticked, told
+from .conversation_stories import approved, member, newcomer, phase_of, phases, ticked, told
 
 
 def test_a_a_solo_creator_with_one_approved_item(journal: Journal) -> None:
@@ -110,7 +110,7 @@ def test_d_scheduling_again_replaces(journal: Journal) -> None:
 
 
 def test_e_a_window_that_is_made_shorter_is_over_sooner_and_a_vote_is_not(journal: Journal) -> None:
-    member(journal)
+    newcomer(journal)
     journal.conversations.receive_proposal("c", 2, ADD, creator="carol", voters=3, now=0)
     journal.conversations.schedule_auto_vote("c", 2, True, delay_ms=50_000, now=0)
     approved(journal, now=0)
@@ -129,9 +129,10 @@ def test_e_a_window_that_is_made_shorter_is_over_sooner_and_a_vote_is_not(journa
 
 
 def test_f_a_silent_steward(journal: Journal) -> None:
-    member(journal)
-    approved(journal, now=0)
+    newcomer(journal)
     journal.conversations.sync_config("c", ConfigChanges(commit_inactivity_ms=1), epoch=5, now=0)
+    journal.conversations.install_stewards("c", ["bob", "carol"], now=0)
+    approved(journal, now=0)
     journal.conversations.tick(0)
     journal.conversations.tick(1)
     frozen_at = 1

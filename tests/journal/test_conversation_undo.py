@@ -25,7 +25,7 @@ from muniment.journal import Journal
 
 from ..conftest import Clock
 from ..domain.conversation_facts import ADD, BROKEN, DEADLOCK, ELECTION
-from .conversation_stories import REMOVE_ALICE, approved, member, phase_of
+from .conversation_stories import REMOVE_ALICE, approved, member, newcomer, phase_of
 
 STREAM = "conversation-c"
 Act = Callable[[Journal], Any]
@@ -109,7 +109,7 @@ SINGLE: dict[str, tuple[Act, Act]] = {
         lambda journal: journal.conversations.join("c", "alice", now=9),
     ),
     "conversation.config_synced": (
-        anchored,
+        newcomer,
         lambda journal: journal.conversations.sync_config("c", ConfigChanges(commit_inactivity_ms=9), epoch=5, now=1),
     ),
     "conversation.phase_changed": (anchored, lambda journal: journal.conversations.tick(60_000)),

@@ -18,7 +18,7 @@ from muniment.domain import (
 from muniment.journal import Journal
 
 from ..domain.conversation_facts import ADD, DEADLOCK, ELECTION
-from .conversation_stories import approved, member, phase_of
+from .conversation_stories import approved, member, newcomer, phase_of
 
 STREAM = "conversation-c"
 
@@ -163,7 +163,7 @@ def test_what_was_permitted_in_a_phase_keeps_it(journal: Journal) -> None:
 
 
 def test_what_made_it_time_for_a_phase_change_is_held_by_it(journal: Journal) -> None:
-    member(journal)
+    newcomer(journal)
     approved(journal)
     journal.conversations.tick(0)
     journal.conversations.sync_config("c", ConfigChanges(commit_inactivity_ms=5), epoch=5, now=0)

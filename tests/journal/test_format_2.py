@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from muniment.domain import Envelope
+from muniment.domain import ConfigChanges, Envelope
+from muniment.domain.conversation import ConfigSynced
+from muniment.domain.event import accept
 from muniment.journal import Journal
 from muniment.journal.storage.identity_table import FORMAT
 
@@ -94,3 +98,27 @@ def test_its_copies_and_exports_say_since_when(older: Path, tmp_path: Path) -> N
         for each in (copy, imported):
             assert each.identity.formats == ((2, 0), (FORMAT, HEAD))
             assert each.verify().findings == ()
+
+
+@pytest.mark.parametrize("form", [2, FORMAT])
+def test_a_synchronisation_of_then_is_judged_by_the_rules_of_then(tmp_path: Path, form: int) -> None:
+    path = tmp_path / "synced.db"
+    synced = ConfigSynced("c", 1, 9, ConfigChanges(freeze_ms=7))
+    with Journal.open(f"sqlite:///{path}") as journal:
+        journal.conversations.create("c", "alice", now=0)
+        journal.execute("conversation-c", lambda state: accept(synced))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE tbl_name='journal' AND type='trigger'")
+        kept = triggers.fetchall()
+        for name, _ in kept:
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("UPDATE journal SET value=? WHERE kind='format'", [str(form)])
+        for _, sql in kept:
+            connection.execute(sql)
+        connection.execute(f"PRAGMA user_version={form}")
+    with Journal.open(f"sqlite:///{path}", read_only=True) as journal:
+        report = journal.verify()
+        told = [each.problem for each in (report.findings, report.notes)[form == 2]]
+        assert len(report.findings + report.notes) == 1
+        assert "a command appends nothing here" in told[0]
+        assert journal.conversations.state("c").config.freeze_ms == 7

@@ -28,7 +28,7 @@ from muniment.domain.conversation.phases import PERMITTED, operation_of
 from muniment.journal import Journal
 
 from ..domain.conversation_facts import ADD, DEADLOCK, ELECTION
-from .conversation_stories import approved, member
+from .conversation_stories import approved, member, newcomer
 from .stories import claim, claim_fragments, live, open_session, pending, register, upgrade_to
 
 Act = Callable[[Journal], Any]
@@ -389,6 +389,7 @@ CONVERSATION: Final[dict[str, Act]] = {
     "create": talk("create", "alice"),
     "let in": talk("joined", 5, ["alice", "bob", "carol"]),
     "member": member,
+    "newcomer": newcomer,
     "approved": approved,
     "steward": talk("install_stewards", ["carol"]),
     "sync": talk("sync_config", ConfigChanges(commit_inactivity_ms=9), epoch=5),
@@ -423,7 +424,7 @@ CONVERSATIONS: Final = (
     ("member",),
     ("member", "open"),
     ("member", "approved", "tick"),
-    ("member", "approved", "tick", "sync", "tick much later"),
+    ("newcomer", "approved", "tick", "sync", "tick much later"),
     ("member", "elect"),
     ("member", "emergency", "refute"),
     ("member", "emergency", "confirm"),
