@@ -70,7 +70,7 @@ class RunningCommands(LifecycleCommands):
         names = role_names(roles)
         if composed is not None:
             names = names or role_names(composed.role_names)
-            protocol_id = protocol_id or composed.protocol_id
+            protocol_id = composed.protocol_id if protocol_id is None else protocol_id
             _require_roles(composed, names)
         terms = session_terms(protocol_id, context_id, current_role, timeout_ms, inbox_capacity, composed)
         name, label, here = identifier("session_id", session_id), identifier("owner", owner), Binding.here(binding)

@@ -20,7 +20,7 @@ SEQUENCES: Final = int(os.environ.get("MUNIMENT_TEST_UNDO_SEQUENCES", "25"))
 COMMANDS: Final = 50
 STREAM: Final = "conversation-c"
 
-NEVER_AGAIN: Final = {"at", "incarnation", "visits", "entered_at", "strangers", "reports", "reported"}
+NEVER_AGAIN: Final = {"at", "prompted_at", "incarnation", "visits", "entered_at", "strangers", "reports", "reported"}
 """Counters and times that never come again, and what knocking is bounded by."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -16,18 +17,21 @@ from muniment.domain import (
     Accepted,
     AlreadyClaimed,
     ConcurrencyConflict,
+    Decision,
     IdempotencyConflict,
     InvalidArgument,
     InvalidIdentifier,
     JournalClosed,
     ProjectionStopped,
     SessionAlreadyOpen,
+    SessionDraining,
     SessionNotFound,
     StaleCapability,
     Unclaimed,
 )
+from muniment.domain.event import accept
 from muniment.domain.session import SessionOpened, SessionState
-from muniment.journal import Journal
+from muniment.journal import AsyncJournal, Journal
 
 from ..conftest import Clock
 from .damage import edit
@@ -83,17 +87,61 @@ def test_a_recorded_refusal_is_recorded_once_by_two_writers(shared_url: str) -> 
         assert one.head() == 4
 
 
-def test_a_writer_that_always_loses_gives_up(shared_url: str) -> None:
+def test_a_writer_that_lost_six_times_decides_while_nobody_else_can_append(shared_url: str) -> None:
+    opened = Accepted(None, (SessionOpened("s-1", 1),))
     with two_journals(shared_url) as (one, other):
+        heads: list[int] = []
 
         def beaten(state: SessionState) -> Accepted[None]:
-            other.execute("session-s-1", lambda _: Accepted(None, (SessionOpened("s-1", 1),)))
-            return Accepted(None, (SessionOpened("s-1", 1),))
+            heads.append(one.head())
+            if len(heads) <= 6:
+                other.execute("session-s-1", lambda _: opened)
+            return opened
 
-        with pytest.raises(ConcurrencyConflict) as caught:
+        one.execute("session-s-1", beaten)
+        assert (heads, one.head()) == ([0, 1, 2, 3, 4, 5, 6], 7)
+        with pytest.raises(SessionAlreadyOpen):
+            one.sessions.open("s-1")
+
+
+def test_what_is_refused_then_is_refused_and_nothing_else_happens(shared_url: str) -> None:
+    with two_journals(shared_url) as (one, other):
+        one.sessions.open("s-1")
+        held = one.sessions.claim("s-1", "alice")
+        tries = 0
+
+        def beaten(state: SessionState) -> Decision[None]:
+            nonlocal tries
+            tries += 1
+            if tries <= 6:
+                other.sessions.issue_witness(held, "ready")
+                return accept(SessionOpened("s-1", 1))
+            raise SessionDraining("s-1")
+
+        with pytest.raises(SessionDraining):
             one.execute("session-s-1", beaten)
-        assert caught.value.stream == "session-s-1"
-        assert caught.value.attempts == one.head()
+        assert (tries, one.head()) == (7, 8)
+        # Nothing is left locked.
+        other.sessions.release(held)
+        one.sessions.claim("s-1", "bob")
+
+
+def test_in_memory_a_writer_that_always_loses_gives_up() -> None:
+    opened = Accepted(None, (SessionOpened("s-1", 1),))
+
+    async def story() -> None:
+        async with await AsyncJournal.open("memory://") as journal:
+
+            def beaten(state: SessionState) -> Accepted[None]:
+                journal._journal.execute("session-s-1", lambda _: opened)
+                return opened
+
+            with pytest.raises(ConcurrencyConflict) as caught:
+                await journal.execute("session-s-1", beaten)
+            assert caught.value.stream == "session-s-1"
+            assert caught.value.attempts == journal._journal.head()
+
+    asyncio.run(story())
 
 
 def test_threads_share_a_journal(journal: Journal) -> None:
