@@ -76,6 +76,16 @@ class AsyncJournal:
         self.sites = AsyncSites(self, journal.sites)
         self.sagas = AsyncSagas(self, journal.sagas, journal._context)
 
+    @property
+    def policy(self) -> Policy:
+        """What is permitted here beyond the laws, as the journal was opened."""
+        return self._journal.policy
+
+    @property
+    def surfaces(self) -> Surfaces:
+        """What the runtime offers, as the journal was opened."""
+        return self._journal.surfaces
+
     @classmethod
     async def open(
         cls,

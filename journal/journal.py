@@ -44,6 +44,7 @@ class Journal(Reading):
 
     def __init__(self, storage: Storage, policy: Policy, surfaces: Surfaces, clock: Clock) -> None:
         application = storage.application
+        self._policy, self._surfaces = policy, surfaces
         self._context = ContextHolder(policy)
         # Who may only read cannot keep the stored tables caught up, and has tables elsewhere.
         self._scratch = ScratchTables() if storage.is_read_only else None
@@ -64,6 +65,16 @@ class Journal(Reading):
             self, application, SteadyClock(now, storage.locks), self._context.cleared, store, projector
         )
         self._saga_commands = Sagas(self, self._undo_planner, self._context, store, projector)
+
+    @property
+    def policy(self) -> Policy:
+        """What is permitted here beyond the laws, as the journal was opened."""
+        return self._policy
+
+    @property
+    def surfaces(self) -> Surfaces:
+        """What the runtime offers, as the journal was opened."""
+        return self._surfaces
 
     @classmethod
     def open(

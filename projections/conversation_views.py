@@ -138,9 +138,10 @@ class PendingDeadline(NamedTuple):
 def to_pending(row: Row) -> PendingDeadline:
     """Read a row of the deadlines."""
     DEADLINES.require_types(row)
-    conversation_id, kind, proposal_id, due_at, window_ms, since = row
+    conversation_id, kind, proposal_id, due_at, window_ms, vote, since = row
     about = None if proposal_id == NO_PROPOSAL else proposal_id
-    return PendingDeadline(conversation_id, Deadline(due_at, DeadlineKind(kind), about, window_ms), since)
+    deadline = Deadline(due_at, DeadlineKind(kind), about, window_ms, None if vote is None else bool(vote))
+    return PendingDeadline(conversation_id, deadline, since)
 
 
 class DeadlinesView(TableReader):

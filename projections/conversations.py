@@ -50,12 +50,12 @@ CONVERSATIONS = TemporalTable(
 CONFIGS = TemporalTable(name="conversation_configs", version=1, key={"conversation_id": str}, columns={"config": str})
 DEADLINES = TemporalTable(
     name="deadlines",
-    version=1,
+    version=2,
     # A phase's own deadline is about no proposal, and has none of a number there can be.
     key={"conversation_id": str, "kind": str, "proposal_id": int},
-    columns={"due_at": int, "window_ms": int},
+    columns={"due_at": int, "window_ms": int, "vote": int},
     ordered=("due_at",),
-    nullable=frozenset({"window_ms"}),
+    nullable=frozenset({"window_ms", "vote"}),
 )
 PROPOSALS = TemporalTable(
     name="proposals",
@@ -201,9 +201,15 @@ def _phase_deadline(conversation_id: str, before: Situation, after: Situation) -
 
 
 def _due(
-    conversation_id: str, kind: DeadlineKind, proposal_id: int, due_at: int, window_ms: int | None = None
+    conversation_id: str,
+    kind: DeadlineKind,
+    proposal_id: int,
+    due_at: int,
+    window_ms: int | None = None,
+    vote: bool | None = None,
 ) -> Change:
-    return Set(DEADLINES, (conversation_id, kind.value, proposal_id), (due_at, window_ms))
+    key = (conversation_id, kind.value, proposal_id)
+    return Set(DEADLINES, key, (due_at, window_ms, None if vote is None else int(vote)))
 
 
 def _not_due(event: Any, kind: DeadlineKind) -> tuple[Change]:
@@ -263,7 +269,7 @@ def _fired(event: Any) -> tuple[DeadlineKind, int | None, int] | None:
 
 _HANDLERS: Final[dict[type[Event[Any]], Callable[[Any, int], Iterable[Change]]]] = {
     conversation.AutoVoteScheduled: lambda event, _: (
-        _due(event.conversation_id, DeadlineKind.AUTO_VOTE, event.proposal_id, event.fire_at),
+        _due(event.conversation_id, DeadlineKind.AUTO_VOTE, event.proposal_id, event.fire_at, vote=event.vote),
     ),
     conversation.AutoVoteCancelled: lambda event, _: _not_due(event, DeadlineKind.AUTO_VOTE),
     conversation.AutoVoteFired: lambda event, _: _not_due(event, DeadlineKind.AUTO_VOTE),

@@ -72,6 +72,7 @@ from .values import (
 from .view import ConversationView
 from .voting import (
     cancel_auto_vote,
+    cancel_auto_votes,
     cancel_timeout,
     open_proposal,
     receive_proposal,
@@ -173,6 +174,7 @@ __all__ = [
     "accept_election",
     "buffer_candidate",
     "cancel_auto_vote",
+    "cancel_auto_votes",
     "cancel_timeout",
     "check",
     "commit_applied",

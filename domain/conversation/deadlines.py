@@ -37,12 +37,14 @@ class Deadline(NamedTuple):
             approved work was not seen by any tick yet.
         proposal_id: the proposal that it is about; None for the phase's own.
         window_ms: the phase's window; None where none is counted.
+        vote: which way the automatic vote will go; None of all other kinds.
     """
 
     due_at: int
     kind: DeadlineKind
     proposal_id: int | None = None
     window_ms: int | None = None
+    vote: bool | None = None
 
     @property
     def order(self) -> tuple[int, int, int]:

@@ -200,7 +200,7 @@ class ConversationState:
     def deadlines(self) -> Iterator[Deadline]:
         """Everything that is or will be due."""
         for proposal_id, vote in self.auto_votes.items():
-            yield Deadline(vote.fire_at, DeadlineKind.AUTO_VOTE, proposal_id)
+            yield Deadline(vote.fire_at, DeadlineKind.AUTO_VOTE, proposal_id, vote=vote.vote)
         for proposal_id, timeout in self.timeouts.items():
             yield Deadline(timeout.fire_at, DeadlineKind.CONSENSUS_TIMEOUT, proposal_id)
         of_phase = phase_deadline(self.situation)

@@ -186,6 +186,20 @@ def cancel_auto_vote(state: ConversationState, proposal_id: int, now: int) -> De
     return draft.decided()
 
 
+@decision("conversation.cancel_auto_votes")
+def cancel_auto_votes(state: ConversationState, now: int) -> Decision[None]:
+    """Cancel every automatic vote (de-mls 2.4).
+
+    Raises:
+        ConversationNotFound, ConversationEnded
+    """
+    state.opened()
+    draft = Draft(state, now)
+    for proposal_id in sorted(state.auto_votes):
+        end_auto_vote(draft, proposal_id, CancelReason.MANUAL)
+    return draft.decided()
+
+
 @decision("conversation.schedule_timeout")
 def schedule_timeout(state: ConversationState, proposal_id: int, delay_ms: int, now: int) -> Decision[None]:
     """Wait for votes for ``delay_ms`` from now on; this replaces any earlier deadline (de-mls 2.5).

@@ -40,6 +40,7 @@ class AsyncConversations(AsyncCommands):
     sync_config = awaited(Conversations.sync_config)
     schedule_auto_vote = awaited(Conversations.schedule_auto_vote)
     cancel_auto_vote = awaited(Conversations.cancel_auto_vote)
+    cancel_auto_votes = awaited(Conversations.cancel_auto_votes)
     schedule_timeout = awaited(Conversations.schedule_timeout)
     cancel_timeout = awaited(Conversations.cancel_timeout)
     buffer_candidate = awaited(Conversations.buffer_candidate)

@@ -119,11 +119,14 @@ class Conversations(ConversationCommands, ConversationsView):
         if conversation_id is not None:
             name = identifier("conversation_id", conversation_id)
             return {name: own.get(name, time)}
-        found = {each.conversation_id: own.get(each.conversation_id, time) for each in self._deadlines.until(time)}
-        for each, their_time in own.items():
-            if self._next_in(each, their_time) == 0:
-                found[each] = their_time
-        return found
+        due: dict[str, int] = {}
+        for each in self._deadlines.until(time):
+            due.setdefault(each.conversation_id, each.deadline.due_at)
+        for name, their_time in own.items():
+            earliest = self._earliest_in(name)
+            if earliest is not None and earliest <= their_time:
+                due[name] = earliest
+        return {name: own.get(name, time) for name in sorted(due, key=lambda name: due[name])}
 
     def _times(self, now: int | None) -> tuple[int, dict[str, int]]:
         """The given time or else the clock's, in ms; and the time in each conversation that is ahead of it.
@@ -140,11 +143,14 @@ class Conversations(ConversationCommands, ConversationsView):
 
     def _next_in(self, conversation_id: str, now: int) -> int | None:
         """How long until something is due in a conversation that is ahead, in ms; None if nothing ever will be."""
+        earliest = self._earliest_in(conversation_id)
+        return None if earliest is None else max(0, earliest - now)
+
+    def _earliest_in(self, conversation_id: str) -> int | None:
         pending = [each.deadline.due_at for each in self._deadlines.of_conversation(conversation_id)]
         if not pending:
             self._steady.forget(conversation_id)
-            return None
-        return max(0, min(pending) - now)
+        return min(pending, default=None)
 
     def _unless_withdrawn(self, named: str | None) -> AbstractContextManager[None]:
         """Pass over a conversation that nobody named, and whose opening was undone since it was found to be due."""

@@ -211,6 +211,10 @@ class ProposalCommands:
         number = natural_number("proposal_id", proposal_id)
         return self._run(conversation.cancel_auto_vote, conversation_id, now, number)
 
+    def cancel_auto_votes(self, conversation_id: str, *, now: int | None = None) -> None:
+        """Cancel every automatic vote of a conversation, in one append (de-mls 2.4)."""
+        return self._run(conversation.cancel_auto_votes, conversation_id, now)
+
     def schedule_timeout(
         self, conversation_id: str, proposal_id: int, *, delay_ms: int, now: int | None = None
     ) -> None:

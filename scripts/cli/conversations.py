@@ -82,7 +82,7 @@ def deadlines(at: str | None, url: str, lock_timeout: float, as_json: bool) -> N
         ]
         envelope("deadlines", data, journal=journal.url, position=as_of.position)
         return
-    columns = ["due at", "ms since 1970", "conversation", "what", "proposal", "since"]
+    columns = ["due at", "ms since 1970", "conversation", "what", "proposal", "vote", "since"]
     rows = [
         (
             utc(each.deadline.due_at),
@@ -90,6 +90,7 @@ def deadlines(at: str | None, url: str, lock_timeout: float, as_json: bool) -> N
             each.conversation_id,
             each.deadline.kind,
             each.deadline.proposal_id,
+            "" if each.deadline.vote is None else "yes" if each.deadline.vote else "no",
             each.since,
         )
         for each in pending

@@ -133,7 +133,7 @@ def test_scenario_6_registering_again_replaces_deadline_and_vote() -> None:
             begin.state.apply(event)
     assert event.replaced_fire_at == 10_000  # type: ignore[attr-defined]
     assert begin.state.auto_votes == {7: (20_002, False, 20_000)}
-    assert list(begin.state.deadlines()) == [Deadline(20_002, DeadlineKind.AUTO_VOTE, 7)]
+    assert list(begin.state.deadlines()) == [Deadline(20_002, DeadlineKind.AUTO_VOTE, 7, vote=False)]
 
 
 def test_scenario_7_cancelling_one_leaves_the_others_and_leaving_none() -> None:

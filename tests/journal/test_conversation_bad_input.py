@@ -245,10 +245,10 @@ def test_numbers_at_the_edge_that_came_from_elsewhere_end_in_typed_errors(journa
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE projection_deadlines_v1 SET due_at='soon'",
-        "UPDATE projection_deadlines_v1 SET due_at=NULL",
-        "UPDATE projection_deadlines_v1 SET kind='fly'",
-        "UPDATE projection_deadlines_v1 SET conversation_id=x'00'",
+        "UPDATE projection_deadlines_v2 SET due_at='soon'",
+        "UPDATE projection_deadlines_v2 SET due_at=NULL",
+        "UPDATE projection_deadlines_v2 SET kind='fly'",
+        "UPDATE projection_deadlines_v2 SET conversation_id=x'00'",
         "UPDATE projection_conversations_v2 SET anchor='then'",
         "UPDATE projection_conversations_v2 SET life='undead'",
         "UPDATE projection_conversation_configs_v1 SET config='{'",

@@ -183,3 +183,28 @@ def test_h_two_deadlines_in_one_tick(journal: Journal) -> None:
     assert isinstance(fired, conversation.ConsensusTimeoutFired)
     assert not fired.session_active
     assert [each.lateness_ms for each in journal.late_firings.of_conversation("c")] == [30_000, 10_000]
+
+
+def test_which_way_automatic_votes_go_and_that_all_are_cancelled_at_once(journal: Journal) -> None:
+    member(journal)
+    for number, vote in ((7, True), (8, False)):
+        journal.conversations.receive_proposal("c", number, ADD, creator="carol", voters=3, now=0)
+        journal.conversations.schedule_auto_vote("c", number, vote, delay_ms=10_000, now=0)
+    votes = [each.deadline.vote for each in journal.deadlines if each.deadline.kind == "auto_vote"]
+    assert votes == [True, False]
+    assert [each.vote for each in journal.conversations["c"].deadlines if each.kind == "auto_vote"] == [True, False]
+    before = journal.head()
+    journal.conversations.cancel_auto_votes("c", now=1)
+    assert journal.head() == before + 2
+    assert [each.deadline.kind for each in journal.deadlines if each.deadline.kind == "auto_vote"] == []
+    journal.conversations.cancel_auto_votes("c", now=2)
+    assert journal.head() == before + 2
+    assert journal.verify().findings == ()
+    assert journal.replay().differences == {}
+
+
+def test_the_conversation_that_is_due_the_longest_comes_first(journal: Journal) -> None:
+    for name, at in (("ahead", 5_000), ("late", 100), ("later", 200)):
+        journal.conversations.join(name, "alice", now=at)
+    window = 3 * journal.conversations.state("late").config.commit_inactivity_ms
+    assert journal.conversations.due(5_000 + window) == ["late", "later", "ahead"]

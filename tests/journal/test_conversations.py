@@ -38,7 +38,7 @@ def test_where_a_conversation_stands(journal: Journal) -> None:
     assert (row.mode, row.anchor, row.epoch, row.stewards) == (OperatingMode.NORMAL, None, 5, 2)
     assert (row.proposals, row.own_elections, row.emergencies, row.approved) == (1, 0, 0, 0)
     assert (row.incarnation, row.reason, row.at, row.since) == (1, None, 9, journal.head() - 1)
-    assert row.deadlines == ((10_009, DeadlineKind.AUTO_VOTE, 1, None),)
+    assert row.deadlines == ((10_009, DeadlineKind.AUTO_VOTE, 1, None, True),)
     assert dict(journal.conversations.items()) == {"c": row}
     assert (list(journal.conversations), len(journal.conversations)) == (["c"], 1)
     with pytest.raises(KeyError):
@@ -209,7 +209,7 @@ def test_every_table_is_read_as_of_a_position_before_anything_else_is_read(journ
     assert (row.phase, row.anchor, row.deadlines) == (
         Phase.FREEZING,
         60_000,
-        ((90_000, DeadlineKind.FREEZE, None, 30_000),),
+        ((90_000, DeadlineKind.FREEZE, None, 30_000, None),),
     )
     assert [each.left_at for each in then.phase_visits.of_conversation("c")] == [0, 60_000, None]
     assert isinstance(row, ConversationRow)

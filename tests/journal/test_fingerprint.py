@@ -29,8 +29,9 @@ NAMES = {
     "bundle": "admit commit link register register_all roll_back seed_members stage upgrade",
     "consumer": "acknowledge",
     "conversation": (
-        "accept_election buffer_candidate cancel_auto_vote cancel_timeout check commit_applied install_stewards joined "
-        "leave no_commit_found open_conversation open_proposal receive_proposal receive_vote remove removed_by_commit "
+        "accept_election buffer_candidate cancel_auto_vote cancel_auto_votes cancel_timeout check "
+        "commit_applied install_stewards joined leave no_commit_found open_conversation open_proposal receive_proposal "
+        "receive_vote remove removed_by_commit "
         "report_failure resolve schedule_auto_vote schedule_timeout sync_config tick vote"
     ),
     "inbox": "acknowledge check_deliverable give_back put take",

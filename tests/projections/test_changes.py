@@ -245,7 +245,9 @@ def test_a_conversation_is_in_a_phase_and_each_visit_is_kept(group: Tables) -> N
 
 def test_a_phases_deadline_is_there_while_it_lasts(group: Tables) -> None:
     told = group.when(FREEZING, stream="conversation-c")
-    assert ("c", DeadlineKind.FREEZE.value, -1, {"due_at": 30_100, "window_ms": 30_000}) in of("deadlines", told)
+    assert ("c", DeadlineKind.FREEZE.value, -1, {"due_at": 30_100, "window_ms": 30_000, "vote": None}) in of(
+        "deadlines", told
+    )
     gone = of("deadlines", group.when(SELECTION, stream="conversation-c"))
     assert ("c", DeadlineKind.FREEZE.value, -1, None) in gone
 

@@ -39,7 +39,7 @@ def test_where_each_conversation_stands(muniment: Run) -> None:
     team, other = data(muniment("conversations", "--json"))
     assert (team["conversation_id"], team["phase"], team["proposals"]) == ("[b]team", "working", 1)
     assert team["deadlines"] == [
-        {"due_at": START + 10_000, "kind": "auto_vote", "proposal_id": 1, "window_ms": None},
+        {"due_at": START + 10_000, "kind": "auto_vote", "proposal_id": 1, "window_ms": None, "vote": True},
     ]
     assert (other["phase"], other["deadlines"][0]["kind"]) == ("pending_join", "join_expiry")
     assert [each["life"] for each in data(muniment("conversations", "--json", "--at", 1))] == ["open"]
