@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
-
-import orjson
 
 from ..bounds import MAX_REMEMBERED_NAMES
 from ..event import Event
@@ -126,7 +125,7 @@ class InboxState:
 
 def digest_of(envelope: Envelope) -> bytes:
     """What tells an envelope from others of the same name; the order of names in its payload does not."""
-    return hashlib.sha256(orjson.dumps(orjson.loads(to_json(envelope)), option=orjson.OPT_SORT_KEYS)).digest()
+    return hashlib.sha256(json.dumps(json.loads(to_json(envelope)), sort_keys=True).encode()).digest()
 
 
 _HANDLERS: dict[type[Event[Any]], Callable[[InboxState, Any], None]] = {
