@@ -94,9 +94,10 @@ def content_bytes(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def content_digest(value: object) -> str:
-    """The SHA-256 of a content, in hexadecimal."""
-    return hashlib.sha256(content_bytes(value)).hexdigest()
+def size_and_sha256(value: object) -> tuple[int, str]:
+    """How many bytes a content takes, and their SHA-256, in hexadecimal."""
+    raw = content_bytes(value)
+    return len(raw), hashlib.sha256(raw).hexdigest()
 
 
 def _validated(value: Any, info: ValidationInfo) -> Any:

@@ -60,7 +60,7 @@ class AsyncJournal:
         sagas: the sagas, and how to finish one whose process died, awaited.
     """
 
-    def __init__(self, journal: Journal, surfaces: Surfaces) -> None:
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._writer = _Writer(journal.application)
         self._streams = StreamCache(asyncio.Lock)
@@ -69,7 +69,7 @@ class AsyncJournal:
         self._idle = asyncio.Event()
         self._idle.set()
         self.sessions = AsyncSessions(self, journal.sessions)
-        self.bundles = AsyncBundles(self, surfaces)
+        self.bundles = AsyncBundles(self, journal.surfaces)
         self._loop = asyncio.get_running_loop()
         self.conversations = AsyncConversations(self, journal.conversations)
         self.inbox = AsyncInboxes(self, journal.inbox)
@@ -97,7 +97,7 @@ class AsyncJournal:
     ) -> Self:
         """Open a journal; see ``Journal.open``, which takes the same settings."""
         journal = await asyncio.to_thread(Journal.open, url, policy=policy, surfaces=surfaces, **settings)
-        return cls(journal, surfaces or Surfaces())
+        return cls(journal)
 
     async def close(self) -> None:
         """Finish the commands that are under way, and close the journal; later ones raise ``JournalClosed``.

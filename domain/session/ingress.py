@@ -6,7 +6,7 @@ from pydantic.dataclasses import dataclass
 
 from ..artifacts import Counter, OwnershipCapability
 from ..boundary import LinkBoundary
-from ..content import Content, content_bytes, content_digest
+from ..content import Content, size_and_sha256
 from ..decision import decision
 from ..errors import BoundaryRejected, InvalidArgument, UnknownRole
 from ..event import Accepted, Decision, Refused, accept
@@ -71,7 +71,7 @@ def accept_ingress(
         return refused
     about = (ingress.size, ingress.sha256)
     payload = ingress.payload
-    if payload is not None and about != (len(content_bytes(payload)), content_digest(payload)):
+    if payload is not None and about != size_and_sha256(payload):
         raise InvalidArgument("ingress", "has a size or SHA-256 that is not its payload's")
     return accept(IngressAccepted(capability, boundary, ingress.kind, *roles, *about, payload))
 

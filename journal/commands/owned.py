@@ -16,7 +16,7 @@ from ...domain import (
     RoundFailed,
     session,
 )
-from ...domain.content import content, content_bytes, content_digest
+from ...domain.content import content, size_and_sha256
 from ...domain.identifiers import identifier
 from ...domain.scope import scope as checked_scope
 from ...domain.session import Ingress, RoundOutcome
@@ -109,7 +109,7 @@ class OwnedSession:
         """
         self._require_here()
         said = None if payload is None else content(payload)
-        size, digest = (0, None) if said is None else (len(content_bytes(said)), content_digest(said))
+        size, digest = (0, None) if said is None else size_and_sha256(said)
         is_kept = exact("keep_payload", keep_payload, bool)
         ingress = Ingress(
             kind=identifier("kind", kind),

@@ -39,7 +39,7 @@ from muniment.domain import (
     site,
 )
 from muniment.domain.bounds import MAX_INBOX_BYTES, MAX_PAYLOAD_BYTES, MAX_REMEMBERED_NAMES
-from muniment.domain.content import content_digest
+from muniment.domain.content import size_and_sha256
 from muniment.domain.inbox import InboxState, Selection
 from muniment.domain.session import (
     MOVES,
@@ -345,7 +345,7 @@ def test_nothing_is_put_where_no_session_is_open() -> None:
 
 def test_ingress_is_admitted_under_the_live_capability_and_inside_the_boundary() -> None:
     payload = {"say": "hello"}
-    digest = content_digest(payload)
+    _, digest = size_and_sha256(payload)
     ingress = Ingress("message", "worker", None, "reviewer", 15, digest, payload)
     owned = given(BEGAN, CLAIMED)
     accepted = session.IngressAccepted(A1, WHOLE, "message", "worker", None, "reviewer", 15, digest, payload)
@@ -467,7 +467,7 @@ def test_a_payload_comes_back_as_it_was(content: Any) -> None:
     assert read == put
     assert read.envelope.payload == content
     assert type(read.envelope.payload) is type(content)
-    assert content_digest(read.envelope.payload) == content_digest(content)
+    assert size_and_sha256(read.envelope.payload) == size_and_sha256(content)
 
 
 def test_a_payload_is_a_copy() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +36,7 @@ from muniment.journal import (
     Sites,
 )
 
-
-def run(url: str, story: Callable[[AsyncJournal], Awaitable[None]]) -> None:
-    """Run a story with a journal, in an event loop of its own."""
-
-    async def main() -> None:
-        async with await AsyncJournal.open(url) as journal:
-            await story(journal)
-
-    asyncio.run(main())
+from .awaiting import run
 
 
 def test_the_commands_are_those_of_the_other_journal() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -35,6 +34,8 @@ from muniment.domain import (
 from muniment.domain.stream_names import split_stream
 from muniment.journal import AsyncJournal, Journal
 
+from .awaiting import run
+
 MANIFEST = CompositionManifest("p", (LinkSpec("bundle-a", role="worker"),), ("worker", "reviewer"))
 A_ONLY = LinkBoundary.for_bundle_id("bundle-a")
 B_ONLY = LinkBoundary.for_bundle_id("bundle-b")
@@ -42,14 +43,6 @@ B_ONLY = LinkBoundary.for_bundle_id("bundle-b")
 
 def envelope(text: str, context: str = "c", **about: Any) -> Envelope:
     return Envelope("B", "A", context, text.encode(), **about)
-
-
-def run(url: str, story: Callable[[AsyncJournal], Awaitable[None]]) -> None:
-    async def main() -> None:
-        async with await AsyncJournal.open(url) as journal:
-            await story(journal)
-
-    asyncio.run(main())
 
 
 # aura 5.1

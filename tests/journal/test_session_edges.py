@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -23,17 +22,11 @@ from muniment.domain import (
 )
 from muniment.journal import AsyncJournal, Journal
 
+from .awaiting import run
+
 
 def envelope(payload: Any = "hello", name: str | None = None) -> Envelope:
     return Envelope("B", "A", "c", payload, name=name)
-
-
-def run(url: str, story: Callable[[AsyncJournal], Awaitable[None]]) -> None:
-    async def main() -> None:
-        async with await AsyncJournal.open(url) as journal:
-            await story(journal)
-
-    asyncio.run(main())
 
 
 def nested(depth: int) -> Any:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,7 @@ from muniment.journal import AsyncJournal, Journal
 from muniment.projections import FOREVER
 
 from ..conftest import Clock
+from .awaiting import run
 from .stories import UNDOABLE
 
 MANIFEST = CompositionManifest("p", (LinkSpec("bundle-a", role="worker"),), ("worker", "reviewer"))
@@ -51,14 +51,6 @@ B_ONLY = LinkBoundary.for_bundle_id("bundle-b")
 
 def envelope(text: str, context: str = "c", **about: Any) -> Envelope:
     return Envelope("B", "A", context, text.encode(), **about)
-
-
-def run(url: str, story: Callable[[AsyncJournal], Awaitable[None]]) -> None:
-    async def main() -> None:
-        async with await AsyncJournal.open(url) as journal:
-            await story(journal)
-
-    asyncio.run(main())
 
 
 # Bindings
