@@ -97,6 +97,7 @@ DESCRIPTIONS: Final[dict[type[Any], Callable[[Any], str]]] = {
     conversation.FreezeRoundFinalized: _finalized,
     conversation.CommitApplied: _commit,
     conversation.OperationFailed: lambda event: f"{event.operation}: {event.message}",
+    conversation.HostTold: lambda event: f"{event.kind}: {event.message}",
     conversation.ProposalOpened: lambda event: f"{_proposal(event.proposal)}; own vote {event.creator_vote}",
     conversation.ProposalReceived: lambda event: _proposal(event.proposal),
     conversation.ProposalWithdrawn: lambda event: f"{_proposal(event.proposal)}; withdrawn",

@@ -195,6 +195,7 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     ),
     conversation.CommitApplied: _stays(_GROUP, Part.APPROVED, Part.PHASE, Part.RETRIES, Part.STEWARDS, Part.ROUND),
     conversation.OperationFailed: _record_only(_DIAGNOSTIC),
+    conversation.HostTold: _record_only(_TOLD),
     conversation.ProposalOpened: _of_conversation(conversations.withdraw_proposal),
     conversation.ProposalReceived: _of_conversation(conversations.withdraw_proposal),
     conversation.ProposalWithdrawn: _of_conversation(conversations.propose_again),

@@ -11,6 +11,7 @@ from .events import PhaseChanged
 from .phases import AnchorAction, Cause, transition
 from .situation import Situation
 from .state import ConversationState
+from .values import Phase
 
 EventT = TypeVar("EventT", bound=Event[Any])
 Facts = ParamSpec("Facts")
@@ -68,18 +69,30 @@ class Draft:
             cause: what changes it.
             window_ms: the window that was over, if one was.
         """
+        row = transition(self.situation.phase, cause)
+        if row is not None:
+            self.move_phase(row.phase, cause, row.anchor, window_ms)
+
+    def move_phase(self, phase: Phase, cause: Cause, anchor: AnchorAction, window_ms: int | None = None) -> None:
+        """Have the phase change, whether or not the table says so.
+
+        Args:
+            phase: the phase that it leads to.
+            cause: what changes it.
+            anchor: what becomes of the anchor.
+            window_ms: the window that was over, if one was.
+        """
         before = self.situation
-        row = transition(before.phase, cause)
-        if before.phase is None or row is None:
+        if before.phase is None:
             return
         anchors = {AnchorAction.SET: self.at, AnchorAction.KEEP: before.anchor}
         self.record(
             PhaseChanged,
             previous=before.phase,
-            phase=row.phase,
+            phase=phase,
             cause=cause,
-            anchor_action=row.anchor,
-            anchor=anchors.get(row.anchor),
+            anchor_action=anchor,
+            anchor=anchors.get(anchor),
             previous_anchor=before.anchor,
             window_ms=window_ms,
             approved=before.approved,

@@ -325,3 +325,16 @@ class OperationFailed(ConversationFact):
     def key(self) -> bytes:
         """What tells this failure from others: a digest of what is reported."""
         return hashlib.sha256(to_json([self.operation, self.message])).digest()
+
+
+@event_type("conversation.host_told")
+class HostTold(ConversationFact):
+    """The host has something to tell consumers, in order with everything else that they are told (de-mls 3.1).
+
+    Attributes:
+        kind: what it is; the host's own word.
+        message: what there is to say of it.
+    """
+
+    kind: Identifier
+    message: Text

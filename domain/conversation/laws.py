@@ -19,6 +19,7 @@ from . import (
     PendingJoinExpired,
     PhaseChanged,
     ProposalWithdrawn,
+    move,
     phase_deadline,
     transition,
 )
@@ -64,7 +65,8 @@ class ConversationLaws:
         before, anchor = self._state.situation, event.previous_anchor
         if (event.previous, anchor) != (before.phase, before.anchor):
             yield f"law 10: the phase is {before.phase} since {before.anchor}, and the event says otherwise"
-        row = transition(event.previous, event.cause)
+        is_by_hand = event.cause is Cause.BY_HAND
+        row = move(event.previous, event.phase) if is_by_hand else transition(event.previous, event.cause)
         if row is None or (row.phase, row.anchor) != (event.phase, event.anchor_action):
             if event.cause is not Cause.REVERTED:
                 yield f"law 10: {event.cause} does not lead from {event.previous} to {event.phase}"

@@ -24,6 +24,7 @@ from .events import (
     ConfigSynced,
     ConversationOpened,
     ConversationRemoved,
+    HostTold,
     LeaveInitiated,
     MemberJoined,
     MemberLeaving,
@@ -80,11 +81,15 @@ def open_conversation(
 def joined(state: ConversationState, epoch: int, members: frozenset[str], now: int) -> Decision[Phase | None]:
     """Be let in; nothing happens to who is in already (de-mls 1.3, T3).
 
+    The phase of a joiner that was moved on by hand stays.
+
     Raises:
         ConversationNotFound, ConversationEnded
         InvalidArgument: the group has more members than are allowed.
     """
-    if state.opened().phase is not Phase.PENDING_JOIN:
+    situation = state.opened()
+    is_in = situation.role is Role.CREATOR or state.was_let_in
+    if situation.phase is not Phase.PENDING_JOIN and is_in:
         return Accepted(None)
     draft = Draft(state, now)
     draft.record(MemberJoined, epoch=epoch, members=names("members", members | {state.self_id}))
@@ -261,4 +266,17 @@ def report_failure(state: ConversationState, operation: str, message: str, now: 
     if failed.key() in state.reported:
         return Accepted(None)
     require_fewer(named(state), "reported failures in this epoch", state.reports, MAX_REPORTS)
+    return draft.decided()
+
+
+@decision("conversation.tell")
+def tell(state: ConversationState, kind: str, message: str, now: int) -> Decision[None]:
+    """Tell consumers something of the host's own, in any phase; the same told again is recorded again (de-mls 3).
+
+    Raises:
+        ConversationNotFound, ConversationEnded
+    """
+    state.opened()
+    draft = Draft(state, now)
+    draft.record(HostTold, kind=kind, message=message)
     return draft.decided()

@@ -25,6 +25,7 @@ class NotificationKind(StrEnum):
     FREEZE_PROGRESS = "freeze_progress"
     COMMIT_APPLIED = "commit_applied"
     ERROR = "error"
+    HOST = "host"
 
 
 class Notification(NamedTuple):
@@ -85,6 +86,7 @@ _TOLD: Final[dict[type[Event[Any]], Callable[[Any], tuple[NotificationKind, ...]
     events.CandidateBuffered: _always(NotificationKind.FREEZE_PROGRESS),
     events.CommitApplied: _committed,
     events.OperationFailed: _always(NotificationKind.ERROR),
+    events.HostTold: _always(NotificationKind.HOST),
     voting.ProposalOpened: _opened,
     voting.ProposalReceived: _received,
     voting.ConsensusResolved: _always(NotificationKind.CONSENSUS_REACHED),

@@ -33,6 +33,7 @@ class Cause(StrEnum):
     NOTHING_APPROVED = "nothing_approved"
     ELECTION_ACCEPTED = "election_accepted"
     EMERGENCY_RESOLVED = "emergency_resolved"
+    BY_HAND = "by_hand"
     REVERTED = "reverted"
 
 
@@ -74,7 +75,10 @@ TRANSITIONS: Final = (
     _row("T16", (Phase.REELECTION,), Cause.ELECTION_ACCEPTED, Phase.WORKING, AnchorAction.CLEAR),
     _row("T17", (Phase.REELECTION,), Cause.EMERGENCY_RESOLVED, Phase.WORKING, AnchorAction.CLEAR),
 )
-"""Every phase change. The first phase comes with the opening (T1, T2); T4, T5, T10 and T13 change no phase."""
+"""Every phase change but those by hand, which are in ``moves``.
+
+The first phase comes with the opening (T1, T2); T4, T5, T10 and T13 change no phase.
+"""
 
 _BY_EDGE: Final[Mapping[tuple[Phase, Cause], Transition]] = {
     (previous, row.cause): row for row in TRANSITIONS for previous in row.previous

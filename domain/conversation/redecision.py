@@ -21,8 +21,11 @@ from .lifecycle import (
     remove,
     report_failure,
     sync_config,
+    tell,
 )
+from .moves import enter
 from .outcomes import resolve
+from .phases import Cause
 from .state import ConversationState
 from .ticking import tick
 from .values import (
@@ -198,6 +201,8 @@ def _scored(event: events.ScoreChanged, ahead: Ahead) -> Found:
 def _phase_changed(event: events.PhaseChanged, ahead: Ahead) -> Found:
     yield (tick,)
     yield no_commit_found, ()
+    if event.cause is Cause.BY_HAND:
+        yield enter, event.phase
 
 
 _FINDERS: Final[Mapping[type[Event[Any]], Callable[[Any, Ahead], Found]]] = {
@@ -215,6 +220,7 @@ _FINDERS: Final[Mapping[type[Event[Any]], Callable[[Any, Ahead], Found]]] = {
     events.CandidateBuffered: lambda event, ahead: iter([(buffer_candidate, event.candidate)]),
     events.FreezeRoundFinalized: _round_over,
     events.CommitApplied: _committed,
+    events.HostTold: lambda event, ahead: iter([(tell, event.kind, event.message)]),
     events.OperationFailed: lambda event, ahead: iter([(report_failure, event.operation, event.message)]),
     voting.ProposalOpened: _proposal_opened,
     voting.ProposalReceived: _proposal_received,

@@ -106,6 +106,7 @@ class ConversationState:
         committed: the hashes of the last commits that were merged, oldest first.
         steward_list: who may commit; None if that was never said.
         members: who is in the group.
+        was_let_in: whether this member was let in by the group.
         scores: the members' scores, where they differ from the default.
         strangers: how many proposals came from those who are not known to be members, in this epoch.
         votes_of_strangers: how many votes did, in this epoch.
@@ -133,6 +134,7 @@ class ConversationState:
         self.committed: tuple[str, ...] = ()
         self.steward_list: StewardList | None = None
         self.members: frozenset[str] = frozenset({self_id} - {""})
+        self.was_let_in = False
         self.scores: dict[str, int] = {}
         self.strangers = self.votes_of_strangers = 0
         self.reports = 0
@@ -243,6 +245,7 @@ class ConversationState:
 
     def _on_joined(self, event: events.MemberJoined) -> None:
         self.members = event.members
+        self.was_let_in = True
 
     def _on_steward_list(self, event: events.StewardListInstalled) -> None:
         self.steward_list = event.steward_list

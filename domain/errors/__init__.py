@@ -52,6 +52,7 @@
     │   ├── ConversationExists
     │   ├── ConversationEnded
     │   ├── ConversationBlocked
+    │   ├── IllegalMove
     │   ├── PartialFreeze
     │   ├── ProposalNotFound
     │   ├── ProposalExists
@@ -135,6 +136,7 @@ from .conversation import (
     ConversationEnded,
     ConversationExists,
     ConversationNotFound,
+    IllegalMove,
     NotAnElection,
     PartialFreeze,
     ProposalExists,
@@ -254,6 +256,7 @@ __all__ = [
     "FragmentNotHeld",
     "HandOverRequired",
     "IdempotencyConflict",
+    "IllegalMove",
     "InboxFull",
     "InboxNotEmpty",
     "IncompatibleInterfaces",

@@ -77,6 +77,28 @@ class ConversationBlocked(CommandRefused):
 
 
 @dataclass(eq=False)
+class IllegalMove(CommandRefused):
+    """No rule leads from the conversation's phase to the one that the host wants it in (de-mls 1.2, 1.3).
+
+    Attributes:
+        phase: the phase that it is in.
+        target: the phase that was asked for.
+        legal: the phases that it can be moved into from there.
+    """
+
+    conversation_id: str
+    phase: str
+    target: str
+    legal: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"conversation {self.conversation_id!r} is {self.phase}, from where nothing leads to {self.target}; "
+            f"it can be moved into {' and '.join(self.legal)}"
+        )
+
+
+@dataclass(eq=False)
 class PartialFreeze(CommandRefused):
     """An emergency is being voted on, and only another emergency may be opened meanwhile (de-mls 1.5, 4.1).
 

@@ -48,6 +48,8 @@ class AsyncConversations(AsyncCommands):
     removed_by_commit = awaited(Conversations.removed_by_commit)
     no_commit_found = awaited(Conversations.no_commit_found)
     report_failure = awaited(Conversations.report_failure)
+    tell = awaited(Conversations.tell)
+    enter = awaited(Conversations.enter)
     tick = awaited(Conversations.tick)
     acknowledge = awaited(Conversations.acknowledge)
     next_wakeup = read_in_a_thread(Conversations.next_wakeup)

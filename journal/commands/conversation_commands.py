@@ -226,6 +226,37 @@ class ConversationCommands(ProposalCommands):
             text("message", message),
         )
 
+    def tell(self, conversation_id: str, kind: str, message: str, *, now: int | None = None) -> None:
+        """Tell the consumers of ``notifications`` something of the host's own, in order with the rest (de-mls 3.1).
+
+        It comes out as a notification of the kind ``HOST``, whose event has ``kind`` and ``message``.
+
+        Args:
+            conversation_id: the conversation.
+            kind: what it is, in the host's own word: a name, such as ``app_message``.
+            message: what there is to say of it; at most 2 000 characters.
+            now: the time, in ms.
+
+        Raises:
+            InvalidIdentifier, InvalidArgument: the kind is no name, the message too long or no text.
+        """
+        return self._run(conversation.tell, conversation_id, now, identifier("kind", kind), text("message", message))
+
+    def enter(self, conversation_id: str, phase: Phase, *, now: int | None = None) -> Phase | None:
+        """Move the conversation into a phase by hand, for a host that drives the phases by itself (de-mls 1.2).
+
+        ``muniment.domain.conversation.MOVES`` is the table of what is legal. Only the phase and its anchor change:
+        working and reelection have none, a freeze counts from now, and a selection keeps that of the freeze. Votes,
+        their deadlines, scores, the freeze round and what is approved stay. From then on, ticks go on as ever.
+
+        Returns:
+            The phase; None if it is working already, and no window runs.
+
+        Raises:
+            IllegalMove: no rule leads there from the present phase.
+        """
+        return self._run(conversation.enter, conversation_id, now, checked(phase, Phase, "phase"))
+
     def _open(
         self, conversation_id: str, role: Role, self_id: str, config: ConversationConfig | None, now: int | None
     ) -> None:

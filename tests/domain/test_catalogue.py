@@ -49,6 +49,7 @@ def test_the_stored_names_are_these_and_stay_these() -> None:
         "conversation.freeze_round_finalized.v1",
         "conversation.freeze_round_opened.v1",
         "conversation.freeze_round_withdrawn.v1",
+        "conversation.host_told.v1",
         "conversation.leave_initiated.v1",
         "conversation.member_joined.v1",
         "conversation.member_leaving.v1",

@@ -46,6 +46,7 @@ def test_what_is_spent_faulted_cancelled_closed_or_refused_stays_so() -> None:
         "conversation.consensus_resolved.v1",
         "conversation.consensus_timeout_fired.v1",
         "conversation.freeze_round_finalized.v1",
+        "conversation.host_told.v1",
         "conversation.leave_initiated.v1",
         "conversation.member_joined.v1",
         "conversation.member_leaving.v1",

@@ -51,6 +51,7 @@ from muniment.domain.conversation import (
     ResolvedVia,
     Role,
     StewardListInstalled,
+    move,
     next_wakeup,
     tick,
 )
@@ -110,6 +111,12 @@ def check_history(records: list[RecordedEvent]) -> None:
             case PhaseChanged():
                 assert (event.previous, event.previous_anchor) == (state.situation.phase, state.situation.anchor)
                 assert event.approved == state.situation.approved
+                if event.cause is Cause.BY_HAND:
+                    by_hand = move(event.previous, event.phase)
+                    assert by_hand is not None
+                    assert by_hand.anchor is event.anchor_action
+                elif event.cause is not Cause.REVERTED:
+                    assert (event.previous, event.cause, event.phase, event.anchor_action) in EDGES
                 if event.cause is not Cause.REVERTED:
                     assert (event.previous, event.cause, event.phase, event.anchor_action) in EDGES
                     expected = {AnchorAction.SET: at, AnchorAction.KEEP: event.previous_anchor}
@@ -390,6 +397,14 @@ FORGED: dict[str, tuple[tuple[Event[Any], ...], str]] = {
     ),
     "an expiry of another wait": ((JOINING, PendingJoinExpired("c", 200_000, 7, 180_000)), "counts from 0, not 7"),
     "an expiry of who is in": ((CREATED, PendingJoinExpired("c", 9, 0, 0)), "what is due is None, and join_expiry"),
+    "a move by hand that is none": (
+        (CREATED, replace(FROZEN, phase=Phase.SELECTION, cause=Cause.BY_HAND)),
+        "by_hand does not lead from working to selection",
+    ),
+    "a move by hand to another anchor": (
+        (CREATED, replace(FROZEN, at=9, cause=Cause.BY_HAND)),
+        "the anchor is not 0 after by_hand",
+    ),
     "undoing nothing": (
         (
             CREATED,

@@ -30,9 +30,9 @@ NAMES = {
     "consumer": "acknowledge",
     "conversation": (
         "accept_election buffer_candidate cancel_auto_vote cancel_auto_votes cancel_timeout check "
-        "commit_applied install_stewards joined leave no_commit_found open_conversation open_proposal receive_proposal "
-        "receive_vote remove removed_by_commit "
-        "report_failure resolve schedule_auto_vote schedule_timeout sync_config tick vote"
+        "commit_applied enter install_stewards joined leave no_commit_found open_conversation open_proposal "
+        "receive_proposal receive_vote remove removed_by_commit "
+        "report_failure resolve schedule_auto_vote schedule_timeout sync_config tell tick vote"
     ),
     "inbox": "acknowledge check_deliverable give_back put take",
     "saga": "begin begin_compensation complete fail_compensation register_undo resolve undo_step",
