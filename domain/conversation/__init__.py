@@ -1,5 +1,6 @@
 """Conversations: their phases, deadlines, proposals and votes (de-mls 1 to 3, 5)."""
 
+from .checking import check
 from .config import ConfigChanges, ConversationConfig, require_synchronisable
 from .deadlines import Deadline, DeadlineKind, earliest_wakeup, inactivity_window, phase_deadline
 from .event import ConversationEvent
@@ -27,7 +28,6 @@ from .events import (
     StewardListInstalled,
 )
 from .freezing import buffer_candidate, commit_applied, no_commit_found, removed_by_commit
-from .guards import check
 from .lifecycle import (
     accept_election,
     install_stewards,

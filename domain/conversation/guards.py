@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from ..decision import decision
 from ..errors import ConversationBlocked, PartialFreeze
-from ..event import Accepted, Decision
 from .phases import PERMITTED, Operation, operation_of
 from .situation import Situation
 from .state import ConversationState
@@ -44,14 +42,3 @@ def require_openable(state: ConversationState, kind: ProposalKind) -> Situation:
         )
         raise PartialFreeze(state.conversation_id, operation_of(kind), tuple(emergencies))
     return situation
-
-
-@decision("conversation.check", uses_key=False)
-def check(state: ConversationState, operation: Operation) -> Decision[None]:
-    """Ask whether an operation is permitted now; append nothing.
-
-    Raises:
-        ConversationNotFound, ConversationEnded, ConversationBlocked
-    """
-    require_permitted(state, operation)
-    return Accepted(None)

@@ -11,7 +11,6 @@ from ...domain import (
     Phase,
     RejectedCandidate,
     conversation,
-    conversation_stream,
 )
 from ...domain.bounds import MAX_CANDIDATES, MAX_EPOCH, MAX_LISTED_BYTES
 from ...domain.conversation import Candidate, ConfigChanges, Role, StewardListReason, require_synchronisable
@@ -77,14 +76,26 @@ class ConversationCommands(ProposalCommands):
         """Take the conversation from this member's registry; nothing of it is due any more."""
         return self._run(conversation.remove, conversation_id, now)
 
-    def check(self, conversation_id: str, operation: Operation) -> None:
-        """Ask whether an operation is permitted in the phase, such as sending a chat message; append nothing.
+    def check(
+        self, conversation_id: str, operation: Operation, *, proposal_id: int | None = None, now: int | None = None
+    ) -> None:
+        """Ask whether an operation is permitted now; append nothing. It raises what the command would raise.
+
+        Args:
+            conversation_id: the conversation.
+            operation: what may be wanted, such as sending a chat message.
+            proposal_id: the proposal to vote on, or the number to open one under. Without it, all is asked that does
+                not depend on the number; of a vote, that is the phase.
+            now: the time, in ms.
 
         Raises:
-            ConversationBlocked: it is not (de-mls 1.5).
+            ConversationBlocked: the phase does not permit it (de-mls 1.5).
+            PartialFreeze, ProposalExists, LimitReached: no such proposal can be opened.
+            ProposalNotFound, ProposalNotActive, ProposalExpired, AlreadyVoted: it cannot be voted on.
         """
-        stream = conversation_stream(identifier("conversation_id", conversation_id))
-        return self._journal.execute(stream, conversation.check, checked(operation, Operation, "operation"))
+        wanted = checked(operation, Operation, "operation")
+        number = None if proposal_id is None else natural_number("proposal_id", proposal_id)
+        return self._run(conversation.check, conversation_id, now, wanted, number)
 
     def install_stewards(
         self,
