@@ -35,8 +35,8 @@ def tally(yes: int, no: int, voters: int, *, liveness_yes: bool, at_timeout: boo
     """The outcome of the votes; None while that is open (de-mls 4.3).
 
     Args:
-        yes: how many voted for it.
-        no: how many voted against it.
+        yes: how many voters voted for it.
+        no: how many voted against it; both together are no more than ``voters``.
         voters: how many are expected to vote.
         liveness_yes: how those who are silent count, once two thirds have voted or the time is over.
         at_timeout: whether the time is over.
@@ -63,8 +63,8 @@ def tally(yes: int, no: int, voters: int, *, liveness_yes: bool, at_timeout: boo
 
 def count_votes(draft: Draft, proposal_id: int, *, at_timeout: bool = False) -> ConsensusResolved | None:
     """Resolve a proposal if its votes decide it; what follows from that is for ``apply_outcome``."""
-    proposal, votes = draft.state.proposals[proposal_id], draft.state.votes[proposal_id]
-    yes = sum(votes.values())
+    proposal, votes = draft.state.proposals[proposal_id], draft.state.counted_votes(proposal_id)
+    yes = sum(votes)
     outcome = tally(yes, len(votes) - yes, proposal.voters, liveness_yes=proposal.liveness_yes, at_timeout=at_timeout)
     if outcome is None:
         return None
@@ -72,8 +72,8 @@ def count_votes(draft: Draft, proposal_id: int, *, at_timeout: bool = False) -> 
 
 
 def _resolve(draft: Draft, proposal: Proposal, outcome: Outcome, via: ResolvedVia) -> ConsensusResolved:
-    votes = draft.state.votes[proposal.proposal_id]
-    yes = sum(votes.values())
+    votes = draft.state.counted_votes(proposal.proposal_id)
+    yes = sum(votes)
     resolved: ConsensusResolved = draft.record(
         ConsensusResolved, proposal=proposal, result=outcome, via=via, yes=yes, no=len(votes) - yes
     )
@@ -96,7 +96,7 @@ def resolve(state: ConversationState, proposal_id: int, outcome: Outcome, now: i
     """
     state.opened()
     proposal = state.proposals.get(proposal_id)
-    if proposal is None and proposal_id not in state.resolved:
+    if proposal is None and state.resolution_of(proposal_id) is None:
         raise ProposalNotFound(state.conversation_id, proposal_id)
     draft = Draft(state, now)
     if proposal is None:

@@ -32,6 +32,7 @@ from .values import (
     CancelReason,
     FreezeOutcome,
     Outcome,
+    Proposal,
     RejectedCandidate,
     RejectionReason,
     ResolvedVia,
@@ -97,15 +98,19 @@ def _left(event: Any, ahead: Ahead) -> Found:
 
 def _proposal_opened(event: voting.ProposalOpened, ahead: Ahead) -> Found:
     proposal = event.proposal
-    yield open_proposal, proposal.proposal_id, proposal.request, proposal.voters, event.creator_vote
+    yield open_proposal, proposal.proposal_id, proposal.request, _voters(proposal), event.creator_vote
     yield (leave,)
 
 
 def _proposal_received(event: voting.ProposalReceived, ahead: Ahead) -> Found:
     proposal = event.proposal
-    given = (proposal.proposal_id, proposal.request, proposal.creator, proposal.voters)
+    given = (proposal.proposal_id, proposal.request, proposal.creator, _voters(proposal))
     for choice in (None, True, False):
         yield receive_proposal, *given, choice, proposal.expires_at_s
+
+
+def _voters(proposal: Proposal) -> int | frozenset[str]:
+    return proposal.voters if proposal.voter_names is None else proposal.voter_names
 
 
 def _vote_cast(event: voting.VoteCast, ahead: Ahead) -> Found:

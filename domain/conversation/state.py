@@ -94,7 +94,8 @@ class ConversationState:
         situation: its life, phase and counts.
         self_id: who this member is; empty before it is opened.
         proposals: what is voted on, by number.
-        votes: who voted what on each.
+        votes: who voted what on each, in the order in which the votes came; not all of them count.
+        electorates: whose votes on each can count; None where that is not known.
         resolved: the outcomes of the last proposals, oldest first.
         accepted_elections: the elections whose list was installed, of those that are remembered.
         auto_votes: the votes that will be cast by themselves.
@@ -112,17 +113,20 @@ class ConversationState:
         votes_of_strangers: how many votes did, in this epoch.
         reports: how many failures the host reported in this epoch.
         reported: digests of those that it reported since anything else happened.
+        is_older: whether decisions keep to the rules of formats 1 and 2. Only ``verify`` sets it, for records of then.
     """
 
     def __init__(self, conversation_id: str) -> None:
         self.conversation_id = conversation_id
         self.situation = Situation()
+        self.is_older = False
         self._begin("")
 
     def _begin(self, self_id: str) -> None:
         self.self_id = self_id
         self.proposals: dict[int, Proposal] = {}
         self.votes: dict[int, dict[str, bool]] = {}
+        self.electorates: dict[int, frozenset[str] | None] = {}
         self.resolved: dict[int, Resolution] = {}
         self.accepted_elections: set[int] = set()
         self.auto_votes: dict[int, PendingVote] = {}
@@ -209,6 +213,30 @@ class ConversationState:
         if of_phase is not None:
             yield of_phase
 
+    def counted_votes(self, proposal_id: int) -> list[bool]:
+        """The votes that count on what is voted on: the voters' own, and no more than there are voters (de-mls 4.3)."""
+        votes, electorate = self.votes[proposal_id], self.electorates[proposal_id]
+        if self.is_older:
+            return list(votes.values())
+        counted = [choice for voter, choice in votes.items() if electorate is None or voter in electorate]
+        return counted[: self.proposals[proposal_id].voters]
+
+    def resolution_of(self, proposal_id: int) -> Resolution | None:
+        """The outcome of a proposal; None if it is voted on, or not known any more (de-mls 4.4).
+
+        What is approved is known until the commit, however many were resolved since.
+        """
+        waiting = self.approved.get(proposal_id)
+        if proposal_id in self.resolved or waiting is None:
+            return self.resolved.get(proposal_id)
+        return Resolution(waiting.request.kind, Outcome.YES)
+
+    def outcomes(self) -> dict[int, Outcome]:
+        """Every outcome that ``resolution_of`` knows, by number."""
+        return dict.fromkeys(self.approved, Outcome.YES) | {
+            proposal_id: each.outcome for proposal_id, each in self.resolved.items()
+        }
+
     def approved_removal_of(self, member: str) -> int | None:
         """The proposal by which a member's removal was approved; None if it was not."""
         for proposal_id, each in self.approved.items():
@@ -242,6 +270,7 @@ class ConversationState:
     def _on_leaving(self, event: events.MemberLeaving) -> None:
         self.proposals.clear()
         self.votes.clear()
+        self.electorates.clear()
 
     def _on_joined(self, event: events.MemberJoined) -> None:
         self.members = event.members
@@ -282,17 +311,35 @@ class ConversationState:
             self.urgent_target = None
 
     def _on_proposal(self, event: voting.ProposalOpened | voting.ProposalReceived) -> None:
-        self.proposals[event.proposal.proposal_id] = event.proposal
-        self.votes[event.proposal.proposal_id] = {}
-        self.strangers += event.proposal.creator not in self.members
+        proposal = event.proposal
+        self.proposals[proposal.proposal_id] = proposal
+        self.votes[proposal.proposal_id] = {}
+        self.electorates[proposal.proposal_id] = self._electorate(proposal)
+        # A number is used again for what is proposed anew, such as leaving once more.
+        self.resolved.pop(proposal.proposal_id, None)
+        self.strangers += proposal.creator not in self.members
+
+    def _electorate(self, proposal: Proposal) -> frozenset[str] | None:
+        """Whose votes can count: as the host said with the proposal, or else of the group."""
+        if proposal.voter_names is not None:
+            return proposal.voter_names
+        if proposal.voters == 1:
+            return frozenset({proposal.creator})
+        # A joiner may not have been told yet who is in the group.
+        return self.members if len(self.members) >= proposal.voters else None
 
     def _on_failure(self, event: events.OperationFailed) -> None:
         self.reports += 1
         self.reported.add(event.key())
 
     def _on_proposal_withdrawn(self, event: voting.ProposalWithdrawn) -> None:
-        self.proposals.pop(event.proposal.proposal_id, None)
-        self.votes.pop(event.proposal.proposal_id, None)
+        self._close(event.proposal.proposal_id)
+
+    def _close(self, proposal_id: int) -> None:
+        """It is not voted on any more."""
+        self.proposals.pop(proposal_id, None)
+        self.votes.pop(proposal_id, None)
+        self.electorates.pop(proposal_id, None)
 
     def _on_auto_vote(self, event: voting.AutoVoteScheduled) -> None:
         self.auto_votes[event.proposal_id] = PendingVote(event.fire_at, event.vote, event.delay_ms)
@@ -312,8 +359,7 @@ class ConversationState:
 
     def _on_resolved(self, event: voting.ConsensusResolved) -> None:
         proposal_id = event.proposal.proposal_id
-        self.proposals.pop(proposal_id, None)
-        self.votes.pop(proposal_id, None)
+        self._close(proposal_id)
         # Recording one again would not make it younger; here none is.
         self.resolved[proposal_id] = Resolution(event.proposal.request.kind, event.result)
         while len(self.resolved) > RESOLVED_CAPACITY:

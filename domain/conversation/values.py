@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 from ..artifacts import Counter
 from ..bounds import MAX_DURATION_MS, MAX_EPOCH, MAX_VOTERS
 from ..errors import InvalidArgument
-from ..identifiers import Identifier, Text
+from ..identifiers import Identifier, Names, Text
 from ..value import VALUE, value_type
 
 Time = Annotated[int, Field(ge=0, le=MAX_EPOCH)]
@@ -211,10 +211,11 @@ class Proposal:
         request: what is proposed.
         creator: who opened it.
         is_own: whether this member did.
-        voters: how many are expected to vote.
+        voters: how many are expected to vote; no more votes than that count.
         liveness_yes: how those who are silent count.
         opened_at: when it was opened here, in ms.
         expires_at_s: from when on it cannot be voted on, UTC, in seconds since 1970.
+        voter_names: who they are, where the host named them; None where it said only how many.
     """
 
     proposal_id: Counter
@@ -225,6 +226,7 @@ class Proposal:
     liveness_yes: bool
     opened_at: Time
     expires_at_s: Counter
+    voter_names: Names | None = None
 
     def is_open_at(self, now: int) -> bool:
         """Whether it can be voted on at a time in ms."""

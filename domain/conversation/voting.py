@@ -22,11 +22,13 @@ def open_proposal(
     state: ConversationState,
     proposal_id: int,
     request: ProposalRequest,
-    voters: int,
+    voters: int | frozenset[str],
     creator_vote: CreatorVote,
     now: int,
 ) -> Decision[Phase | None]:
     """Open a proposal of this member's (de-mls 4.2).
+
+    The voters are told by name, or how many there are.
 
     Raises:
         ConversationNotFound, ConversationEnded, ConversationBlocked, PartialFreeze, ProposalExists, LimitReached
@@ -39,10 +41,11 @@ def open_proposal(
         request,
         creator=state.self_id,
         is_own=True,
-        voters=voters,
+        voters=_count(voters),
         liveness_yes=situation.config.liveness_yes,
         opened_at=draft.at,
         expires_at_s=expiry(situation, draft.at),
+        voter_names=_names(voters),
     )
     require_room_for(state, proposal)
     draft.record(ProposalOpened, proposal=proposal, creator_vote=creator_vote)
@@ -60,7 +63,7 @@ def receive_proposal(
     proposal_id: int,
     request: ProposalRequest,
     creator: str,
-    voters: int,
+    voters: int | frozenset[str],
     vote: bool | None,
     expires_at_s: int | None,
     now: int,
@@ -75,8 +78,9 @@ def receive_proposal(
         LimitReached: too many are open, or came from those who are not known to be members.
     """
     situation = state.opened()
-    is_fast = voters == 1
-    removes_creator = request.kind is ProposalKind.REMOVE_MEMBER and request.target == creator
+    is_fast = _count(voters) == 1
+    is_voter = creator in (_names(voters) or {creator})
+    removes_creator = request.kind is ProposalKind.REMOVE_MEMBER and request.target == creator and is_voter
     if situation.phase is Phase.PENDING_JOIN or (is_fast and not removes_creator):
         return Accepted(None)
     _require_new(state, proposal_id)
@@ -86,10 +90,11 @@ def receive_proposal(
         request,
         creator=creator,
         is_own=False,
-        voters=voters,
+        voters=_count(voters),
         liveness_yes=situation.config.liveness_yes,
         opened_at=draft.at,
         expires_at_s=expiry(situation, draft.at) if expires_at_s is None else expires_at_s,
+        voter_names=_names(voters),
     )
     if not proposal.is_open_at(draft.at):
         raise ProposalExpired(state.conversation_id, proposal_id, proposal.expires_at_s, draft.at)
@@ -247,6 +252,8 @@ def cast_vote(draft: Draft, proposal_id: int, voter: str, choice: bool, source: 
 
 
 def _schedule_own_vote(draft: Draft, proposal: Proposal) -> None:
+    if proposal.voter_names is not None and draft.state.self_id not in proposal.voter_names:
+        return
     config = draft.situation.config
     is_election = proposal.request.kind is ProposalKind.STEWARD_ELECTION
     delay_ms = config.election_voting_delay_ms if is_election else config.voting_delay_ms
@@ -279,6 +286,14 @@ def _schedule_timeout(draft: Draft, proposal_id: int, delay_ms: int) -> None:
 def expiry(situation: Situation, at: int) -> int:
     """From when on a proposal of now cannot be voted on; whole seconds count (de-mls 2.1)."""
     return at // 1_000 + situation.config.proposal_expiration_ms // 1_000
+
+
+def _count(voters: int | frozenset[str]) -> int:
+    return voters if isinstance(voters, int) else len(voters)
+
+
+def _names(voters: int | frozenset[str]) -> frozenset[str] | None:
+    return None if isinstance(voters, int) else voters
 
 
 def _require_new(state: ConversationState, proposal_id: int) -> None:

@@ -149,8 +149,8 @@ class ConsensusResolved(ConversationFact):
         proposal: what was voted on.
         result: its outcome.
         via: what brought that about.
-        yes: how many voted for it.
-        no: how many voted against it.
+        yes: how many votes for it counted.
+        no: how many against it did.
     """
 
     proposal: Proposal

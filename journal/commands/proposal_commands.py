@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from ...domain import (
     CreatorVote,
@@ -17,7 +17,7 @@ from ...domain import (
     conversation_stream,
 )
 from ...domain.bounds import MAX_DURATION_MS, MAX_NAMES, MAX_VOTERS
-from ...domain.identifiers import identifier, names, natural_number
+from ...domain.identifiers import identifier, integer, names, natural_number
 from ...domain.value import several
 from ..writing.times import time_ms
 from .base import Executes, checked
@@ -51,7 +51,7 @@ class ProposalCommands:
         proposal_id: int,
         request: ProposalRequest,
         *,
-        voters: int,
+        voters: int | Iterable[str],
         creator_vote: CreatorVote = CreatorVote.YES,
         now: int | None = None,
     ) -> Phase | None:
@@ -61,7 +61,7 @@ class ProposalCommands:
             conversation_id: the conversation.
             proposal_id: its number, which nobody used lately.
             request: what is proposed.
-            voters: how many are expected to vote.
+            voters: who is expected to vote, by name, or how many are; see ``receive_vote``.
             creator_vote: whether this member's yes comes with it.
             now: the time, in ms.
 
@@ -77,7 +77,7 @@ class ProposalCommands:
             now,
             natural_number("proposal_id", proposal_id),
             _request(request),
-            natural_number("voters", voters, least=1, most=MAX_VOTERS),
+            _voters(voters),
             checked(creator_vote, CreatorVote, "creator_vote"),
         )
 
@@ -88,7 +88,7 @@ class ProposalCommands:
         request: ProposalRequest,
         *,
         creator: str,
-        voters: int,
+        voters: int | Iterable[str],
         vote: bool | None = None,
         expires_at_s: int | None = None,
         now: int | None = None,
@@ -100,8 +100,8 @@ class ProposalCommands:
             proposal_id: its number.
             request: what is proposed.
             creator: who opened it.
-            voters: how many are expected to vote; one that only its creator votes on can only remove that creator, and
-                is ignored otherwise.
+            voters: who is expected to vote, by name, or how many are; see ``receive_vote``. A proposal that only its
+                creator votes on can only remove that creator, and is ignored otherwise.
             vote: the creator's vote, if it came with the proposal.
             expires_at_s: from when on it cannot be voted on, in seconds since 1970; by default as the configuration
                 says, from now on.
@@ -119,7 +119,7 @@ class ProposalCommands:
             natural_number("proposal_id", proposal_id),
             _request(request),
             identifier("creator", creator),
-            natural_number("voters", voters, least=1, most=MAX_VOTERS),
+            _voters(voters),
             None if vote is None else checked(vote, bool, "vote"),
             None if expires_at_s is None else natural_number("expires_at_s", expires_at_s),
         )
@@ -142,6 +142,10 @@ class ProposalCommands:
         self, conversation_id: str, proposal_id: int, voter: str, choice: bool, *, now: int | None = None
     ) -> Phase | None:
         """Receive a peer's vote, in any phase (de-mls 1.5, 4.3). A vote on a resolved proposal is not counted.
+
+        Nor is one beyond the number of voters, or of who is no voter: it is recorded, and decides nothing. The voters
+        are those that were named with the proposal. Where only their number was told, they are members of the group,
+        if it had as many when the proposal came; else nobody knows who they are, and any vote counts.
 
         Raises:
             ProposalNotFound, ProposalNotActive, ProposalExpired, AlreadyVoted
@@ -257,6 +261,15 @@ def _request(request: object) -> ProposalRequest:
     made = checked(request, ProposalRequest, "request")
     made.require_sense()
     return made
+
+
+def _voters(voters: object) -> int | frozenset[str]:
+    if integer(voters) is not None or isinstance(voters, bool):
+        return natural_number("voters", voters, least=1, most=MAX_VOTERS)
+    named = names("voters", cast(Iterable[str], voters))
+    if not named:
+        raise InvalidArgument("voters", "must name at least one")
+    return named
 
 
 def _delay(delay_ms: object) -> int:

@@ -26,7 +26,8 @@ _FIRST_FORMAT: Final = 1
 _FORMAT_OF_ENDINGS: Final = 3
 """The format since which events say how sessions were opened, and how they ended.
 
-Since then a synchronisation is adopted by fewer as well.
+Since then conversations are judged by other rules as well: who adopts a synchronisation, which votes count, which
+proposals time out, whom a commit removes, and why a member leaves.
 """
 
 _BOUNDS: Final = (LimitReached, InvalidArgument)
@@ -153,6 +154,8 @@ class Redeciding:
         verdict = self._decided_again(record, policy)
         if verdict.problem and is_old:
             return self._by_older_rules(record, verdict)
+        if isinstance(record.event, ConversationEvent) and self._is_before_endings(record):
+            verdict = self._in_older_conversation(record, verdict)
         if verdict.problem and isinstance(record.event, ConfigSynced) and self._is_before_endings(record):
             return Verdict(1, note=f"would not be adopted any more: {verdict.problem}")
         return verdict
@@ -227,6 +230,22 @@ class Redeciding:
                 is_bound = not made
                 problem = _difference(ahead, made[len(same) : len(same) + 1])
         return Verdict(longest) if longest else Verdict(1, problem, is_bound=is_bound)
+
+    def _in_older_conversation(self, record: RecordedEvent, verdict: Verdict) -> Verdict:
+        """What conversations permitted before the third format, if that leads to more of a run; else the verdict given.
+
+        A command that decides nothing by the rules of now may have decided something by those of then.
+        """
+        state = self._states.get(record.stream, record.position)
+        state.is_older = True
+        try:
+            permitted = self._in_conversation(record)
+        finally:
+            state.is_older = False
+        if permitted.problem or (not verdict.problem and permitted.events <= verdict.events):
+            return verdict
+        why = verdict.problem or "what follows here would not"
+        return Verdict(permitted.events, note=f"only the rules of then permit this: {why}")
 
 
 def _as_far_as_recorded(made: Event[Any], recorded: Event[Any]) -> Event[Any]:

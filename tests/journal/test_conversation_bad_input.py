@@ -61,6 +61,21 @@ BAD: dict[str, tuple[Callable[[Any], Any], type[InvalidInput]]] = {
     "a vote that is none": (lambda c: c.vote("c", 1, "yes"), InvalidArgument),
     "no voters": (lambda c: c.open_proposal("c", 2, ADD, voters=0), InvalidArgument),
     "too many voters": (lambda c: c.open_proposal("c", 2, ADD, voters=10_001), InvalidArgument),
+    "voters that are none": (lambda c: c.open_proposal("c", 2, ADD, voters=[]), InvalidArgument),
+    "one name for voters": (lambda c: c.open_proposal("c", 2, ADD, voters="alice"), InvalidArgument),
+    "voters of no name": (
+        lambda c: c.receive_proposal("c", 2, ADD, creator="bob", voters=["bob", ""]),
+        InvalidIdentifier,
+    ),
+    "half a voter": (lambda c: c.open_proposal("c", 2, ADD, voters=1.5), InvalidArgument),
+    "a voter of true": (lambda c: c.open_proposal("c", 2, ADD, voters=True), InvalidArgument),
+    "too many named voters": (
+        lambda c: c.open_proposal("c", 2, ADD, voters=[f"m-{n}" for n in range(1_001)]),
+        InvalidArgument,
+    ),
+    "a check of a negative number": (lambda c: c.check("c", Operation.VOTE, proposal_id=-1), InvalidArgument),
+    "a phase that is none": (lambda c: c.enter("c", "freezing"), InvalidArgument),
+    "a kind that is no name": (lambda c: c.tell("c", "", "x"), InvalidIdentifier),
     "no request": (lambda c: c.open_proposal("c", 2, "add", voters=3), InvalidArgument),
     "a request of nonsense": (
         lambda c: c.open_proposal("c", 2, ProposalRequest(DEADLOCK.kind), voters=3),

@@ -14,10 +14,13 @@ from muniment.domain import (
     CreatorVote,
     DeadlineKind,
     OperatingMode,
+    Outcome,
     Phase,
     ProposalRequest,
     UnknownPosition,
+    accept,
 )
+from muniment.domain.conversation import ConsensusResolved, ResolvedVia
 from muniment.journal import AsyncConversations, AsyncJournal, ConversationCommands, Conversations, Journal
 from muniment.journal.testing import types
 from muniment.projections import ConversationRow, LateFiring, PendingDeadline, PhaseVisit, ProposalStatus
@@ -103,6 +106,37 @@ def test_a_proposal_and_everything_that_happened_to_it(journal: Journal) -> None
     conversations.remove("c", now=6)
     assert (journal.proposals["c", 2].status, journal.proposals["c", 2].resolved_at) == ("abandoned", 6)
     assert types(each.event for each in journal.proposals.timeline("c", 2))[-1] == "member_leaving"
+
+
+def test_voters_can_be_named(file_url: str) -> None:
+    with Journal.open(file_url) as journal:
+        member(journal)
+        journal.conversations.receive_proposal("c", 1, ADD, creator="bob", voters=["bob", "dave", "bob"], now=0)
+        for voter in ("carol", "eve", "bob"):
+            journal.conversations.receive_vote("c", 1, voter, True, now=0)
+        assert journal.proposals["c", 1].status == "open"
+        seen = journal.conversations.state("c")
+        assert (seen.proposals[1].voters, seen.proposals[1].voter_names) == (2, frozenset({"bob", "dave"}))
+        assert seen.votes == {1: {"carol": True, "eve": True, "bob": True}}
+    with Journal.open(file_url) as journal:
+        journal.conversations.receive_vote("c", 1, "dave", False, now=0)
+        assert journal.proposals["c", 1].status == "no"
+        assert journal.verify().findings == ()
+        assert journal.replay().differences == {}
+        with Journal.open("memory://") as copy:
+            copy.import_export(journal.export())
+            assert copy.proposals["c", 1].status == "no"
+
+
+def test_an_outcome_by_a_vote_that_does_not_count_is_found(journal: Journal) -> None:
+    member(journal)
+    journal.conversations.receive_proposal("c", 1, ADD, creator="bob", voters=3, now=0)
+    for voter in ("bob", "mallory"):
+        journal.conversations.receive_vote("c", 1, voter, True, now=0)
+    proposal = journal.conversations.state("c").proposals[1]
+    forged = ConsensusResolved("c", 0, proposal, Outcome.YES, ResolvedVia.VOTES, 2, 0)
+    journal.execute("conversation-c", lambda state: accept(forged))
+    assert [each.layer for each in journal.verify().findings] == ["decision"]
 
 
 def test_a_number_that_is_used_again_has_a_timeline_of_its_own(journal: Journal) -> None:
