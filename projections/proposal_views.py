@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..domain import Event, ProposalKind, ProposalRequest, Violation, conversation_stream
-from ..domain.conversation import ConversationEvent, ConversationOpened, ProposalOpened, ProposalReceived, proposals_of
+from ..domain.conversation import ConversationEvent, ProposalOpened, ProposalReceived, proposals_of
 from ..domain.identifiers import natural_number
 from .audit import Events
 from .conversations import PROPOSALS, ConversationsProjection, ProposalStatus
@@ -101,8 +101,8 @@ class ProposalsView(TableMapping[tuple[str, int], ProposalRow]):
     def timeline(self, conversation_id: str, proposal_id: int) -> list[ProposalEntry]:
         """What happened to a proposal, in order: opened, voted on, its deadlines, resolved, committed.
 
-        It reads all events of the conversation. Where the number was used again after the conversation was removed and
-        opened again, it is about the later one.
+        It reads all events of the conversation. Where the number was used again, it is about the later one, as the row
+        is.
 
         Raises:
             UnknownEventType, DamagedRecord: an event of the conversation cannot be decoded.
@@ -110,13 +110,12 @@ class ProposalsView(TableMapping[tuple[str, int], ProposalRow]):
         """
         proposal_id = natural_number("proposal_id", proposal_id)
         entries: list[ProposalEntry] = []
-        is_afresh = False
         for record in self._events.read_stream(conversation_stream(conversation_id), through=self._position):
             event = record.event
-            is_afresh = is_afresh or isinstance(event, ConversationOpened)
-            if isinstance(event, ConversationEvent) and proposal_id in proposals_of(event):
-                if is_afresh and isinstance(event, ProposalOpened | ProposalReceived):
-                    entries.clear()
-                    is_afresh = False
-                entries.append(ProposalEntry(event.at, record.position, event))
+            if not isinstance(event, ConversationEvent) or proposal_id not in proposals_of(event):
+                continue
+            # What undoing gives back is the same proposal.
+            if isinstance(event, ProposalOpened | ProposalReceived) and record.metadata.compensates is None:
+                entries.clear()
+            entries.append(ProposalEntry(event.at, record.position, event))
         return entries

@@ -228,7 +228,7 @@ def accept_election(
         ProposalNotActive: the election was not won.
     """
     situation = state.opened()
-    proposal, resolution = state.proposals.get(proposal_id), state.resolved.get(proposal_id)
+    proposal, resolution = state.proposals.get(proposal_id), state.resolution_of(proposal_id)
     kind = proposal.request.kind if proposal is not None else resolution.kind if resolution is not None else None
     if kind is None:
         raise ProposalNotFound(state.conversation_id, proposal_id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .config import ConversationConfig
 from .state import ConversationState
-from .values import ApprovedRequest, Candidate, Life, OperatingMode, Phase, Proposal, Role
+from .values import ApprovedRequest, Candidate, Life, OperatingMode, Outcome, Phase, Proposal, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class ConversationView:
         urgent_target: the member whose removal has to be committed first, and alone; None if nobody's.
         candidates: the commits that were offered in this freeze round.
         scores: the members' scores, where they differ from the 100 that each member begins with (de-mls 4.6).
+        resolved: the outcomes that commands know of, by number: of the last 256, and of what waits for a commit.
     """
 
     conversation_id: str
@@ -51,6 +52,7 @@ class ConversationView:
     urgent_target: str | None
     candidates: tuple[Candidate, ...]
     scores: Mapping[str, int]
+    resolved: Mapping[int, Outcome]
 
     @classmethod
     def of(cls, state: ConversationState) -> ConversationView:
@@ -74,4 +76,5 @@ class ConversationView:
             urgent_target=state.urgent_target,
             candidates=tuple(state.candidates.values()),
             scores=dict(state.scores),
+            resolved=state.outcomes(),
         )

@@ -236,8 +236,9 @@ def refusal_of_auto_vote(state: ConversationState, proposal_id: int, at: int) ->
     try:
         if state.situation.config.auto_votes_keep_phases:
             require_permitted(state, Operation.VOTE)
-        if _require_votable(state, proposal_id, state.self_id, at):
-            return ProposalNotActive(state.conversation_id, proposal_id, state.resolved[proposal_id].outcome)
+        resolution = state.resolution_of(proposal_id)
+        if _require_votable(state, proposal_id, state.self_id, at) and resolution is not None:
+            return ProposalNotActive(state.conversation_id, proposal_id, resolution.outcome)
     except CommandRefused as error:
         return error
     return None
@@ -297,8 +298,7 @@ def _names(voters: int | frozenset[str]) -> frozenset[str] | None:
 
 
 def _require_new(state: ConversationState, proposal_id: int) -> None:
-    # What is approved has its number until the commit, also where its outcome is not remembered any more.
-    if proposal_id in state.proposals or proposal_id in state.resolved or proposal_id in state.approved:
+    if proposal_id in state.proposals or state.resolution_of(proposal_id) is not None:
         raise ProposalExists(state.conversation_id, proposal_id)
 
 
@@ -311,7 +311,7 @@ def require_room_for(state: ConversationState, proposal: Proposal) -> None:
 
 def _require_known(state: ConversationState, proposal_id: int) -> None:
     state.opened()
-    if proposal_id not in state.proposals and proposal_id not in state.resolved:
+    if proposal_id not in state.proposals and state.resolution_of(proposal_id) is None:
         raise ProposalNotFound(state.conversation_id, proposal_id)
 
 
@@ -322,7 +322,7 @@ def _require_votable(state: ConversationState, proposal_id: int, voter: str, at:
         ProposalNotFound, ProposalNotActive, ProposalExpired, AlreadyVoted
     """
     _require_known(state, proposal_id)
-    resolution = state.resolved.get(proposal_id)
+    resolution = state.resolution_of(proposal_id)
     if resolution is not None:
         if resolution.outcome is Outcome.FAILED:
             raise ProposalNotActive(state.conversation_id, proposal_id, resolution.outcome)

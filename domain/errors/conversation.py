@@ -121,13 +121,14 @@ class PartialFreeze(CommandRefused):
 
 @dataclass(eq=False)
 class ProposalNotFound(CommandRefused):
-    """No proposal of this number is known."""
+    """No proposal of this number is known: none ever was, or it was resolved long ago (de-mls 4.4)."""
 
     conversation_id: str
     proposal_id: int
 
     def __str__(self) -> str:
-        return f"conversation {self.conversation_id!r} knows no proposal {self.proposal_id}; open or receive it first"
+        proposal = f"conversation {self.conversation_id!r} knows no proposal {self.proposal_id}, or not any more"
+        return f"{proposal}; open or receive it first"
 
 
 @dataclass(eq=False)
