@@ -85,8 +85,7 @@ class ConversationsView(MappingView[str, ConversationRow]):
 
     def _ahead_of(self, now: int) -> dict[str, int]:
         """The open conversations whose last event was after a time in ms, and when: there a clock went back."""
-        rows = self._select(between=("at", min(max(now, -1), FOREVER - 1) + 1, FOREVER), order=("at",))
-        return {row[0]: row[1] for row in rows if row[_LIFE] == Life.OPEN}
+        return _ahead_of(self._select(between=_after(now), order=("at",)))
 
     def _all(self) -> dict[str, ConversationRow]:
         return self._find({})
@@ -109,6 +108,15 @@ class ConversationsView(MappingView[str, ConversationRow]):
                 situation = to_situation(row, configs[row[0]][1])
             found[row[0]] = _to_row(situation, sorted(due.get(row[0], ()), key=lambda each: each.order), row[-1])
         return found
+
+
+def _after(now: int) -> tuple[str, int, int]:
+    """The condition that a conversation's last event was after a time in ms."""
+    return "at", min(max(now, -1), FOREVER - 1) + 1, FOREVER
+
+
+def _ahead_of(rows: list[Row]) -> dict[str, int]:
+    return {row[0]: row[1] for row in rows if row[_LIFE] == Life.OPEN}
 
 
 def _to_row(now: Situation, deadlines: list[Deadline], since: int) -> ConversationRow:
@@ -145,7 +153,11 @@ def to_pending(row: Row) -> PendingDeadline:
 
 
 class DeadlinesView(TableReader):
-    """What is due in all conversations, earliest first; at one time in the order in which a tick does it."""
+    """What is due in all conversations, earliest first; at one time in the order in which a tick does it.
+
+    No conversation's time runs back: at a time before its last event, what was due then is due (de-mls 5.1, 3). So
+    ``until`` and ``next_wakeup`` say what ``conversations.due``, ``next_wakeup`` and ``tick`` do of the same time.
+    """
 
     _table = DEADLINES
     _projection = ConversationsProjection.name
@@ -162,7 +174,9 @@ class DeadlinesView(TableReader):
         Raises:
             InvalidArgument: it is no such number.
         """
-        return self._read(between=("due_at", 0, natural_number("now", now)))
+        now = natural_number("now", now)
+        found = self._read(between=("due_at", 0, now)) + self._due_ahead_of(now)
+        return sorted(found, key=lambda each: each.deadline.order)
 
     def of_conversation(self, conversation_id: str) -> list[PendingDeadline]:
         """What is due in one conversation."""
@@ -175,7 +189,18 @@ class DeadlinesView(TableReader):
             InvalidArgument: ``now`` is no time in ms.
         """
         now = natural_number("now", now)
-        return earliest_wakeup((each.deadline for each in self._read(limit=1)), now)
+        wakeup = earliest_wakeup((each.deadline for each in self._read(limit=1)), now)
+        return 0 if wakeup and self._due_ahead_of(now) else wakeup
+
+    def _due_ahead_of(self, now: int) -> list[PendingDeadline]:
+        """What is due only after a time in ms, in conversations whose last event was later still, and due by then."""
+        rows = self._select(between=_after(now), order=("at",), table=CONVERSATIONS)
+        return [
+            each
+            for conversation_id, at in _ahead_of(rows).items()
+            for each in self.of_conversation(conversation_id)
+            if now < each.deadline.due_at <= at
+        ]
 
     def _read(self, **conditions: Any) -> list[PendingDeadline]:
         found = []

@@ -104,8 +104,10 @@ def receive_proposal(
     draft.record(ProposalReceived, proposal=proposal)
     if not is_fast:
         _schedule_own_vote(draft, proposal)
-        if situation.config.peers_time_out:
-            _schedule_timeout(draft, proposal_id, situation.config.consensus_timeout_ms)
+    # The vote of an only voter decides at once; where it did not come along, it may never come.
+    may_wait = not is_fast or (vote is None and not state.is_older)
+    if may_wait and situation.config.peers_time_out:
+        _schedule_timeout(draft, proposal_id, situation.config.consensus_timeout_ms)
     if vote is not None:
         cast_vote(draft, proposal_id, creator, vote, VoteSource.PEER)
     return draft.decided()
