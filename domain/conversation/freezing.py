@@ -10,11 +10,11 @@ from ..limits import require_fewer
 from .draft import Draft
 from .events import CandidateBuffered, CommitApplied, FreezeRoundFinalized, FreezeRoundOpened
 from .guards import named
-from .lifecycle import begin_leaving
+from .lifecycle import begin_leaving, reason_of_removal
 from .phases import Cause
 from .scoring import score_absence, score_offers, score_rejections
 from .state import ConversationState
-from .values import ApprovedRequest, Candidate, FreezeOutcome, LeaveReason, Phase, ProposalKind, RejectedCandidate
+from .values import ApprovedRequest, Candidate, FreezeOutcome, Phase, ProposalKind, RejectedCandidate
 
 
 def open_round(draft: Draft) -> None:
@@ -74,7 +74,9 @@ def commit_applied(
     rejected: tuple[RejectedCandidate, ...],
     now: int,
 ) -> Decision[Phase | None]:
-    """Record that the host merged a commit, and that this member is still in the group (de-mls 1.3, T12, T18).
+    """Record that the host merged a commit (de-mls 1.3, T12, T18).
+
+    A commit after which this member is not in the group removed it, so that it leaves (de-mls 1.3, T13).
 
     Raises:
         ConversationNotFound, ConversationEnded
@@ -83,6 +85,9 @@ def commit_applied(
     if not _can_merge(state, commit_hash):
         return Accepted(None)
     draft = Draft(state, now)
+    if _takes_out(state, members) and not state.is_older:
+        _be_removed(draft, commit_hash, committer, members, rejected)
+        return draft.decided()
     _merge(draft, commit_hash, committer, members, rejected, FreezeOutcome.APPLIED)
     draft.change_phase(Cause.COMMIT_APPLIED)
     return draft.decided()
@@ -104,8 +109,7 @@ def removed_by_commit(
     if not _can_merge(state, commit_hash):
         return Accepted(None)
     draft = Draft(state, now)
-    _merge(draft, commit_hash, committer, None, rejected, FreezeOutcome.REMOVED_US)
-    begin_leaving(draft, LeaveReason.REMOVED)
+    _be_removed(draft, commit_hash, committer, None, rejected)
     return draft.decided()
 
 
@@ -140,6 +144,32 @@ def _can_merge(state: ConversationState, commit_hash: str) -> bool:
     return state.opened().phase is not Phase.PENDING_JOIN and commit_hash not in state.committed
 
 
+def _batch(state: ConversationState) -> tuple[ApprovedRequest, ...]:
+    """What a commit puts into effect: all that is approved, or an urgent removal alone."""
+    target = state.urgent_target
+    return tuple(each for each in state.approved.values() if target is None or _removes(each, target))
+
+
+def _takes_out(state: ConversationState, members: frozenset[str] | None) -> bool:
+    """Whether a commit leaves this member out of the group: as the host lists its members, or by what takes effect."""
+    if members is not None:
+        return state.self_id not in members
+    batch = _batch(state)
+    return any(_removes(each, state.self_id) for each in batch) and state.self_id not in _after(state.members, batch)
+
+
+def _be_removed(
+    draft: Draft,
+    commit_hash: str,
+    committer: str,
+    members: frozenset[str] | None,
+    rejected: tuple[RejectedCandidate, ...],
+) -> None:
+    reason = reason_of_removal(draft.state)
+    _merge(draft, commit_hash, committer, members, rejected, FreezeOutcome.REMOVED_US)
+    begin_leaving(draft, reason)
+
+
 def _merge(
     draft: Draft,
     commit_hash: str,
@@ -151,9 +181,8 @@ def _merge(
     state = draft.state
     steward, candidates, was_round = state.epoch_steward(), tuple(state.candidates.values()), state.freeze_round
     _finalize(draft, outcome, commit_hash, rejected)
-    is_urgent = state.urgent_target is not None
+    batch = _batch(state)
     gone = {state.self_id} if outcome is FreezeOutcome.REMOVED_US else set()
-    batch = tuple(each for each in state.approved.values() if not is_urgent or _removes(each, state.urgent_target))
     draft.record(
         CommitApplied,
         epoch=draft.situation.epoch + 1,
@@ -162,7 +191,7 @@ def _merge(
         batch=batch,
         left=len(state.approved) - len(batch),
         members=names("members", _after(state.members, batch) - gone) if members is None else members,
-        is_urgent=is_urgent,
+        is_urgent=state.urgent_target is not None,
     )
     if was_round is not None:
         score_rejections(draft, rejected)
@@ -185,7 +214,7 @@ def _finalize(
     )
 
 
-def _removes(approved: ApprovedRequest, member: str | None) -> bool:
+def _removes(approved: ApprovedRequest, member: str) -> bool:
     return approved.request.kind is ProposalKind.REMOVE_MEMBER and approved.request.target == member
 
 

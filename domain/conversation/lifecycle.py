@@ -114,8 +114,9 @@ def leave(state: ConversationState, now: int) -> Decision[int | None]:
         draft.record(ConversationRemoved, reason=LeaveReason.LEFT_PENDING)
         return draft.decided()
     proposal_id = self_leave_id(state.self_id)
-    is_known = proposal_id in state.proposals or proposal_id in state.resolved
-    if is_known or state.approved_removal_of(state.self_id) is not None:
+    # One that was carried out and left this member in the group is over: it may ask again.
+    is_taken = proposal_id in state.proposals or proposal_id in state.approved
+    if is_taken or state.approved_removal_of(state.self_id) is not None:
         return Accepted(None)
     draft = Draft(state, now)
     proposal = Proposal(
@@ -148,9 +149,18 @@ def begin_leaving(draft: Draft, reason: LeaveReason) -> None:
     draft.record(MemberLeaving, reason=reason, abandoned=tuple(draft.state.proposals.values()))
 
 
+def reason_of_removal(state: ConversationState) -> LeaveReason:
+    """Why a commit that takes this member out of the group does: it asked for that, or others decided it."""
+    asked = state.approved.get(self_leave_id(state.self_id))
+    has_asked = asked is not None and asked.request == ProposalRequest.remove_member(state.self_id)
+    return LeaveReason.SELF_LEAVE if has_asked and not state.is_older else LeaveReason.REMOVED
+
+
 @decision("conversation.remove")
 def remove(state: ConversationState, now: int) -> Decision[None]:
     """Remove the conversation from this member's registry, whatever its phase is.
+
+    Why this member leaves is told as ``leave`` would tell it: it was not let in yet, or goes by itself.
 
     Raises:
         ConversationNotFound
@@ -163,7 +173,8 @@ def remove(state: ConversationState, now: int) -> Decision[None]:
         raise ConversationEnded(state.conversation_id, situation.life, situation.reason or "")
     draft = Draft(state, now)
     if situation.life is Life.OPEN:
-        begin_leaving(draft, LeaveReason.SELF_LEAVE)
+        is_waiting = situation.phase is Phase.PENDING_JOIN and not state.is_older
+        begin_leaving(draft, LeaveReason.LEFT_PENDING if is_waiting else LeaveReason.SELF_LEAVE)
     draft.record(ConversationRemoved, reason=draft.situation.reason or LeaveReason.SELF_LEAVE)
     return draft.decided()
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import gzip
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-from muniment.domain import ConfigChanges, Envelope
-from muniment.domain.conversation import ConfigSynced
+from muniment.domain import ConfigChanges, ConversationConfig, Envelope, ProposalRequest, conversation
+from muniment.domain.conversation import ConfigSynced, ConversationState, Role
 from muniment.domain.event import accept
 from muniment.journal import Journal
 from muniment.journal.storage.identity_table import FORMAT
+
+from ..domain.conversation_facts import ADD
 
 DATA = Path(__file__).parent.parent / "data"
 HEAD = 42
@@ -100,13 +105,8 @@ def test_its_copies_and_exports_say_since_when(older: Path, tmp_path: Path) -> N
             assert each.verify().findings == ()
 
 
-@pytest.mark.parametrize("form", [2, FORMAT])
-def test_a_synchronisation_of_then_is_judged_by_the_rules_of_then(tmp_path: Path, form: int) -> None:
-    path = tmp_path / "synced.db"
-    synced = ConfigSynced("c", 1, 9, ConfigChanges(freeze_ms=7))
-    with Journal.open(f"sqlite:///{path}") as journal:
-        journal.conversations.create("c", "alice", now=0)
-        journal.execute("conversation-c", lambda state: accept(synced))
+def say_format(path: Path, form: int) -> None:
+    """Have a file say that all of it was written in a format."""
     with closing(sqlite3.connect(path)) as connection, connection:
         triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE tbl_name='journal' AND type='trigger'")
         kept = triggers.fetchall()
@@ -116,9 +116,80 @@ def test_a_synchronisation_of_then_is_judged_by_the_rules_of_then(tmp_path: Path
         for _, sql in kept:
             connection.execute(sql)
         connection.execute(f"PRAGMA user_version={form}")
+
+
+@pytest.mark.parametrize("form", [2, FORMAT])
+def test_a_synchronisation_of_then_is_judged_by_the_rules_of_then(tmp_path: Path, form: int) -> None:
+    path = tmp_path / "synced.db"
+    synced = ConfigSynced("c", 1, 9, ConfigChanges(freeze_ms=7))
+    with Journal.open(f"sqlite:///{path}") as journal:
+        journal.conversations.create("c", "alice", now=0)
+        journal.execute("conversation-c", lambda state: accept(synced))
+    say_format(path, form)
     with Journal.open(f"sqlite:///{path}", read_only=True) as journal:
         report = journal.verify()
         told = [each.problem for each in (report.findings, report.notes)[form == 2]]
         assert len(report.findings + report.notes) == 1
         assert "a command appends nothing here" in told[0]
         assert journal.conversations.state("c").config.freeze_ms == 7
+
+
+CONFIG = ConversationConfig()
+LEAVES = ProposalRequest.remove_member("bob")
+OF_THEN: dict[str, list[tuple[Callable[..., Any], Any]]] = {
+    "five were to vote, and the sixth vote decided": [
+        (conversation.open_conversation, (Role.CREATOR, "alice", CONFIG)),
+        (conversation.receive_proposal, (1, ADD, "bob", 5, None, None)),
+        *[(conversation.receive_vote, (1, f"m-{number}", number > 2)) for number in range(1, 6)],
+        (conversation.receive_vote, (1, "m-6", True)),
+    ],
+    "another's vote decided that a peer leaves": [
+        (conversation.open_conversation, (Role.CREATOR, "alice", CONFIG)),
+        (conversation.receive_proposal, (2, LEAVES, "bob", 1, None, None)),
+        (conversation.receive_vote, (2, "mallory", True)),
+    ],
+    "where peers time out, one who left did not": [
+        (conversation.open_conversation, (Role.CREATOR, "alice", ConversationConfig(peers_time_out=True))),
+        (conversation.receive_proposal, (2, LEAVES, "bob", 1, None, None)),
+    ],
+    "a commit removed this member, and the conversation stayed open": [
+        (conversation.open_conversation, (Role.CREATOR, "alice", CONFIG)),
+        (conversation.leave, ()),
+        (conversation.commit_applied, ("h-1", "bob", frozenset({"bob"}), ())),
+        (conversation.receive_proposal, (2, ADD, "bob", 3, None, None)),
+        (conversation.remove, ()),
+    ],
+    "who was not let in yet left as any member": [
+        (conversation.open_conversation, (Role.JOINER, "alice", CONFIG)),
+        (conversation.remove, ()),
+    ],
+    "who had asked to leave was removed like any other": [
+        (conversation.open_conversation, (Role.CREATOR, "alice", CONFIG)),
+        (conversation.leave, ()),
+        (conversation.removed_by_commit, ("h-1", "bob", ())),
+    ],
+}
+
+
+@pytest.mark.parametrize("form", [2, FORMAT])
+@pytest.mark.parametrize("story", OF_THEN)
+def test_a_conversation_of_then_is_judged_by_the_rules_of_then(story: str, form: int, tmp_path: Path) -> None:
+    path = tmp_path / "talked.db"
+
+    def decided_then(state: ConversationState, command: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        then = state.copy()
+        then.is_older = True
+        return command(then, *arguments, 0)
+
+    with Journal.open(f"sqlite:///{path}") as journal:
+        for command, arguments in OF_THEN[story]:
+            journal.execute("conversation-c", partial(decided_then, command=command, arguments=arguments))
+    say_format(path, form)
+    with Journal.open(f"sqlite:///{path}", read_only=True) as journal:
+        report = journal.verify()
+        if form == 2:
+            assert report.findings == ()
+            assert report.notes
+            assert all("only the rules of then permit this" in each.problem for each in report.notes)
+        else:
+            assert {each.layer for each in report.findings} == {"decision"}
