@@ -78,6 +78,8 @@ _EXAMPLES: Final[dict[str, Any]] = {
     "phase": "freezing",
     "operation": "open_proposal",
     "permitted": ("working",),
+    "target": "reelection",
+    "legal": ("working", "selection"),
     "emergencies": (7,),
     "outcome": "rejected",
     "kind": "add_member",

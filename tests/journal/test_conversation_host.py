@@ -1,4 +1,4 @@
-"""What a host puts on record of its own: phases that it moves by hand, and what it has to tell (de-mls 1.2, 3)."""
+"""What a host puts on record of its own: phases that it moves by hand, and what it has to tell (de-mls 1.2, 3.1)."""
 
 from __future__ import annotations
 
