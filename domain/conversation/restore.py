@@ -124,6 +124,8 @@ def withdraw_proposal(
 def propose_again(event: voting.ProposalWithdrawn, before: ConversationStanding, now: ConversationState) -> Event[Any]:
     """Undo that a proposal was withdrawn, where it could be opened or received now, or nothing changed since.
 
+    Its voters are those that it had, also if the group has changed since.
+
     Raises:
         ConversationBlocked, PartialFreeze: this member may not open it any more.
         ProposalExpired: it has expired since.
@@ -136,10 +138,12 @@ def propose_again(event: voting.ProposalWithdrawn, before: ConversationStanding,
     if not proposal.is_own and proposal.is_open_at(event.at) and not proposal.is_open_at(at):
         raise ProposalExpired(now.conversation_id, proposal.proposal_id, proposal.expires_at_s, at)
     require_room_for(now, proposal)
+    group = before.groups[proposal.proposal_id]
+    members = None if group == now.members else group
     if event.proposal.is_own:
         vote = event.creator_vote or CreatorVote.DEFERRED
-        return voting.ProposalOpened(now.conversation_id, at, event.proposal, vote)
-    return voting.ProposalReceived(now.conversation_id, at, event.proposal)
+        return voting.ProposalOpened(now.conversation_id, at, event.proposal, vote, members)
+    return voting.ProposalReceived(now.conversation_id, at, event.proposal, members)
 
 
 def restore_auto_vote(

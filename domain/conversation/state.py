@@ -76,6 +76,7 @@ class ConversationStanding:
     retries: int
     steward_list: StewardList | None
     proposals: dict[int, Proposal]
+    groups: dict[int, frozenset[str]]
     auto_votes: dict[int, PendingVote]
     timeouts: dict[int, PendingTimeout]
     approved: dict[int, ApprovedRequest]
@@ -95,7 +96,7 @@ class ConversationState:
         self_id: who this member is; empty before it is opened.
         proposals: what is voted on, by number.
         votes: who voted what on each, in the order in which the votes came; not all of them count.
-        electorates: whose votes on each can count; None where that is not known.
+        groups: who was in the group when each of them was proposed.
         resolved: the outcomes of the last proposals, oldest first.
         accepted_elections: the elections whose list was installed, of those that are remembered.
         auto_votes: the votes that will be cast by themselves.
@@ -126,7 +127,7 @@ class ConversationState:
         self.self_id = self_id
         self.proposals: dict[int, Proposal] = {}
         self.votes: dict[int, dict[str, bool]] = {}
-        self.electorates: dict[int, frozenset[str] | None] = {}
+        self.groups: dict[int, frozenset[str]] = {}
         self.resolved: dict[int, Resolution] = {}
         self.accepted_elections: set[int] = set()
         self.auto_votes: dict[int, PendingVote] = {}
@@ -180,6 +181,7 @@ class ConversationState:
             now.retries,
             self.steward_list,
             {} if is_brief else dict(self.proposals),
+            dict(self.groups),
             dict(self.auto_votes),
             dict(self.timeouts),
             {} if is_brief else dict(self.approved),
@@ -215,11 +217,22 @@ class ConversationState:
 
     def counted_votes(self, proposal_id: int) -> list[bool]:
         """The votes that count on what is voted on: the voters' own, and no more than there are voters (de-mls 4.3)."""
-        votes, electorate = self.votes[proposal_id], self.electorates[proposal_id]
+        votes = self.votes[proposal_id]
         if self.is_older:
             return list(votes.values())
+        electorate = self._electorate(proposal_id)
         counted = [choice for voter, choice in votes.items() if electorate is None or voter in electorate]
         return counted[: self.proposals[proposal_id].voters]
+
+    def _electorate(self, proposal_id: int) -> frozenset[str] | None:
+        """Whose votes can count: as the host said with the proposal, or else of the group; None if nobody knows."""
+        proposal, group = self.proposals[proposal_id], self.groups[proposal_id]
+        if proposal.voter_names is not None:
+            return proposal.voter_names
+        if proposal.voters == 1:
+            return frozenset({proposal.creator})
+        # A joiner may not have been told yet who is in the group.
+        return group if len(group) >= proposal.voters else None
 
     def resolution_of(self, proposal_id: int) -> Resolution | None:
         """The outcome of a proposal; None if it is voted on, or not known any more (de-mls 4.4).
@@ -270,7 +283,7 @@ class ConversationState:
     def _on_leaving(self, event: events.MemberLeaving) -> None:
         self.proposals.clear()
         self.votes.clear()
-        self.electorates.clear()
+        self.groups.clear()
 
     def _on_joined(self, event: events.MemberJoined) -> None:
         self.members = event.members
@@ -314,19 +327,10 @@ class ConversationState:
         proposal = event.proposal
         self.proposals[proposal.proposal_id] = proposal
         self.votes[proposal.proposal_id] = {}
-        self.electorates[proposal.proposal_id] = self._electorate(proposal)
+        self.groups[proposal.proposal_id] = self.members if event.members is None else event.members
         # A number is used again for what is proposed anew, such as leaving once more.
         self.resolved.pop(proposal.proposal_id, None)
         self.strangers += proposal.creator not in self.members
-
-    def _electorate(self, proposal: Proposal) -> frozenset[str] | None:
-        """Whose votes can count: as the host said with the proposal, or else of the group."""
-        if proposal.voter_names is not None:
-            return proposal.voter_names
-        if proposal.voters == 1:
-            return frozenset({proposal.creator})
-        # A joiner may not have been told yet who is in the group.
-        return self.members if len(self.members) >= proposal.voters else None
 
     def _on_failure(self, event: events.OperationFailed) -> None:
         self.reports += 1
@@ -339,7 +343,7 @@ class ConversationState:
         """It is not voted on any more."""
         self.proposals.pop(proposal_id, None)
         self.votes.pop(proposal_id, None)
-        self.electorates.pop(proposal_id, None)
+        self.groups.pop(proposal_id, None)
 
     def _on_auto_vote(self, event: voting.AutoVoteScheduled) -> None:
         self.auto_votes[event.proposal_id] = PendingVote(event.fire_at, event.vote, event.delay_ms)

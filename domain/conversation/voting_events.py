@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..artifacts import Counter
 from ..event import event_type
-from ..identifiers import Identifier
+from ..identifiers import Identifier, Names
 from .event import ConversationFact
 from .values import (
     ApprovedRequest,
@@ -21,17 +21,27 @@ from .values import (
 
 @event_type("conversation.proposal_opened")
 class ProposalOpened(ConversationFact):
-    """This member opened a proposal (de-mls 4.2)."""
+    """This member opened a proposal (de-mls 4.2).
+
+    Attributes:
+        members: who was in the group when it was first opened, where undoing gives it back to another; None otherwise.
+    """
 
     proposal: Proposal
     creator_vote: CreatorVote
+    members: Names | None = None
 
 
 @event_type("conversation.proposal_received")
 class ProposalReceived(ConversationFact):
-    """A peer's proposal came in (de-mls 4.2)."""
+    """A peer's proposal came in (de-mls 4.2).
+
+    Attributes:
+        members: who was in the group when it first came in, where undoing gives it back to another; None otherwise.
+    """
 
     proposal: Proposal
+    members: Names | None = None
 
 
 @event_type("conversation.proposal_withdrawn")

@@ -1,4 +1,4 @@
-"""Of resolved proposals the last 256 are remembered, and those that wait for a commit; all calls keep to that (de-mls 4.4)."""
+"""The last 256 outcomes are remembered, and those that wait for a commit; all calls keep to that (de-mls 4.4)."""
 
 from __future__ import annotations
 

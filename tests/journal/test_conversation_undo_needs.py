@@ -61,6 +61,27 @@ def test_an_older_election_stays_accepted_when_a_newer_one_is_undone_and_done_ag
     check_sound(journal)
 
 
+def test_a_proposal_that_is_given_back_has_the_voters_that_it_had(journal: Journal) -> None:
+    member(journal)
+    conversations = journal.conversations
+    conversations.receive_proposal("c", 1, ADD, creator="bob", voters=3, now=0)
+    received = journal.record(journal.head()).version
+    conversations.commit_applied("c", "h-1", "bob", members=["alice", "bob", "eve"], now=1)
+    journal.conversations.cancel_auto_vote("c", 1, now=1)
+    # Who is in the group has changed; the proposal is withdrawn, and given back.
+    (opening,) = [each for each in journal.read_stream(STREAM) if each.type == "conversation.proposal_received.v1"]
+    for each in (journal.record(journal.head()).id, f"{STREAM}@{received}", opening.id):
+        journal.revert(each)
+    assert conversations.state("c").proposals == {}
+    journal.revert(journal.head())
+    for voter in ("eve", "carol"):
+        conversations.receive_vote("c", 1, voter, True, now=2)
+        assert journal.proposals["c", 1].status == "open"
+    conversations.receive_vote("c", 1, "bob", True, now=2)
+    assert journal.proposals["c", 1].status == "yes"
+    check_sound(journal)
+
+
 def test_a_joiner_whose_request_is_done_again_waits_no_longer_than_before(journal: Journal) -> None:
     config = ConversationConfig(commit_inactivity_ms=10)
     journal.conversations.join("c", "alice", config, now=0)
