@@ -124,18 +124,21 @@ def give(journal: Journal, command: Command, now: int) -> CommandRefused | None:
     conversations, pick = journal.conversations, command.pick
     number = _proposal(journal, command)
     who, request = MEMBERS[pick % 3], REQUESTS[pick]
+    voters = MEMBERS[pick % 3 :] if command.number == 2 else 1 + pick % 4
+    # Mostly what a commit carries out says who is left; at times the host does, with alice among them or without her.
+    members = {(3, True): MEMBERS, (3, False): MEMBERS[pick % 2 :]}.get((command.number, command.flag))
     calls: dict[str, Callable[[], Any]] = {
         "tick": lambda: conversations.tick(now, "c"),
         "open_proposal": lambda: conversations.open_proposal(
             "c",
             number,
             request,
-            voters=1 + pick % 4,
+            voters=voters,
             creator_vote=CreatorVote.YES if command.flag else CreatorVote.DEFERRED,
             now=now,
         ),
         "receive_proposal": lambda: conversations.receive_proposal(
-            "c", number, request, creator=who, voters=1 + pick % 4, vote=command.flag or None, now=now
+            "c", number, request, creator=who, voters=voters, vote=command.flag or None, now=now
         ),
         "vote": lambda: conversations.vote("c", number, command.flag, now=now),
         "receive_vote": lambda: conversations.receive_vote("c", number, who, command.flag, now=now),
@@ -151,7 +154,7 @@ def give(journal: Journal, command: Command, now: int) -> CommandRefused | None:
         "buffer_candidate": lambda: conversations.buffer_candidate(
             "c", f"h-{pick}", who, proposals=1, is_local=command.flag, now=now
         ),
-        "commit_applied": lambda: conversations.commit_applied("c", f"h-{pick}", who, now=now),
+        "commit_applied": lambda: conversations.commit_applied("c", f"h-{pick}", who, members=members, now=now),
         "no_commit_found": lambda: conversations.no_commit_found(
             "c", rejected=[RejectedCandidate("h-1", who, RejectionReason.UNSTAGEABLE)] * command.flag, now=now
         ),

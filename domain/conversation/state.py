@@ -240,7 +240,7 @@ class ConversationState:
         What is approved is known until the commit, however many were resolved since.
         """
         waiting = self.approved.get(proposal_id)
-        if proposal_id in self.resolved or waiting is None:
+        if proposal_id in self.resolved or waiting is None or self.is_older:
             return self.resolved.get(proposal_id)
         return Resolution(waiting.request.kind, Outcome.YES)
 

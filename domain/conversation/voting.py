@@ -300,7 +300,7 @@ def _names(voters: int | frozenset[str]) -> frozenset[str] | None:
 
 
 def _require_new(state: ConversationState, proposal_id: int) -> None:
-    if proposal_id in state.proposals or state.resolution_of(proposal_id) is not None:
+    if any(proposal_id in each for each in (state.proposals, state.resolved, state.approved)):
         raise ProposalExists(state.conversation_id, proposal_id)
 
 
