@@ -15,6 +15,7 @@ from muniment.domain import (
     ProposalNotFound,
     ProposalRequest,
 )
+from muniment.domain.conversation import self_leave_id
 from muniment.domain.conversation.state import RESOLVED_CAPACITY
 from muniment.journal import Journal
 
@@ -140,6 +141,20 @@ def test_an_election_that_is_pushed_out_is_accepted_by_nobody(journal: Journal) 
     assert {name: answer(journal, call) for name, call in CALLS.items()} == dict.fromkeys(CALLS, ProposalNotFound)
     assert journal.head() == head
     assert journal.conversations.state("c").stewards == ("carol",)
+
+
+def test_a_number_that_is_used_again_is_remembered_from_then_on(journal: Journal) -> None:
+    number = self_leave_id("alice")
+    stays = ["alice", "bob", "carol"]
+    assert journal.conversations.leave("c", now=0) == number
+    push_out(journal, RESOLVED_CAPACITY - 1)
+    journal.conversations.commit_applied("c", "h-1", "bob", members=stays, now=2)
+    assert journal.conversations.leave("c", now=3) == number
+    journal.conversations.commit_applied("c", "h-2", "bob", members=stays, now=4)
+    push_out_one_more(journal)
+    assert journal.conversations.state("c").resolved[number] == "yes"
+    assert answer(journal, CALLS["vote"], number) is None
+    assert journal.verify().findings == ()
 
 
 def test_a_proposal_that_is_withdrawn_and_given_back_keeps_its_timeline(journal: Journal) -> None:

@@ -74,10 +74,10 @@ def test_a_proposal_that_is_given_back_has_the_voters_that_it_had(journal: Journ
         journal.revert(each)
     assert conversations.state("c").proposals == {}
     journal.revert(journal.head())
-    for voter in ("eve", "carol"):
+    for voter in ("eve", "bob"):
         conversations.receive_vote("c", 1, voter, True, now=2)
         assert journal.proposals["c", 1].status == "open"
-    conversations.receive_vote("c", 1, "bob", True, now=2)
+    conversations.receive_vote("c", 1, "carol", True, now=2)
     assert journal.proposals["c", 1].status == "yes"
     check_sound(journal)
 
