@@ -9,8 +9,10 @@ from ..event import Accepted, Decision, accept
 from ..policy import Policy
 from ..scope import OwnershipScope
 from .events import OwnershipClaimed, OwnershipReleased, ScopeAttenuated
+from .fragments import fragments_left_to
 from .guards import (
     refuse_unless_live,
+    require_claimable,
     require_narrower,
     require_not_draining,
     require_nothing_staged,
@@ -23,8 +25,11 @@ from .state import SessionState
 def claim(state: SessionState, owner: str, scope: OwnershipScope, *, policy: Policy) -> Decision[OwnershipCapability]:
     """Make ``owner`` the owner of a session that has none (telltale 2.1; aura 2.9 where the policy says so).
 
+    The fragments that a delegation left to the next claim are its own from here on, as far as its scope covers them.
+
     Raises:
         SessionNotFound, SessionTerminal, AlreadyClaimed, SessionDraining
+        ScopeViolation: the last owner reached less far (law 3).
     """
     require_open(state)
     if state.live is not None:
@@ -32,7 +37,9 @@ def claim(state: SessionState, owner: str, scope: OwnershipScope, *, policy: Pol
             return Accepted(state.live)
         raise AlreadyClaimed(state.session_id, state.live.owner)
     require_not_draining(state)
-    return accept(OwnershipClaimed(state.next_capability(owner, scope)))
+    require_claimable(state, scope, policy)
+    capability = state.next_capability(owner, scope)
+    return accept(OwnershipClaimed(capability, fragments_left_to(state, capability)))
 
 
 @decision("session.check", uses_key=False)

@@ -26,7 +26,8 @@ _FIRST_FORMAT: Final = 1
 _FORMAT_OF_ENDINGS: Final = 3
 """The format since which events say how sessions were opened, and how they ended.
 
-Since then a synchronisation is adopted by fewer as well.
+Since then a synchronisation is adopted by fewer as well, a claim reaches no further than the last owner did, and a
+delegation takes that owner's fragments along.
 """
 
 _BOUNDS: Final = (LimitReached, InvalidArgument)
@@ -146,7 +147,9 @@ class Redeciding:
         if problem := self._outside_its_saga(record):
             return Verdict(1, problem)
         if record.metadata.compensates is not None or isinstance(record.event, SagaCompensated):
-            verdict = Verdict(*self._replanning.verdict(record, partial(self._ahead.follows, record)))
+            is_before_endings = self._is_before_endings(record)
+            follows = partial(self._ahead.follows, record)
+            verdict = Verdict(*self._replanning.verdict(record, follows, is_before_endings=is_before_endings))
             if verdict.problem and is_old:
                 return Verdict(1, note=f"undoing would not append this any more: {verdict.problem}")
             return verdict
@@ -189,6 +192,7 @@ class Redeciding:
             policy,
             partial(self._states.get, before=record.position),
             previous.event if previous is not None and previous.position == record.position - 1 else None,
+            self._is_before_endings(record),
         )
         try:
             decision = decide(state, record.event, about)
