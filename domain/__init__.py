@@ -20,6 +20,7 @@ from .artifacts import (
 )
 from .boundary import LinkBoundary
 from .bounds import MAX_EVENT_BYTES, MAX_IDENTIFIER_LENGTH, MAX_NAMES, MAX_TEXT_LENGTH
+from .bundle.placements import Placement, TransportBoundary
 from .bundle.values import (
     ComposedBundle,
     CompositionManifest,
@@ -34,6 +35,7 @@ from .bundle.values import (
     bundles_from_manifest,
     bundles_from_manifests,
 )
+from .bundle.view import BundleSnapshot
 from .conversation import (
     ApprovedRequest,
     Candidate,
@@ -219,6 +221,7 @@ __all__ = [
     "BoundaryRejected",
     "BoundaryScopeMismatch",
     "BundleNotFound",
+    "BundleSnapshot",
     "CATALOGUE",
     "CancellationWitness",
     "Candidate",
@@ -325,6 +328,7 @@ __all__ = [
     "PartialFreeze",
     "Phase",
     "Placed",
+    "Placement",
     "Policy",
     "PresentedArtifact",
     "ProjectionStopped",
@@ -367,6 +371,7 @@ __all__ = [
     "TimeoutWitness",
     "TransferNotPending",
     "TransferPending",
+    "TransportBoundary",
     "Unclaimed",
     "UndoMissing",
     "UnknownEvent",

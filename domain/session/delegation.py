@@ -305,6 +305,7 @@ def _repeated(
         return None
     receipt, witness = last.receipt, last.witness
     upgraded = None if witness.upgrade is None else witness.upgrade.request
+    upgrade = None if upgrade is None else upgrade.canonical()
     told = (request_of(receipt, request.boundary), witness.boundary, upgraded, receipt.claimed_at)
     return last if (request, boundary, upgrade, claimed_at) == told else None
 
