@@ -148,6 +148,9 @@ class Walk:
             cause = error.__cause__ or error
             if isinstance(cause, OSError) and str(cause) == "the caller's own":
                 return None
+            if name.endswith(".execute") and isinstance(cause, TypeError) and "positional argument" in str(cause):
+                # A class that was passed as a command is called with more than it takes, and says so.
+                return None
             self.problems.append(f"{name}({described(given)}): {type(error).__name__}: {str(error)[:200]}")
             return None
         by_place, by_name = given

@@ -6,6 +6,7 @@ from ..artifacts import OwnershipCapability
 from ..decision import decision
 from ..errors import AlreadyClaimed
 from ..event import Accepted, Decision, accept
+from ..limits import require_room
 from ..policy import Policy
 from ..scope import OwnershipScope
 from .events import OwnershipClaimed, OwnershipReleased, ScopeAttenuated
@@ -30,6 +31,7 @@ def claim(state: SessionState, owner: str, scope: OwnershipScope, *, policy: Pol
     Raises:
         SessionNotFound, SessionTerminal, AlreadyClaimed, SessionDraining
         ScopeViolation: the last owner reached less far (law 3).
+        LimitReached: together the held fragments would be too large under this label.
     """
     require_open(state)
     if state.live is not None:
@@ -39,7 +41,11 @@ def claim(state: SessionState, owner: str, scope: OwnershipScope, *, policy: Pol
     require_not_draining(state)
     require_claimable(state, scope, policy)
     capability = state.next_capability(owner, scope)
-    return accept(OwnershipClaimed(capability, fragments_left_to(state, capability)))
+    moved = fragments_left_to(state, capability)
+    if moved:
+        held = {**state.fragments, **{fragment.key: fragment for fragment in moved}}
+        require_room(f"session {state.session_id!r}", "fragments", held.values())
+    return accept(OwnershipClaimed(capability, moved))
 
 
 @decision("session.check", uses_key=False)

@@ -11,7 +11,7 @@ from ...domain.bundle import BundleLinked, BundleWithdrawn
 from ...domain.compensation import SagaUndone, StreamHistory, UndoAttempt
 from ...domain.record import split_event_id
 from ...domain.saga import SagaCompensated, SagaCompleted, SagaResolved
-from ...domain.session import OwnershipRestored, SessionDelegated, SessionHandedOver
+from ...domain.session import OwnershipRestored, SessionDelegated, SessionHandedOver, SessionHosted
 from ..storage.application import JournalApplication
 
 Group = list[RecordedEvent]
@@ -167,9 +167,10 @@ class Replanning:
 
 def _as_before_endings(made: Placed) -> Placed:
     """What undoing appends, as the first two formats say it: without how far a claim may reach again."""
-    if not isinstance(made.event, OwnershipRestored):
-        return made
-    return replace(made, event=replace(made.event, claimable=None, last_owner=None))
+    event = made.event
+    if isinstance(event, OwnershipRestored):
+        return replace(made, event=replace(event, claimable=None, last_owner=None))
+    return replace(made, event=replace(event, lifted=None)) if isinstance(event, SessionHosted) else made
 
 
 def _same_stream(group: Group) -> int:
