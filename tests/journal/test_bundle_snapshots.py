@@ -75,6 +75,17 @@ def test_undoing_shows_in_it(journal: Journal) -> None:
     journal.rollback("bundle-chat", 2)
     undone = journal.bundles.snapshot("chat")
     assert (undone.members, undone.epoch, undone.phase, undone.boundaries) == (("x", "y"), 3, "rolled_back", ())
+    journal.bundles.upgrade("chat", upgrade_to("y", upgrade_id="u-2"))
+    committed = journal.head()
+    journal.bundles.seed_members("chat", ["w"])
+    # Who was seeded, and that it was undone, is about no upgrade.
+    journal.revert(journal.head())
+    assert journal.bundles.snapshot("chat").phase == "committed_cutover"
+    journal.revert(committed)
+    again = journal.bundles.snapshot("chat")
+    assert (again.members, again.phase) == (("x", "y"), "admitted")
+    assert again.upgrade is not None
+    assert again.upgrade.upgrade_id == "u-2"
     assert journal.verify().findings == ()
 
 

@@ -16,9 +16,13 @@ from muniment.domain import (
     MissingSurface,
     NotActiveHolder,
     OwnershipCapability,
+    Placement,
     ProvenancedTime,
+    RuntimeUpgradeRequest,
     Surfaces,
+    UpgradePlan,
     UpgradeRejected,
+    UpgradeStep,
 )
 from muniment.domain.bounds import MAX_RECORDED_REFUSALS
 from muniment.journal import AsyncJournal, Journal
@@ -74,6 +78,18 @@ def test_the_same_delegation_again_is_answered_again(journal: Journal) -> None:
         with pytest.raises(NotActiveHolder):
             journal.sessions.delegate("s-1", "A", "B", "chat", upgrade=other)
     assert members(journal) == ("y", "z")
+
+
+def test_in_which_order_placements_are_said_makes_no_other_delegation(journal: Journal) -> None:
+    ready(journal)
+    placements = (Placement.remote("z", "tcp://z:1"), Placement.local("y"))
+    outcomes = []
+    for said in (placements, placements, placements[::-1]):
+        step = UpgradeStep("1", frozenset({"y", "z"}), said)
+        upgrade = RuntimeUpgradeRequest("u-1", UpgradePlan("plan", (step,)))
+        outcomes.append(journal.sessions.delegate("s-1", "A", "B", "chat", upgrade=upgrade))
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+    check_sound(journal)
 
 
 @pytest.mark.parametrize(

@@ -293,6 +293,9 @@ def test_hosting_an_owned_session_lifts_nothing(journal: Journal) -> None:
     open_session(journal)
     journal.sessions.claim("s-1", "alice", ONLY_CHAT)
     host(journal)
+    hosted = journal.record(journal.head()).event
+    assert isinstance(hosted, session.SessionHosted)
+    assert hosted.lifted is None
     release(journal)
     with pytest.raises(ScopeViolation):
         claim(journal)
@@ -377,10 +380,12 @@ def undone_claim(journal: Journal) -> None:
 
 def hosted_again(journal: Journal) -> None:
     """A hosting that was undone and done again; the records do not say what bound it lifted."""
-    bound_without_a_host(journal)
+    open_session(journal)
     host(journal)
-    journal.revert(journal.head())
-    journal.revert(journal.head())
+    undone = journal.revert(journal.head()).positions[0]
+    journal.sessions.claim("s-1", "alice", ONLY_CHAT)
+    release(journal)
+    journal.revert(undone)
 
 
 @pytest.mark.parametrize("story", [wider_claim, delegation_alone, undone_claim, hosted_again])
