@@ -13,12 +13,14 @@ from .artifacts import (
     OwnershipCapability,
     OwnershipReceipt,
     PresentedArtifact,
+    ProvenancedTime,
     ReadinessWitness,
     TerminalReason,
     TimeoutWitness,
 )
 from .boundary import LinkBoundary
 from .bounds import MAX_EVENT_BYTES, MAX_IDENTIFIER_LENGTH, MAX_NAMES, MAX_TEXT_LENGTH
+from .bundle.placements import Placement, TransportBoundary
 from .bundle.values import (
     ComposedBundle,
     CompositionManifest,
@@ -33,6 +35,7 @@ from .bundle.values import (
     bundles_from_manifest,
     bundles_from_manifests,
 )
+from .bundle.view import BundleSnapshot
 from .conversation import (
     ApprovedRequest,
     Candidate,
@@ -219,6 +222,7 @@ __all__ = [
     "BoundaryRejected",
     "BoundaryScopeMismatch",
     "BundleNotFound",
+    "BundleSnapshot",
     "CATALOGUE",
     "CancellationWitness",
     "Candidate",
@@ -326,6 +330,7 @@ __all__ = [
     "PartialFreeze",
     "Phase",
     "Placed",
+    "Placement",
     "Policy",
     "PresentedArtifact",
     "ProjectionStopped",
@@ -336,6 +341,7 @@ __all__ = [
     "ProposalNotActive",
     "ProposalNotFound",
     "ProposalRequest",
+    "ProvenancedTime",
     "ReadinessWitness",
     "ReceiptMismatch",
     "RecordedEvent",
@@ -367,6 +373,7 @@ __all__ = [
     "TimeoutWitness",
     "TransferNotPending",
     "TransferPending",
+    "TransportBoundary",
     "Unclaimed",
     "UndoMissing",
     "UnknownEvent",

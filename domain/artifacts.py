@@ -165,6 +165,27 @@ class Footprint:
 
 @value_type()
 @dataclass(frozen=True, slots=True, config=VALUE)
+class ProvenancedTime:
+    """A moment, and who says so: the journal's own clock recorded it, or somebody claims it (aura 2.29; aura 4).
+
+    Attributes:
+        at: the moment, UTC, in ms since 1970.
+        origin: who claims it; None if the journal's clock told it.
+        uncertainty_ms: by how much it may be wrong either way, in ms; None if that is not said.
+    """
+
+    at: Counter
+    origin: Identifier | None = None
+    uncertainty_ms: Counter | None = None
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the journal's clock told it; otherwise it is claimed by its origin."""
+        return self.origin is None
+
+
+@value_type()
+@dataclass(frozen=True, slots=True, config=VALUE)
 class DelegationReceipt:
     """That one authority delegated a session to another, and all that this changed (aura 4).
 
@@ -174,7 +195,7 @@ class DelegationReceipt:
     Attributes:
         delegation_id: the delegation's number in its session, from 1.
         bundle_id: the bundle that it was made through, or None.
-        context_id: the context that it belongs to, or None.
+        context_id: the context that it belongs to: the one that was given, or the session's; None if there is none.
         from_before: how the delegating authority had the session.
         from_after: how it has it since.
         to_before: how the receiving authority had it; None for not at all.
@@ -182,6 +203,8 @@ class DelegationReceipt:
         cleared: the authorities that had delegated it before, and have no part in it since, sorted.
         from_role: the role that delegated; None if it was not said.
         to_role: the role that it went to; None if it was not said.
+        delegated_at: when it was made, and who says so. One that an undo restored keeps the time at which it was made.
+            None where nobody told the time, and in records of the first two formats.
     """
 
     session_id: Identifier
@@ -197,6 +220,19 @@ class DelegationReceipt:
     cleared: tuple[Identifier, ...] = ()
     from_role: Identifier | None = None
     to_role: Identifier | None = None
+    delegated_at: ProvenancedTime | None = None
+
+    @property
+    def claimed_at(self) -> ProvenancedTime | None:
+        """When somebody claims that it was made; None if nobody does."""
+        at = self.delegated_at
+        return None if at is None or at.is_recorded else at
+
+    @property
+    def recorded_at(self) -> int | None:
+        """When it was made by the journal's clock, in ms; None if that did not tell."""
+        at = self.delegated_at
+        return at.at if at is not None and at.is_recorded else None
 
 
 @value_type()

@@ -18,11 +18,13 @@ class Circumstances:
         policy: what the journal permitted beyond the laws.
         state_of: the state of another stream at that moment, by the stream's name.
         previous: the event of the journal right before it; None if there is none.
+        is_before_endings: whether the format then was one of the first two, whose rules were fewer.
     """
 
     policy: Policy
     state_of: Callable[[str], Any]
     previous: Event[Any] | None
+    is_before_endings: bool = False
 
 
 Redecision: TypeAlias = Callable[[Any, Any, Circumstances], Decision[Any]]

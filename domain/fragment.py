@@ -21,13 +21,20 @@ class SessionFragment:
         owner: the label that holds it.
         protocol_id: the protocol that it is held for.
         bundle_id: the bundle that it is; None for a protocol without bundles.
+        passes: whether it went along with a delegation, and goes to the next claim whose scope covers it; None if not.
+            Until then ``owner`` is the label that held it last.
     """
 
     key: Identifier
     owner: Identifier
     protocol_id: Identifier
     bundle_id: Identifier | None = None
+    passes: bool | None = None
 
     def held_by(self, owner: str) -> Self:
         """The same fragment under another label."""
-        return replace(self, owner=owner)
+        return replace(self, owner=owner, passes=None)
+
+    def passed_on(self) -> Self:
+        """The same fragment, left to the next claim."""
+        return replace(self, passes=True)

@@ -23,7 +23,8 @@ class Policy:
     Attributes:
         claim_again_returns_live: claiming a session with the live owner's label returns the live capability instead
             of ``AlreadyClaimed`` (aura 2.9).
-        scope_may_widen: a transfer or attenuation may name a wider scope (telltale 2.6, aura 2.12).
+        scope_may_widen: a transfer or attenuation may name a wider scope (telltale 2.6, aura 2.12), and so may a claim
+            after an owner of fragments released the session (telltale 2.1).
     """
 
     claim_again_returns_live: bool = False

@@ -69,7 +69,7 @@ class AsyncJournal:
         self._idle = asyncio.Event()
         self._idle.set()
         self.sessions = AsyncSessions(self, journal.sessions)
-        self.bundles = AsyncBundles(self, journal.surfaces)
+        self.bundles = AsyncBundles(self, journal.bundles, journal.surfaces)
         self._loop = asyncio.get_running_loop()
         self.conversations = AsyncConversations(self, journal.conversations)
         self.inbox = AsyncInboxes(self, journal.inbox)

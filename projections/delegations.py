@@ -13,7 +13,7 @@ from .views import TableMapping
 
 DELEGATIONS = TemporalTable(
     name="delegations",
-    version=1,
+    version=2,
     key={"session_id": str, "delegation_id": int},
     columns={
         "status": str,
@@ -23,6 +23,9 @@ DELEGATIONS = TemporalTable(
         "context_id": str,
         "cleared": str,
         "new_owner": str,
+        "delegated_at": int,
+        "claimed_by": str,
+        "uncertainty_ms": int,
     },
     lookup=("bundle_id",),
 )
@@ -46,6 +49,9 @@ class DelegationRow(NamedTuple):
         context_id: the context that it belongs to, or None.
         cleared: the delegators that have no part in the session since, sorted.
         new_owner: the label that owns the session since; None where nobody owned it.
+        delegated_at: when it was made, in ms; None where nobody told the time, and of older formats.
+        claimed_by: who claims that time; None if the journal's clock told it.
+        uncertainty_ms: by how much that time may be wrong, in ms; None if that is not said.
         since: the position of the event from which on all this holds.
     """
 
@@ -56,6 +62,9 @@ class DelegationRow(NamedTuple):
     context_id: str | None
     cleared: tuple[str, ...]
     new_owner: str | None
+    delegated_at: int | None
+    claimed_by: str | None
+    uncertainty_ms: int | None
     since: int
 
 
@@ -67,6 +76,7 @@ class DelegationsProjection(Projection):
 
 
 def _row(receipt: DelegationReceipt, status: DelegationStatus, new_owner: str | None) -> tuple[Set]:
+    at = receipt.delegated_at
     value = (
         status.value,
         receipt.from_authority,
@@ -75,6 +85,7 @@ def _row(receipt: DelegationReceipt, status: DelegationStatus, new_owner: str | 
         receipt.context_id,
         text_of_names(receipt.cleared),
         new_owner,
+        *((None, None, None) if at is None else (at.at, at.origin, at.uncertainty_ms)),
     )
     return (Set(DELEGATIONS, (receipt.session_id, receipt.delegation_id), value),)
 
@@ -97,10 +108,9 @@ class DelegationsView(TableMapping[tuple[str, int], DelegationRow]):
 
     def _to_item(self, row: Row) -> tuple[tuple[str, int], DelegationRow]:
         """Read a row."""
-        session_id, delegation_id, status, giver, taker, bundle_id, context_id, cleared, new_owner, since = row
-        found = DelegationRow(
-            DelegationStatus(status), giver, taker, bundle_id, context_id, read_names(cleared), new_owner, since
-        )
+        session_id, delegation_id, status, giver, taker, bundle_id, context_id, cleared, *rest = row
+        parties = (giver, taker, bundle_id, context_id)
+        found = DelegationRow(DelegationStatus(status), *parties, read_names(cleared), *rest)
         return (session_id, delegation_id), found
 
     def of_session(self, session_id: str) -> dict[int, DelegationRow]:

@@ -28,6 +28,7 @@ from muniment.domain import (
     site,
 )
 from muniment.domain.content import content_bytes
+from muniment.domain.shown import utc
 from muniment.scripts import describe_conversations
 
 
@@ -75,7 +76,9 @@ def _capability(value: OwnershipCapability) -> str:
 def _delegation(value: DelegationReceipt) -> str:
     through = f" through {value.bundle_id}" if value.bundle_id else ""
     clears = f", clears {', '.join(value.cleared)}" if value.cleared else ""
-    return f"delegation {value.delegation_id}: {value.from_authority} to {value.to_authority}{through}{clears}"
+    claimed = value.claimed_at
+    when = f", at {utc(claimed.at)} as {claimed.origin} claims" if claimed else ""
+    return f"delegation {value.delegation_id}: {value.from_authority} to {value.to_authority}{through}{clears}{when}"
 
 
 def _upgrade(value: RuntimeUpgradeArtifact) -> str:
@@ -140,7 +143,7 @@ _DESCRIPTIONS: Final[dict[type[Any], Callable[[Any], str]]] = {
     DelegationReceipt: _delegation,
     RuntimeUpgradeArtifact: _upgrade,
     ComposedBundle: lambda value: f"{value.bundle_id}: {', '.join(value.protocol_ids)}",
-    SessionFragment: lambda value: f"{value.key} held by {value.owner}",
+    SessionFragment: lambda value: f"{value.key} {'left by' if value.passes else 'held by'} {value.owner}",
     session.SessionOpened: lambda event: _joined(f"incarnation {event.incarnation}", event.roles, event.terms),
     session.SessionStarted: lambda event: "started owned",
     session.SessionDrained: lambda event: f"epoch {event.epoch}",
@@ -166,9 +169,9 @@ _DESCRIPTIONS: Final[dict[type[Any], Callable[[Any], str]]] = {
     site.SiteCrashed: lambda event: event.site,
     session.SessionHosted: lambda event: f"hosted by {event.authority}",
     session.HostingWithdrawn: lambda event: f"no longer hosted by {event.authority}",
-    session.SessionDelegated: lambda event: describe(event.receipt),
+    session.SessionDelegated: lambda event: _joined(event.receipt, event.moved_fragments),
     session.SessionHandedOver: lambda event: _joined(event.capability, event.receipt),
-    session.DelegationReverted: lambda event: _footprint(event.footprint),
+    session.DelegationReverted: lambda event: _joined(_footprint(event.footprint), event.restored_fragments),
     session.HandOverReverted: lambda event: f"{describe(event.capability)}; {_footprint(event.footprint)}",
     session.OwnershipRestored: lambda event: _joined(event.capability or "nobody owns it", event.staged),
     session.OpeningWithdrawn: lambda event: f"incarnation {event.incarnation} withdrawn, {event.status} again",

@@ -58,6 +58,10 @@ class Standing:
     outstanding: dict[int, Witness] = field(default_factory=dict)
     footprint: dict[str, str] = field(default_factory=dict)
     fragments: dict[str, str] = field(default_factory=dict)
+    # Those that a delegation left to the next claim, and how far that may reach.
+    left: set[str] = field(default_factory=set)
+    claimable: Scope = None
+    last_owner: str | None = None
 
     @property
     def holder(self) -> str | None:
@@ -98,6 +102,7 @@ WRITES: Final[dict[str, set[str]]] = {
 RELIES: Final[dict[str, set[str]]] = {
     **{kind: {"life"} for kind in WRITES},
     **{kind: {"life", "owner"} for kind in ("issue", "unissue", "consume", "fragments", "delegate", "undelegate")},
+    **{kind: {"life", "bound"} for kind in ("claim", "restore")},
     **{kind: set() for kind in ("open", "unopen", "end", "refused", "archive")},
 }
 FINAL: Final = ("consume", "end", "refused", "archive")
@@ -152,6 +157,7 @@ class SessionModel:
         self.end_ownership()
         self.generation += 1
         self.now.live = Capability(owner, self.generation, scope)
+        self.now.claimable, self.now.last_owner = scope, owner
         return self.now.live
 
     # What commands ask
@@ -193,7 +199,11 @@ class SessionModel:
             self.happens("archive")
         self.was_archived, self.is_archived = self.now.status != "unopened", False
         self.happens("open")
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
         self.now.status, self.now.footprint, self.delegations = "active", {}, {}
+        self.now.claimable = self.now.last_owner = None
 
     def host(self, authority: str) -> None:
         self.active()
@@ -201,15 +211,28 @@ class SessionModel:
             return
         if self.now.holder is not None:
             raise Refused("AlreadyHosted")
-        self.happens("host", authority)
+        self.host_it(authority)
+
+    def host_it(self, authority: str, undoes: Entry | None = None) -> None:
+        lifted = None if self.now.live is not None else self.now.claimable
+        self.happens("host", (authority, lifted), () if lifted is None else {"bound"}, undoes)
         self.now.footprint[authority] = "native"
+        if self.now.live is None:
+            self.now.claimable = None
 
     def claim(self, owner: str, scope: Scope) -> Capability:
         self.active()
         if self.now.live is not None:
             raise Refused("AlreadyClaimed")
-        self.happens("claim")
+        self.within(scope, self.now.claimable)
+        moved = [key for key in self.now.left if scope is None or key in scope]
+        self.happens("claim", also=moved)
+        self.hold(dict.fromkeys(moved, owner))
         return self.give(owner, scope)
+
+    def hold(self, fragments: dict[str, str], left: Iterable[str] = ()) -> None:
+        self.now.fragments |= fragments
+        self.now.left = self.now.left - set(fragments) | set(left)
 
     def release(self, capability: Capability) -> None:
         self.shown(capability)
@@ -225,13 +248,13 @@ class SessionModel:
         return [
             key
             for key, held_by in self.now.fragments.items()
-            if held_by == self.now.live.owner and (scope is None or key in scope)
+            if held_by == self.now.live.owner and key not in self.now.left and (scope is None or key in scope)
         ]
 
     def pass_on(self, kind: str, owner: str, scope: Scope, data: Any = None) -> Capability:
         moved = self.moved(owner, scope)
         self.happens(kind, data, also=[*self.voided(), *moved])
-        self.now.fragments |= dict.fromkeys(moved, owner)
+        self.hold(dict.fromkeys(moved, owner))
         return self.give(owner, scope)
 
     def transfer(self, capability: Capability, owner: str, scope: Scope) -> Capability:
@@ -274,7 +297,7 @@ class SessionModel:
     def finish(self, status: str) -> None:
         self.happens("end", also=[*self.voided(), *self.now.fragments])
         self.end_ownership()
-        self.now.fragments = {}
+        self.now.fragments, self.now.left, self.now.claimable = {}, set(), None
         self.now.footprint = {}
         self.now.status = status
 
@@ -351,7 +374,11 @@ class SessionModel:
         self.held(giver, taker)
         if self.now.live is not None:
             raise Refused("HandOverRequired")
-        self.happens("delegate", (giver, taker, self.numbered + 1))
+        moved = [
+            key for key, owner in self.now.fragments.items() if key in self.now.left or owner == self.now.last_owner
+        ]
+        self.happens("delegate", (giver, taker, self.numbered + 1), moved)
+        self.now.left |= set(moved)
         self.move_to(giver, taker, with_owner=False)
 
     def hand_over(self, capability: Capability, owner: str, giver: str, taker: str) -> Capability:
@@ -369,12 +396,13 @@ class SessionModel:
     def claim_fragments(self, capability: Capability) -> list[str]:
         self.shown(capability)
         self.within(frozenset(FRAGMENTS), capability.scope)
-        if any(self.now.fragments.get(key, capability.owner) != capability.owner for key in FRAGMENTS):
+        others = set(self.now.fragments) - self.now.left
+        if any(self.now.fragments[key] != capability.owner for key in others):
             raise Refused("FragmentConflict")
-        new = [key for key in FRAGMENTS if key not in self.now.fragments]
+        new = [key for key in FRAGMENTS if key not in others]
         if new:
             self.happens("fragments", also=new)
-            self.now.fragments |= dict.fromkeys(new, capability.owner)
+            self.hold(dict.fromkeys(new, capability.owner))
         return new
 
     def named(self, capability: Capability, key: str) -> None:
@@ -389,12 +417,13 @@ class SessionModel:
         self.named(capability, key)
         if self.now.fragments[key] != owner:
             self.happens("fragments", also=[key])
-            self.now.fragments[key] = owner
+            self.hold({key: owner})
 
     def release_fragment(self, capability: Capability, key: str) -> None:
         self.named(capability, key)
         self.happens("fragments", also=[key])
         del self.now.fragments[key]
+        self.now.left.discard(key)
 
     # Undo
 
@@ -450,20 +479,28 @@ class SessionModel:
         self.happens("unopen", undoes=entry)
         self.is_archived = self.was_archived
         self.now.status, self.now.footprint = entry.before.status, dict(entry.before.footprint)
+        self.now.claimable, self.now.last_owner = None, entry.before.last_owner
 
     def reopen(self, entry: Entry) -> None:
         self.happens("open", undoes=entry)
         self.was_archived, self.is_archived = self.is_archived, False
-        self.now.status, self.now.footprint, self.delegations = "active", {}, {}
+        self.begin_anew()
+
+    def given_back(self, entry: Entry) -> tuple[dict[str, str], set[str]]:
+        """The fragments that an event touched, as they were held, and which of them were left to the next claim."""
+        fragments = {key: owner for key, owner in entry.before.fragments.items() if key in entry.writes}
+        return fragments, entry.before.left & set(fragments)
 
     def restore(self, entry: Entry) -> None:
-        fragments = {key: owner for key, owner in entry.before.fragments.items() if key in entry.writes}
+        fragments, left = self.given_back(entry)
         self.happens("restore", also=[*self.voided(), *fragments], undoes=entry)
         self.end_ownership()
         self.generation += 1
-        self.now.fragments |= fragments
+        self.hold(fragments, left)
+        self.now.claimable, self.now.last_owner = entry.before.claimable, entry.before.last_owner
         if entry.before.live is not None:
             self.now.live = entry.before.live._replace(generation=self.generation)
+            self.now.claimable, self.now.last_owner = self.now.live.scope, self.now.live.owner
         if entry.before.staged is not None:
             staged = entry.before.staged
             self.stage(staged.from_owner, self.generation, staged.to_owner, staged.scope)
@@ -485,40 +522,46 @@ class SessionModel:
         self.issue_for(self.now.live, entry.data.predicate, entry)
 
     def unhost(self, entry: Entry) -> None:
-        self.happens("unhost", entry.data, undoes=entry)
-        del self.now.footprint[entry.data]
+        authority, lifted = entry.data
+        self.happens("unhost", entry.data, () if lifted is None else {"bound"}, entry)
+        del self.now.footprint[authority]
+        if lifted is not None and self.now.live is None:
+            self.now.claimable = lifted
 
     def host_again(self, entry: Entry) -> None:
-        self.happens("host", entry.data, undoes=entry)
-        self.now.footprint[entry.data] = "native"
+        self.host_it(entry.data[0], entry)
 
     def undelegate(self, entry: Entry) -> None:
-        self.happens("undelegate", entry.data, undoes=entry)
+        fragments, left = self.given_back(entry)
+        self.happens("undelegate", entry.data, fragments, entry)
+        self.hold(fragments, left)
         self.now.footprint = dict(entry.before.footprint)
         del self.delegations[entry.data[2]]
 
     def delegate_again(self, entry: Entry) -> None:
         giver, taker, _ = entry.data
-        self.happens("delegate", (giver, taker, self.numbered + 1), undoes=entry)
+        fragments, left = self.given_back(entry)
+        self.happens("delegate", (giver, taker, self.numbered + 1), fragments, entry)
+        self.hold(fragments, left)
         self.move_to(giver, taker, with_owner=False)
 
     def take_back(self, entry: Entry) -> None:
-        fragments = {key: owner for key, owner in entry.before.fragments.items() if key in entry.writes}
+        fragments, left = self.given_back(entry)
         self.happens("take_back", entry.data, also=[*self.voided(), *fragments], undoes=entry)
-        self.now.fragments |= fragments
+        self.hold(fragments, left)
         self.give(entry.data[3].owner, entry.data[3].scope)
         self.now.footprint = dict(entry.before.footprint)
         del self.delegations[entry.data[2]]
 
     def hand_over_again(self, entry: Entry) -> None:
         giver, taker, _, _ = entry.data
-        fragments = {key: owner for key, owner in entry.before.fragments.items() if key in entry.writes}
+        fragments, left = self.given_back(entry)
         held = entry.before.live
         assert held is not None
         data = (giver, taker, self.numbered + 1, self.now.live)
         self.happens("hand_over", data, also=[*self.voided(), *fragments], undoes=entry)
         self.claims += 1
-        self.now.fragments |= fragments
+        self.hold(fragments, left)
         self.give(held.owner, held.scope)
         self.move_to(giver, taker, with_owner=True)
 
@@ -527,7 +570,8 @@ class SessionModel:
         self.happens("fragments", also=keys, undoes=entry)
         for key in keys:
             self.now.fragments.pop(key, None)
-        self.now.fragments |= {key: owner for key, owner in entry.before.fragments.items() if key in keys}
+        self.now.left -= keys
+        self.hold(*self.given_back(entry))
 
 
 UNDO: Final[dict[str, Callable[[SessionModel, Entry], None]]] = {

@@ -75,7 +75,8 @@ class UndoGiver(Giver):
             case "delegate":
                 if command.owner:
                     journal.sessions.release(self._capability(session_id))
-                return journal.sessions.delegate(session_id, giver, taker, bundle_id)
+                upgrade = self._upgrade(command) if bundle_id and command.pick == 0 else None
+                return journal.sessions.delegate(session_id, giver, taker, bundle_id, upgrade=upgrade)
             case "hand_over":
                 upgrade = self._upgrade(command) if bundle_id and command.pick == 0 else None
                 held = self._capability(session_id)

@@ -16,6 +16,7 @@ from .events import (
     bundle_of,
 )
 from .linking import link, links_as_before, register, register_all
+from .placements import Placement, TransportBoundary
 from .state import BundleState
 from .upgrade import admit, commit, roll_back, seed_members, stage, upgrade
 from .values import (
@@ -31,11 +32,13 @@ from .values import (
     bundles_from_manifest,
     bundles_from_manifests,
 )
+from .view import BundleSnapshot, snapshot_of
 
 __all__ = [
     "BundleLinkRejected",
     "BundleLinked",
     "BundleRegistered",
+    "BundleSnapshot",
     "BundleState",
     "BundleWithdrawn",
     "ComposedBundle",
@@ -43,8 +46,10 @@ __all__ = [
     "LinkSpec",
     "MembersRestored",
     "MembersSeeded",
+    "Placement",
     "RuntimeUpgradeArtifact",
     "RuntimeUpgradeRequest",
+    "TransportBoundary",
     "UpgradeAdmitted",
     "UpgradeCommitted",
     "UpgradeCompatibility",
@@ -66,6 +71,7 @@ __all__ = [
     "register_all",
     "roll_back",
     "seed_members",
+    "snapshot_of",
     "stage",
     "upgrade",
 ]

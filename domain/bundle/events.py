@@ -99,7 +99,7 @@ class UpgradeStaged(UpgradeEvent):
 
 @event_type("bundle.upgrade_admitted")
 class UpgradeAdmitted(UpgradeEvent):
-    """The staged upgrade keeps the rules (aura 2.30, a to g)."""
+    """The staged upgrade keeps the rules (aura 2.30, a to g; telltale 7.4)."""
 
     artifact: RuntimeUpgradeArtifact
 

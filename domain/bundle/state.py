@@ -39,6 +39,7 @@ class BundleState:
         members: who runs it.
         epoch: how often its members were changed; it never falls.
         pending: the upgrade under way, or None.
+        last_upgrade: the upgrade that last reached a phase, in that phase; None if there was none.
         upgrades: the ids of all upgrades ever staged.
         refusals: how many refused links are on record.
         failures: how many upgrades failed, on the record.
@@ -50,6 +51,7 @@ class BundleState:
         "bundle_id",
         "epoch",
         "failures",
+        "last_upgrade",
         "members",
         "pending",
         "refusals",
@@ -65,6 +67,7 @@ class BundleState:
         self.members: frozenset[str] = frozenset()
         self.epoch = 0
         self.pending: RuntimeUpgradeArtifact | None = None
+        self.last_upgrade: RuntimeUpgradeArtifact | None = None
         self.upgrades: set[str] = set()
         self.refusals = 0
         self.failures = 0
@@ -75,6 +78,8 @@ class BundleState:
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             handler(self, event)
+            if isinstance(event, events.UpgradeEvent):
+                self.last_upgrade = event.artifact
             if not isinstance(event, events.BundleLinkRejected):
                 self.refused.clear()
 
@@ -125,6 +130,7 @@ class BundleState:
 
     def _on_restored(self, event: events.MembersRestored) -> None:
         self.members, self.epoch, self.pending = event.members, event.epoch, event.pending
+        self.last_upgrade = event.upgrade or self.last_upgrade
 
 
 _HANDLERS: dict[type[Event[Any]], Callable[[BundleState, Any], None]] = {

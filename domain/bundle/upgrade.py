@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from ..bounds import MAX_RECORDED_REFUSALS, MAX_REQUEST_BYTES, MAX_WHOLE_REFUSAL_BYTES
+from ..bounds import MAX_RECORDED_REFUSALS, MAX_REQUEST_BYTES, MAX_TEXT_LENGTH, MAX_WHOLE_REFUSAL_BYTES
 from ..decision import decision
 from ..errors import (
     InvalidArgument,
@@ -18,6 +18,7 @@ from ..errors import (
 from ..event import Accepted, Decision, Event, Refused, accept
 from ..value import json_size, require_size
 from .events import MembersSeeded, UpgradeAdmitted, UpgradeCommitted, UpgradeFailed, UpgradeRolledBack, UpgradeStaged
+from .placements import problem_with
 from .state import BundleState
 from .values import RuntimeUpgradeArtifact, RuntimeUpgradeRequest, UpgradePhase
 
@@ -48,11 +49,11 @@ def stage(state: BundleState, request: RuntimeUpgradeRequest) -> Decision[Runtim
     Raises:
         BundleNotFound, MembersNotSeeded, UpgradePending, UpgradeExists
         BoundExceeded: the request takes more than 256 KiB of JSON.
-        UpgradeRejected: the plan has no steps, or a step no members (rules a and g). With any other broken rule, the
-            upgrade is refused at once only when no more failures of this bundle are recorded (law 6).
+        UpgradeRejected: it breaks a rule, and no more failures of this bundle are recorded (law 6). Until then it is
+            staged all the same, and fails when it is to be admitted.
     """
     staged = _staged(state, request)
-    if state.failures >= MAX_RECORDED_REFUSALS and (rejected := _broken_rule(state, request)):
+    if state.failures >= MAX_RECORDED_REFUSALS and (rejected := _broken_rule(state, staged.request)):
         return Refused(rejected)
     return accept(UpgradeStaged(staged))
 
@@ -98,10 +99,9 @@ def upgrade(state: BundleState, request: RuntimeUpgradeRequest) -> Decision[Runt
 
     Raises:
         BundleNotFound, MembersNotSeeded, UpgradePending, UpgradeExists
-        UpgradeRejected: the plan has no steps, or a step no members (rules a and g).
     """
     staged = _staged(state, request)
-    if rejected := _broken_rule(state, request):
+    if rejected := _broken_rule(state, staged.request):
         if state.failures >= MAX_RECORDED_REFUSALS:
             return Refused(rejected)
         failed = _came_to_nothing(staged, UpgradePhase.FAILED, rejected.reason)
@@ -125,22 +125,21 @@ def _staged(state: BundleState, request: RuntimeUpgradeRequest) -> RuntimeUpgrad
     if request.upgrade_id in state.upgrades:
         raise UpgradeExists(state.bundle_id, request.upgrade_id)
     require_size("request", request, MAX_REQUEST_BYTES)
-    # A plan that could never be carried out is not an upgrade that failed: nothing of it is recorded.
+    request = request.canonical()
     steps = request.plan.steps
-    if not steps:
-        raise UpgradeRejected(state.bundle_id, request.upgrade_id, "a", "the plan has no steps")
-    for step in steps:
-        if not step.next_members:
-            raise UpgradeRejected(state.bundle_id, request.upgrade_id, "g", f"step {step.step_id!r} has no members")
-    return RuntimeUpgradeArtifact(state.bundle_id, request, UpgradePhase.STAGED, state.members, steps[-1].next_members)
+    following = steps[-1].next_members if steps else frozenset()
+    return RuntimeUpgradeArtifact(state.bundle_id, request, UpgradePhase.STAGED, state.members, following)
 
 
 def _broken_rule(state: BundleState, request: RuntimeUpgradeRequest) -> UpgradeRejected | None:
-    """The first rule that a request breaks, in the order of their letters; a and g were checked before."""
+    """The first rule that a request breaks, in the order of their letters (aura 2.30, a to g; telltale 7.4)."""
 
     def broken(rule: str, reason: str) -> UpgradeRejected:
         return UpgradeRejected(state.bundle_id, request.upgrade_id, rule, reason)
 
+    steps = request.plan.steps
+    if not steps:
+        return broken("a", "the plan has no steps")
     promised = request.compatibility
     if both := request.carried_publications & request.invalidated_publications:
         return broken("b", f"publications both carried and invalidated: {_listed(both)}")
@@ -148,8 +147,11 @@ def _broken_rule(state: BundleState, request: RuntimeUpgradeRequest) -> UpgradeR
         return broken("c", f"obligations both carried and invalidated: {_listed(both)}")
     if promised.ownership_continuity_required:
         members = state.members
-        for step in request.plan.steps:
-            # The reference asks this of the first step only, so that a longer plan can drop everybody.
+        for number, step in enumerate(steps):
+            # The reference asks this of the first step only, so that a longer plan can drop everybody. A later step
+            # without members breaks rule g, as there.
+            if number and not step.next_members:
+                break
             if not members & step.next_members:
                 return broken("d", f"step {step.step_id!r} keeps none of the members {_listed(members)}")
             members = step.next_members
@@ -160,6 +162,11 @@ def _broken_rule(state: BundleState, request: RuntimeUpgradeRequest) -> UpgradeR
     if preserves and request.invalidated_publications:
         ended = _listed(request.invalidated_publications)
         return broken("f", f"what was published is to stay true, and publications are invalidated: {ended}")
+    for step in steps:
+        if not step.next_members:
+            return broken("g", f"step {step.step_id!r} has no members")
+        if step.placements and (problem := problem_with(step.placements, step.next_members)):
+            return broken("h", f"step {step.step_id!r} places its members wrongly: {problem}"[:MAX_TEXT_LENGTH])
     return None
 
 

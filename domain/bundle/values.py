@@ -7,13 +7,15 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Literal, Self
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 from pydantic.dataclasses import dataclass
 
 from ..artifacts import Footprint, Omitted, left_out
-from ..bounds import MAX_PARTS, MAX_ROLES, MAX_UPGRADE_STEPS
+from ..bounds import MAX_NAMES, MAX_PARTS, MAX_ROLES, MAX_UPGRADE_STEPS
 from ..errors import ManifestWithoutBundles
 from ..identifiers import Identifier, Names, PartIdentifier, Text, names
 from ..value import VALUE, exact, several, value_type
+from .placements import Placement, TransportBoundary, boundaries, in_order
 
 
 @value_type()
@@ -123,13 +125,37 @@ def bundles_from_manifest(manifest: CompositionManifest) -> tuple[ComposedBundle
     return bundles_from_manifests([manifest])
 
 
-@value_type()
+@value_type(placements=MAX_NAMES)
 @dataclass(frozen=True, slots=True, config=VALUE)
 class UpgradeStep:
-    """One step of an upgrade plan: who runs the bundle after it (aura 1.8)."""
+    """One step of an upgrade plan: who runs the bundle after it, and where (aura 1.8; telltale 7.1).
+
+    Attributes:
+        step_id: the step.
+        next_members: who runs the bundle after it.
+        placements: where each of them runs; none if that is not said.
+    """
 
     step_id: Identifier
     next_members: Names = frozenset()
+    placements: tuple[Placement, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        # A step that says nothing of it is the same as before there were placements, also under an idempotency key.
+        written: dict[str, object] = handler(self)
+        if not self.placements:
+            written.pop("placements", None)
+        return written
+
+    @property
+    def boundaries(self) -> tuple[TransportBoundary, ...]:
+        """What lies between every two members, by their names; nothing if it is not said where they run.
+
+        Raises:
+            InvalidArgument: the placements contradict each other, as in no upgrade that was admitted.
+        """
+        return tuple(boundaries(self.placements))
 
 
 @value_type(steps=MAX_UPGRADE_STEPS)
@@ -184,6 +210,11 @@ class RuntimeUpgradeRequest:
     invalidated_publications: Names = frozenset()
     carried_obligations: Names = frozenset()
     invalidated_obligations: Names = frozenset()
+
+    def canonical(self) -> Self:
+        """The same as it is recorded: the placements of each step by role (telltale 7.4)."""
+        steps = tuple(replace(step, placements=in_order(step.placements)) for step in self.plan.steps)
+        return replace(self, plan=replace(self.plan, steps=steps))
 
 
 class UpgradePhase(StrEnum):

@@ -142,7 +142,7 @@ class UndoAttempt:
         self._obstacles: list[CommandRefused] = []
         self._conditions: list[Condition] = []
         # What stands right behind the last phase of an upgrade.
-        self._handed_over: dict[str, RecordedEvent | None] = {}
+        self._delegated: dict[str, RecordedEvent | None] = {}
         self.placed: list[Placed] = []
         self._head = past.head
         found = self._with_companions(found)
@@ -183,20 +183,20 @@ class UndoAttempt:
         return _newest_first(records.values())
 
     def _act(self, record: RecordedEvent) -> list[RecordedEvent]:
-        """A hand-over and the upgrade that was committed with it, if this is a part of them; otherwise nothing."""
+        """A delegation or hand-over and the upgrade committed with it, if this is a part of them; otherwise nothing."""
         event = record.event
-        if isinstance(event, SessionHandedOver) and event.upgrade is not None:
+        if isinstance(event, SessionDelegated | SessionHandedOver) and event.upgrade is not None:
             upgrades = self._history(bundle_stream(event.upgrade.bundle_id)).upgrades
             return [*upgrades.get(event.upgrade.upgrade_id, ()), record]
         if not isinstance(event, UpgradeEvent):
             return []
         phases = self._history(record.stream).upgrades.get(event.artifact.upgrade_id, [record])
-        if phases[-1].id not in self._handed_over:
-            # They were appended together, the hand-over right behind the upgrade.
+        if phases[-1].id not in self._delegated:
+            # They were appended together, the delegation right behind the upgrade.
             following = phases[-1].position + 1
-            self._handed_over[phases[-1].id] = self._past.at(following) if following <= self._head else None
-        behind = self._handed_over[phases[-1].id]
-        if behind is None or not isinstance(behind.event, SessionHandedOver):
+            self._delegated[phases[-1].id] = self._past.at(following) if following <= self._head else None
+        behind = self._delegated[phases[-1].id]
+        if behind is None or not isinstance(behind.event, SessionDelegated | SessionHandedOver):
             return []
         return [*phases, behind] if behind.event.upgrade == phases[-1].event.outcome else []
 
@@ -335,7 +335,7 @@ def _newest_first(records: Iterable[RecordedEvent]) -> list[RecordedEvent]:
 
 def differences(stream: str, before: Any, after: Any) -> Iterator[StateChange]:
     """The parts of where a stream stands that are not what they were."""
-    for field in fields(before):
+    for field in (each for each in fields(before) if each.compare):
         was, now = getattr(before, field.name), getattr(after, field.name)
         if was != now:
             yield StateChange(stream, field.name, was, now)

@@ -21,6 +21,7 @@ from .rule import Compensate, HasEnded, Part, Rule
 
 _OWNED: Final = frozenset({Part.LIFE, Part.OWNERSHIP})
 _ALIVE: Final = frozenset({Part.LIFE})
+_CLAIMED: Final = _ALIVE | {sessions.CLAIMABLE}
 _NOTHING: Final = frozenset[str]()
 
 
@@ -41,8 +42,13 @@ def _record_only(reason: str) -> Rule:
     return Rule(reason=reason, is_mere_record=True)
 
 
-def _owner_changed(compensate: Compensate = sessions.restore_ownership, *, has_ended: HasEnded | None = None) -> Rule:
-    return _compensated_by(compensate, Part.OWNERSHIP, needs=frozenset({Part.LIFE}), has_ended=has_ended)
+def _owner_changed(
+    compensate: Compensate = sessions.restore_ownership,
+    *,
+    needs: frozenset[str] = _ALIVE,
+    has_ended: HasEnded | None = None,
+) -> Rule:
+    return _compensated_by(compensate, Part.OWNERSHIP, needs=needs, has_ended=has_ended)
 
 
 def _fragments_changed() -> Rule:
@@ -104,7 +110,7 @@ _TIMEOUT: Final = _of_conversation(conversations.restore_timeout, has_ended=conv
 
 RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     session.SessionOpened: _compensated_by(sessions.withdraw_opening, Part.LIFE, Part.FOOTPRINT),
-    session.OwnershipClaimed: _owner_changed(),
+    session.OwnershipClaimed: _owner_changed(needs=_CLAIMED),
     session.OwnershipReleased: _owner_changed(),
     session.OwnershipTransferred: _owner_changed(),
     session.ScopeAttenuated: _owner_changed(),
@@ -138,7 +144,7 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     session.FragmentsClaimed: _fragments_changed(),
     session.FragmentsMoved: _fragments_changed(),
     session.FragmentsReleased: _fragments_changed(),
-    session.OwnershipRestored: _owner_changed(),
+    session.OwnershipRestored: _owner_changed(needs=_CLAIMED),
     session.OpeningWithdrawn: _compensated_by(sessions.open_again, Part.LIFE, Part.FOOTPRINT),
     session.ReadinessWitnessWithdrawn: _compensated_by(sessions.issue_again, needs=_OWNED),
     session.HostingWithdrawn: _footprint_changed(sessions.host_again),
@@ -342,8 +348,7 @@ ONLY_UNDOING: Final = (
 def changes(event: Event[Any]) -> frozenset[str]:
     """The parts of its stream's state that an event changed."""
     return RULES[type(event)].changes.union(
-        (f"fragment:{key}" for key in sessions.fragment_keys(event)),
-        (f"witness:{witness_id}" for witness_id in _witness_ids(event)),
+        sessions.parts_changed(event),
         (f"envelope:{number}" for number in inboxes.numbers(event)),
         (f"upgrade:{upgrade_id}" for upgrade_id in bundles.upgrade_ids(event)),
         conversations.parts_changed(event),
@@ -405,12 +410,3 @@ def bundles_needed(event: Event[Any]) -> tuple[str, ...]:
     if isinstance(event, session.SessionDelegated | session.SessionHandedOver) and event.receipt.bundle_id is not None:
         return (event.receipt.bundle_id,)
     return ()
-
-
-def _witness_ids(event: Event[Any]) -> set[int]:
-    ids = {witness.witness_id for witness in getattr(event, "voided", ())}
-    if isinstance(
-        event, session.ReadinessWitnessIssued | session.ReadinessWitnessConsumed | session.ReadinessWitnessWithdrawn
-    ):
-        ids.add(event.witness.witness_id)
-    return ids

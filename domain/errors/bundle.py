@@ -133,10 +133,10 @@ class UpgradeExists(CommandRefused):
 
 @dataclass(eq=False)
 class UpgradeRejected(CommandRefused):
-    """The upgrade breaks a rule (aura 2.30).
+    """The upgrade breaks a rule, and has failed (aura 2.30; telltale 7.4).
 
     Attributes:
-        rule: the rule's letter, ``a`` to ``g``.
+        rule: the rule's letter, ``a`` to ``h``.
         reason: what is wrong.
     """
 

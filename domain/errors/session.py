@@ -228,21 +228,29 @@ class StaleCapability(CommandRefused):
 class ScopeViolation(CommandRefused):
     """The live scope does not reach as far as the command needs (telltale 2.0, G3; law 3).
 
+    A claim is held to the scope of the last owner, whatever its label was.
+
     Attributes:
-        owner: the label of the live owner.
+        owner: the label of the live owner; None if nobody owns the session.
         required: the scope that the command needs.
-        actual: the live scope.
+        actual: the live scope; if nobody owns the session, as far as it can be claimed.
     """
 
     session_id: str
-    owner: str
+    owner: str | None
     required: OwnershipScope
     actual: OwnershipScope
 
     def __str__(self) -> str:
+        wider = "a wider scope takes an authority that hosts it, or its host, who ends it and opens it again"
+        if self.owner is None:
+            return (
+                f"session {self.session_id!r}: its last owner held {self.actual}, so it can be claimed for no more, "
+                f"and not for {self.required}; {wider}"
+            )
         return (
             f"session {self.session_id!r}: owner {self.owner!r} holds {self.actual}, "
-            f"but this needs {self.required}; scope only narrows, so a wider one takes a release and a new claim"
+            f"but this needs {self.required}; scope only narrows: also after a release, {wider}"
         )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import NamedTuple
+
 from pydantic.dataclasses import dataclass
 
-from ..artifacts import DelegationReceipt, FootprintClass, OwnershipCapability
+from ..artifacts import DelegationReceipt, FootprintClass, OwnershipCapability, ProvenancedTime
 from ..boundary import LinkBoundary
 from ..bundle import BundleState, upgrade as decide_upgrade
 from ..bundle.values import RuntimeUpgradeArtifact, RuntimeUpgradeRequest
@@ -24,11 +27,11 @@ from ..errors import (
 from ..event import Accepted, Decision, Placed, Refused, accept
 from ..identifiers import Identifier
 from ..policy import Policy
-from ..scope import Fragments
+from ..scope import FULL_SESSION, Fragments
 from ..stream_names import bundle_stream
 from ..value import VALUE, value_type
-from .delegation_events import DelegationRejected, SessionDelegated, SessionHandedOver, SessionHosted
-from .fragments import fragments_to_move, require_boundary
+from .delegation_events import DelegationRejected, SessionDelegated, SessionHandedOver
+from .fragments import fragments_to_leave, fragments_to_move, require_boundary
 from .guards import (
     refuse_unless_live,
     require_narrower,
@@ -51,7 +54,7 @@ class DelegationRequest:
     Attributes:
         bundle_id: the bundle that it is made through, or None.
         boundary: the boundary; None for the bundle's own.
-        context_id: the context that it belongs to, or None.
+        context_id: the context that it belongs to; None for the session's.
         from_role: the role that delegates; None if it is not said.
         to_role: the role that it goes to; None if it is not said.
     """
@@ -77,41 +80,64 @@ def host(state: SessionState, authority: str) -> Decision[None]:
         return Accepted(None)
     if state.holder is not None:
         raise AlreadyHosted(state.session_id, authority, state.holder)
-    return accept(SessionHosted(state.session_id, authority))
+    return accept(state.next_hosting(authority))
 
 
-@decision("session.delegate")
+@decision("session.delegate", takes_time=True)
 def delegate(
-    state: SessionState, bundle: BundleState | None, request: DelegationRequest
+    state: SessionState,
+    bundle: BundleState | None,
+    request: DelegationRequest,
+    upgrade: RuntimeUpgradeRequest | None = None,
+    claimed_at: ProvenancedTime | None = None,
+    *,
+    now: int | None = None,
 ) -> Decision[DelegationOutcome]:
     """Give a session without an owner to another authority (aura 2.27, 2.29).
 
-    Repeating the latest delegation answers what it answered, and appends nothing.
+    The last owner's fragments go along, and are held by whoever claims the session next (law 7). Repeating the latest
+    delegation answers what it answered, and appends nothing.
 
     Args:
         state: the session.
         bundle: the bundle that the request names, or None.
         request: who gives it to whom.
+        upgrade: an upgrade of the bundle, to be committed with it; None for none.
+        claimed_at: when somebody claims that it was made; None for now.
+        now: the time in ms; None where nobody tells it.
 
     Raises:
         SessionNotFound, SessionTerminal, SessionDraining, DelegationConstrained, UnknownRole, SelfDelegation,
-        BundleNotFound, BoundaryBundleMismatch, BoundaryScopeMismatch, HandOverRequired
+        BundleNotFound, BoundaryBundleMismatch, BoundaryScopeMismatch, HandOverRequired, and what an upgrade raises
         NotActiveHolder: no authority holds the session.
+        InvalidArgument: there is an upgrade, and no bundle.
     """
     require_open(state)
-    boundary = _boundary(state, bundle, request)
-    if (last := _repeated(state, request, boundary)) is not None:
+    request, boundary = _in_context(state, request), _boundary(state, bundle, request)
+    if (last := _repeated(state, request, boundary, upgrade, claimed_at)) is not None:
         return Accepted(last)
     require_not_draining(state)
     _require_constraints(state, request)
     if refused := refuse_unless_holder(state, request):
         return refused
     require_no_owner(state)
-    receipt = _receipt(state, request)
-    return accept(SessionDelegated(receipt, DelegationWitness(state.session_id, receipt.delegation_id, boundary)))
+    upgraded = _upgraded(state, bundle, request, upgrade)
+    if isinstance(upgraded, Refused):
+        return upgraded
+    receipt = _receipt(state, request, claimed_at, now)
+    left = fragments_to_leave(state, FULL_SESSION if boundary is None else boundary.scope)
+    witness = DelegationWitness(
+        session_id=state.session_id,
+        delegation_id=receipt.delegation_id,
+        boundary=boundary,
+        moved_fragments=tuple(fragment.key for fragment in left),
+        upgrade=upgraded.artifact,
+    )
+    event = SessionDelegated(receipt, witness, left)
+    return Accepted(event.outcome, (event,), upgraded.placed)
 
 
-@decision("session.hand_over")
+@decision("session.hand_over", takes_time=True)
 def hand_over(
     state: SessionState,
     bundle: BundleState | None,
@@ -119,8 +145,10 @@ def hand_over(
     to_owner: str,
     request: DelegationRequest,
     upgrade: RuntimeUpgradeRequest | None,
+    claimed_at: ProvenancedTime | None = None,
     *,
     policy: Policy,
+    now: int | None = None,
 ) -> Decision[DelegationOutcome]:
     """Give a live session to another authority and another owner, with its fragments (aura 2.31; law 7).
 
@@ -131,7 +159,9 @@ def hand_over(
         to_owner: the new owner's label.
         request: which authority gives it to which.
         upgrade: an upgrade of the bundle, to be committed with it; None for none.
+        claimed_at: when somebody claims that it was made; None for now.
         policy: what is permitted beyond the laws.
+        now: the time in ms; None where nobody tells it.
 
     Raises:
         SessionNotFound, SessionTerminal, SessionDraining, DelegationConstrained, UnknownRole, SelfDelegation,
@@ -141,7 +171,7 @@ def hand_over(
         InvalidArgument: there is an upgrade, and no bundle.
     """
     require_open(state)
-    boundary = _boundary(state, bundle, request)
+    request, boundary = _in_context(state, request), _boundary(state, bundle, request)
     require_not_draining(state)
     _require_constraints(state, request)
     if refused := refuse_unless_holder(state, request) or refuse_unless_live(state, capability):
@@ -152,30 +182,62 @@ def hand_over(
         require_boundary(capability, boundary)
         require_narrower(capability, boundary.scope, policy)
         scope = boundary.scope
-    placed: tuple[Placed, ...] = ()
-    upgraded: RuntimeUpgradeArtifact | None = None
-    if upgrade is not None:
-        if bundle is None:
-            raise InvalidArgument("upgrade", "is of a bundle, so bundle_id must name one")
-        decision = decide_upgrade(bundle, upgrade)
-        placed = tuple(Placed(bundle_stream(bundle.bundle_id), event) for event in decision.events)
-        if isinstance(decision, Refused):
-            refusal = reject(state, request, f"upgrade rejected: {decision.error.code}", decision.error)
-            return Refused(decision.error, refusal.events, placed)
-        upgraded = decision.result
+    upgraded = _upgraded(state, bundle, request, upgrade)
+    if isinstance(upgraded, Refused):
+        return upgraded
     handed = state.next_capability(to_owner, scope)
     moved = fragments_to_move(state, capability.owner, handed)
-    receipt = _receipt(state, request)
+    receipt = _receipt(state, request, claimed_at, now)
     witness = DelegationWitness(
         session_id=state.session_id,
         delegation_id=receipt.delegation_id,
         boundary=boundary,
         moved_fragments=tuple(fragment.key for fragment in moved),
         ownership_receipt=state.next_receipt(capability, to_owner, scope),
-        upgrade=upgraded,
+        upgrade=upgraded.artifact,
     )
     event = SessionHandedOver(capability, handed, receipt, witness, state.outstanding_witnesses(), moved)
-    return Accepted(event.outcome, (event,), placed)
+    return Accepted(event.outcome, (event,), upgraded.placed)
+
+
+class _Upgraded(NamedTuple):
+    """The upgrade that is committed with a delegation, and its events; nothing where there is none."""
+
+    artifact: RuntimeUpgradeArtifact | None = None
+    placed: tuple[Placed, ...] = ()
+
+
+def _upgraded(
+    state: SessionState,
+    bundle: BundleState | None,
+    request: DelegationRequest,
+    upgrade: RuntimeUpgradeRequest | None,
+) -> _Upgraded | Refused:
+    """Decide on the upgrade that comes with a delegation; with one that breaks a rule, nothing is delegated.
+
+    Raises:
+        InvalidArgument: there is an upgrade, and no bundle.
+    """
+    if upgrade is None:
+        return _Upgraded()
+    if bundle is None:
+        raise InvalidArgument("upgrade", "is of a bundle, so bundle_id must name one")
+    decision = decide_upgrade(bundle, upgrade)
+    placed = tuple(Placed(bundle_stream(bundle.bundle_id), event) for event in decision.events)
+    if not isinstance(decision, Refused):
+        return _Upgraded(decision.result, placed)
+    if not placed:
+        # The failure of the upgrade is recorded no further, and neither is what failed with it (law 6).
+        return decision
+    refusal = reject(state, request, f"upgrade rejected: {decision.error.code}", decision.error)
+    return Refused(decision.error, refusal.events, placed)
+
+
+def _in_context(state: SessionState, request: DelegationRequest) -> DelegationRequest:
+    """The request in the session's own context, if it says none (aura 2.29)."""
+    if request.context_id is not None or state.terms.context_id is None:
+        return request
+    return replace(request, context_id=state.terms.context_id)
 
 
 def _boundary(state: SessionState, bundle: BundleState | None, request: DelegationRequest) -> LinkBoundary | None:
@@ -231,14 +293,21 @@ def _require_constraints(state: SessionState, request: DelegationRequest) -> Non
 
 
 def _repeated(
-    state: SessionState, request: DelegationRequest, boundary: LinkBoundary | None
+    state: SessionState,
+    request: DelegationRequest,
+    boundary: LinkBoundary | None,
+    upgrade: RuntimeUpgradeRequest | None,
+    claimed_at: ProvenancedTime | None,
 ) -> DelegationOutcome | None:
     """What the last delegation answered, if this is the same again."""
     last = state.last_delegation
     if last is None or last.capability is not None:
         return None
     receipt, witness = last.receipt, last.witness
-    return last if (request, boundary) == (request_of(receipt, request.boundary), witness.boundary) else None
+    upgraded = None if witness.upgrade is None else witness.upgrade.request
+    upgrade = None if upgrade is None else upgrade.canonical()
+    told = (request_of(receipt, request.boundary), witness.boundary, upgraded, receipt.claimed_at)
+    return last if (request, boundary, upgrade, claimed_at) == told else None
 
 
 def refuse_unless_holder(state: SessionState, request: DelegationRequest) -> Refused | None:
@@ -265,7 +334,9 @@ def reject(state: SessionState, request: DelegationRequest, reason: str, error: 
     return refuse_once(state, error, lambda last: DelegationRejected(state.session_id, *parties, reason, last))
 
 
-def _receipt(state: SessionState, request: DelegationRequest) -> DelegationReceipt:
+def _receipt(
+    state: SessionState, request: DelegationRequest, claimed_at: ProvenancedTime | None, now: int | None
+) -> DelegationReceipt:
     """What a delegation by the holder changes (aura 2.27): when it passes on, those before it have no part any more."""
     held = state.footprint[request.from_authority]
     cleared: tuple[str, ...] = ()
@@ -286,4 +357,5 @@ def _receipt(state: SessionState, request: DelegationRequest) -> DelegationRecei
         cleared=cleared,
         from_role=request.from_role,
         to_role=request.to_role,
+        delegated_at=claimed_at if claimed_at is not None or now is None else ProvenancedTime(state.not_before(now)),
     )

@@ -9,15 +9,23 @@ from ..effects import Effects, delegated, passed_on
 from ..event import Event, Fact, event_type
 from ..fragment import SessionFragment
 from ..identifiers import Identifier, Text
+from ..scope import ScopeField
 from .events import Rejection
 
 
 @event_type("session.hosted")
 class SessionHosted(Fact):
-    """An authority hosts the session from here on (aura 2.25)."""
+    """An authority hosts the session from here on (aura 2.25).
+
+    Attributes:
+        session_id: the session.
+        authority: the authority.
+        lifted: how far a claim could reach until here; None if it could reach over the whole session (law 3).
+    """
 
     session_id: Identifier
     authority: Identifier
+    lifted: ScopeField | None = None
 
     @property
     def effects(self) -> Effects:
@@ -26,10 +34,22 @@ class SessionHosted(Fact):
 
 @event_type("session.delegated")
 class SessionDelegated(Event[DelegationOutcome]):
-    """The authority that held the session delegated it (aura 2.27, 2.29)."""
+    """The authority that held the session, which nobody owned, delegated it (aura 2.27, 2.29).
+
+    Attributes:
+        receipt: what changed between the authorities.
+        witness: what was seen to move.
+        moved_fragments: the fragments of the last owner that went along, left to the next claim (law 7).
+    """
 
     receipt: DelegationReceipt
     witness: DelegationWitness
+    moved_fragments: tuple[SessionFragment, ...] = ()
+
+    @property
+    def upgrade(self) -> RuntimeUpgradeArtifact | None:
+        """The upgrade that was committed in the same append, or None."""
+        return self.witness.upgrade
 
     @property
     def outcome(self) -> DelegationOutcome:

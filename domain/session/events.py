@@ -47,9 +47,15 @@ class SessionOpened(Fact):
 
 @event_type("session.ownership_claimed")
 class OwnershipClaimed(Event[OwnershipCapability]):
-    """A session without an owner got one (telltale 2.1)."""
+    """A session without an owner got one (telltale 2.1).
+
+    Attributes:
+        capability: what the owner holds.
+        moved_fragments: the fragments that a delegation left to this claim, as they are held now (law 7).
+    """
 
     capability: OwnershipCapability
+    moved_fragments: tuple[SessionFragment, ...] = ()
 
     @property
     def outcome(self) -> OwnershipCapability:

@@ -14,7 +14,7 @@ from ..errors import BoundaryRejected, FragmentConflict, FragmentNotHeld
 from ..event import Accepted, Decision, accept
 from ..fragment import SessionFragment
 from ..limits import require_room
-from ..scope import FULL_SESSION, Fragments
+from ..scope import FULL_SESSION, Fragments, OwnershipScope
 from .delegation_events import FragmentsClaimed, FragmentsMoved, FragmentsReleased
 from .guards import refuse_unless_live, require_narrower
 from .state import SessionState
@@ -40,9 +40,9 @@ def claim_fragments(
     for fragment in wanted:
         held = state.fragments.get(fragment.key, fragment)
         # One key stands for one protocol: a second protocol of the same bundle does not take it over unseen.
-        if held != fragment:
+        if (held.held_by(capability.owner) if held.passes else held) != fragment:
             raise _conflict(state, held, capability.owner)
-    new = tuple(fragment for fragment in wanted if fragment.key not in state.fragments)
+    new = tuple(fragment for fragment in wanted if state.fragments.get(fragment.key) != fragment)
     if not new:
         return Accepted(new)
     require_room(f"session {state.session_id!r}", "fragments", (*state.fragments.values(), *new))
@@ -65,7 +65,7 @@ def move_fragments(
     if refused := refuse_unless_live(state, capability):
         return refused
     named = _named(state, capability, keys)
-    previous = tuple(fragment for fragment in named if fragment.owner != to_owner)
+    previous = tuple(fragment for fragment in named if fragment.passes or fragment.owner != to_owner)
     moved = tuple(fragment.held_by(to_owner) for fragment in previous)
     if not moved:
         return Accepted(moved)
@@ -126,8 +126,30 @@ def fragments_to_move(
         return ()
     return tuple(
         fragment.held_by(capability.owner)
-        for key, fragment in sorted(state.fragments.items())
-        if fragment.owner == from_owner and capability.scope.includes(Fragments((key,)))
+        for fragment in _covered(state, capability.scope)
+        if fragment.owner == from_owner and not fragment.passes
+    )
+
+
+def fragments_left_to(state: SessionState, capability: OwnershipCapability) -> tuple[SessionFragment, ...]:
+    """The fragments that a delegation left to the next claim, as the claim of this capability holds them."""
+    if not state.fragments:
+        return ()
+    return tuple(
+        fragment.held_by(capability.owner) for fragment in _covered(state, capability.scope) if fragment.passes
+    )
+
+
+def fragments_to_leave(state: SessionState, scope: OwnershipScope) -> tuple[SessionFragment, ...]:
+    """The fragments that go along when a session without an owner is delegated, left to the next claim (law 7).
+
+    These are the last owner's, and those that an earlier delegation left, as far as the scope covers them. In the
+    reference they stay with a label that nobody acts under any more (aura 2.29).
+    """
+    return tuple(
+        fragment.passed_on()
+        for fragment in _covered(state, scope)
+        if fragment.passes or fragment.owner == state.last_owner
     )
 
 
@@ -144,6 +166,11 @@ def fragments_of(manifest: CompositionManifest, owner: str) -> list[SessionFragm
     return [
         SessionFragment(bundle_fragment(bundle_id), owner, protocol_id, bundle_id) for bundle_id in manifest.bundle_ids
     ]
+
+
+def _covered(state: SessionState, scope: OwnershipScope) -> list[SessionFragment]:
+    """The fragments that a scope covers, by key."""
+    return [fragment for key, fragment in sorted(state.fragments.items()) if scope.includes(Fragments((key,)))]
 
 
 def _named(state: SessionState, capability: OwnershipCapability, keys: frozenset[str]) -> tuple[SessionFragment, ...]:

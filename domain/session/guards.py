@@ -140,6 +140,18 @@ def require_narrower(capability: OwnershipCapability, scope: OwnershipScope, pol
         raise ScopeViolation(capability.session_id, capability.owner, scope, capability.scope)
 
 
+def require_claimable(state: SessionState, scope: OwnershipScope, policy: Policy) -> None:
+    """A claim reaches no further than the session's last owner did, whoever claims it (law 3).
+
+    Otherwise an owner of fragments would have all of the session by giving it up and claiming it again.
+
+    Raises:
+        ScopeViolation: it does, and the policy does not permit that.
+    """
+    if not policy.scope_may_widen and not state.claimable.includes(scope):
+        raise ScopeViolation(state.session_id, None, scope, state.claimable)
+
+
 def refuse_unless_staged(state: SessionState, receipt: OwnershipReceipt) -> Refused | None:
     """The receipt is the staged one, compared whole (telltale 2.4).
 

@@ -6,11 +6,14 @@ from ..artifacts import OwnershipCapability
 from ..decision import decision
 from ..errors import AlreadyClaimed
 from ..event import Accepted, Decision, accept
+from ..limits import require_room
 from ..policy import Policy
 from ..scope import OwnershipScope
 from .events import OwnershipClaimed, OwnershipReleased, ScopeAttenuated
+from .fragments import fragments_left_to
 from .guards import (
     refuse_unless_live,
+    require_claimable,
     require_narrower,
     require_not_draining,
     require_nothing_staged,
@@ -23,8 +26,12 @@ from .state import SessionState
 def claim(state: SessionState, owner: str, scope: OwnershipScope, *, policy: Policy) -> Decision[OwnershipCapability]:
     """Make ``owner`` the owner of a session that has none (telltale 2.1; aura 2.9 where the policy says so).
 
+    The fragments that a delegation left to the next claim are its own from here on, as far as its scope covers them.
+
     Raises:
         SessionNotFound, SessionTerminal, AlreadyClaimed, SessionDraining
+        ScopeViolation: the last owner reached less far (law 3).
+        LimitReached: together the held fragments would be too large under this label.
     """
     require_open(state)
     if state.live is not None:
@@ -32,7 +39,13 @@ def claim(state: SessionState, owner: str, scope: OwnershipScope, *, policy: Pol
             return Accepted(state.live)
         raise AlreadyClaimed(state.session_id, state.live.owner)
     require_not_draining(state)
-    return accept(OwnershipClaimed(state.next_capability(owner, scope)))
+    require_claimable(state, scope, policy)
+    capability = state.next_capability(owner, scope)
+    moved = fragments_left_to(state, capability)
+    if moved:
+        held = {**state.fragments, **{fragment.key: fragment for fragment in moved}}
+        require_room(f"session {state.session_id!r}", "fragments", held.values())
+    return accept(OwnershipClaimed(capability, moved))
 
 
 @decision("session.check", uses_key=False)

@@ -65,6 +65,14 @@ def _transferred(state: SessionState, event: events.OwnershipTransferred, about:
     return transfer(state, event.previous, given.owner, given.scope, policy=about.policy)
 
 
+def _ownership_claimed(state: SessionState, event: events.OwnershipClaimed, about: Circumstances) -> Decision[Any]:
+    policy = about.policy
+    if about.is_before_endings:
+        # A claim could reach further than the owner before had.
+        policy = replace(policy, scope_may_widen=True)
+    return claim(state, event.capability.owner, event.capability.scope, policy=policy)
+
+
 def _attenuated(state: SessionState, event: events.ScopeAttenuated, about: Circumstances) -> Decision[Any]:
     return attenuate(state, event.previous, event.capability.scope, policy=about.policy)
 
@@ -117,21 +125,52 @@ def _bundle(bundle_id: str | None, about: Circumstances) -> Any:
 
 
 def _delegated(state: SessionState, event: delegation_events.SessionDelegated, about: Circumstances) -> Decision[Any]:
-    request = request_of(event.receipt, event.witness.boundary)
-    return delegate(state, _bundle(event.receipt.bundle_id, about), request)
+    """A delegation; see ``_after_upgrade``."""
+    receipt = event.receipt
+    request, bundle = request_of(receipt, event.witness.boundary), _bundle(receipt.bundle_id, about)
+    decision = delegate(state, bundle, request, None, receipt.claimed_at, now=receipt.recorded_at)
+    if about.is_before_endings and isinstance(decision, Accepted):
+        # Fragments stayed with whoever held them.
+        made = (_without_fragments(each) for each in decision.events)
+        decision = Accepted(decision.result, tuple(made))
+    return _after_upgrade(decision, event, about)
+
+
+def _without_fragments(event: Any) -> Any:
+    return replace(event, witness=replace(event.witness, moved_fragments=()), moved_fragments=())
 
 
 def _handed_over(
     state: SessionState, event: delegation_events.SessionHandedOver, about: Circumstances
 ) -> Decision[Any]:
-    """A hand-over; the upgrade that is committed with it stands right before it, and was decided on there."""
-    receipt, upgrade = event.receipt, event.upgrade
+    """A hand-over; see ``_after_upgrade``."""
+    receipt, owner = event.receipt, event.capability.owner
     request, bundle = request_of(receipt, event.witness.boundary), _bundle(receipt.bundle_id, about)
-    decision = hand_over(state, bundle, event.previous, event.capability.owner, request, None, policy=about.policy)
-    if upgrade is None or isinstance(decision, Refused):
+    decision = hand_over(
+        state,
+        bundle,
+        event.previous,
+        owner,
+        request,
+        None,
+        receipt.claimed_at,
+        policy=about.policy,
+        now=receipt.recorded_at,
+    )
+    return _after_upgrade(decision, event, about)
+
+
+def _after_upgrade(
+    decision: Decision[Any],
+    event: delegation_events.SessionDelegated | delegation_events.SessionHandedOver,
+    about: Circumstances,
+) -> Decision[Any]:
+    """The upgrade that is committed with a delegation stands right before it, and was decided on there."""
+    upgrade = event.upgrade
+    if upgrade is None or isinstance(decision, Refused) or not decision.events:
         return decision
-    before = about.previous
-    if not isinstance(before, UpgradeCommitted) or before.artifact != upgrade or receipt.bundle_id != upgrade.bundle_id:
+    before, bundle_id = about.previous, event.receipt.bundle_id
+    if not isinstance(before, UpgradeCommitted) or before.artifact != upgrade or bundle_id != upgrade.bundle_id:
         raise UpgradeNotPending(upgrade.bundle_id, upgrade.upgrade_id, None, "committed right before this")
     (made,) = decision.events
     return Accepted(None, (replace(made, witness=replace(made.witness, upgrade=upgrade)),))  # type: ignore[type-var, attr-defined]
@@ -223,9 +262,7 @@ def _first(state: SessionState, fragments: tuple[SessionFragment, ...]) -> Sessi
 
 AGAIN: Final[Mapping[type[Event[Any]], Redecision]] = {
     events.SessionOpened: _opened,
-    events.OwnershipClaimed: lambda state, event, about: claim(
-        state, event.capability.owner, event.capability.scope, policy=about.policy
-    ),
+    events.OwnershipClaimed: _ownership_claimed,
     events.OwnershipReleased: lambda state, event, about: release(state, event.capability),
     events.OwnershipTransferred: _transferred,
     events.ScopeAttenuated: _attenuated,

@@ -18,6 +18,7 @@ from ..effects import Effects, SessionStatus, WitnessStatus, became, made_void, 
 from ..event import Fact, event_type
 from ..fragment import SessionFragment
 from ..identifiers import Identifier
+from ..scope import ScopeField
 from .terms import SessionEnding, SessionTerms
 
 FootprintEntry: TypeAlias = tuple[Identifier, FootprintClass | None]
@@ -39,6 +40,10 @@ class OwnershipRestored(Fact):
         voided: the outstanding readiness witnesses that ended (law 4).
         restored_fragments: the fragments that went back, as they are held now.
         dropped: the staged transfer that ended; None if none was staged, and in records of the first format.
+        claimable: where nobody owns the session now, how far a claim may reach again; None for all of it, and in
+            records of the first two formats.
+        last_owner: where nobody owns the session now, the label of who owned it last; None if nobody did, and in
+            records of the first two formats.
     """
 
     session_id: Identifier
@@ -49,6 +54,8 @@ class OwnershipRestored(Fact):
     voided: tuple[ReadinessWitness, ...] = ()
     restored_fragments: tuple[SessionFragment, ...] = ()
     dropped: OwnershipReceipt | None = None
+    claimable: ScopeField | None = None
+    last_owner: Identifier | None = None
 
     @property
     def effects(self) -> Effects:
@@ -105,10 +112,17 @@ class ReadinessWitnessWithdrawn(Fact):
 
 @event_type("session.hosting_withdrawn")
 class HostingWithdrawn(Fact):
-    """The hosting of the session by an authority was undone (law 8)."""
+    """The hosting of the session by an authority was undone (law 8).
+
+    Attributes:
+        session_id: the session.
+        authority: the authority.
+        claimable: how far a claim may reach again; None if the hosting had not changed that.
+    """
 
     session_id: Identifier
     authority: Identifier
+    claimable: ScopeField | None = None
 
     @property
     def effects(self) -> Effects:
@@ -123,11 +137,13 @@ class DelegationReverted(Fact):
         receipt: the delegation's receipt.
         witness: its witness.
         footprint: how every authority that it touched has the session now.
+        restored_fragments: the fragments that had gone along, as they are held now.
     """
 
     receipt: DelegationReceipt
     witness: DelegationWitness
     footprint: tuple[FootprintEntry, ...]
+    restored_fragments: tuple[SessionFragment, ...] = ()
 
     @property
     def effects(self) -> Effects:

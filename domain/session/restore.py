@@ -13,8 +13,9 @@ from ..artifacts import OwnershipCapability, OwnershipReceipt, ReadinessWitness
 from ..errors import Unclaimed
 from ..event import Event
 from ..fragment import SessionFragment
+from ..scope import FULL_SESSION
 from .delegation_events import SessionDelegated, SessionHandedOver, SessionHosted
-from .events import ReadinessWitnessIssued, SessionOpened, TransferBegun, TransferRolledBack
+from .events import ReadinessWitnessConsumed, ReadinessWitnessIssued, SessionOpened, TransferBegun, TransferRolledBack
 from .guards import require_no_owner
 from .life_events import DrainingWithdrawn, SessionDrained, TermsChanged
 from .restoration_events import (
@@ -30,6 +31,9 @@ from .restoration_events import (
 from .standing import SessionStanding
 from .state import SessionState
 from .terms import NO_TERMS
+
+CLAIMABLE = "claimable"
+"""The part of a session that says how far a claim may reach."""
 
 
 def withdraw_opening(event: SessionOpened, before: SessionStanding, now: SessionState) -> Event[Any]:
@@ -84,6 +88,8 @@ def restore_ownership(event: Event[Any], before: SessionStanding, now: SessionSt
         voided=now.outstanding_witnesses(),
         restored_fragments=_given_back(event, before),
         dropped=now.pending,
+        claimable=None if held is not None or before.claimable is FULL_SESSION else before.claimable,
+        last_owner=None if held is not None else before.last_owner,
     )
 
 
@@ -112,12 +118,12 @@ def issue_again(event: ReadinessWitnessWithdrawn, before: SessionStanding, now: 
 
 def withdraw_hosting(event: SessionHosted, before: SessionStanding, now: SessionState) -> Event[Any]:
     """Undo that an authority hosts the session."""
-    return HostingWithdrawn(now.session_id, event.authority)
+    return HostingWithdrawn(now.session_id, event.authority, event.lifted)
 
 
 def host_again(event: HostingWithdrawn, before: SessionStanding, now: SessionState) -> Event[Any]:
     """Undo that a hosting was undone."""
-    return SessionHosted(now.session_id, event.authority)
+    return now.next_hosting(event.authority)
 
 
 def revert_delegation(event: SessionDelegated, before: SessionStanding, now: SessionState) -> Event[Any]:
@@ -127,7 +133,8 @@ def revert_delegation(event: SessionDelegated, before: SessionStanding, now: Ses
         HandOverRequired: the session has an owner now.
     """
     require_no_owner(now)
-    return DelegationReverted(event.receipt, event.witness, _footprint(now, before, _parties(event)))
+    footprint = _footprint(now, before, _parties(event))
+    return DelegationReverted(event.receipt, event.witness, footprint, _given_back(event, before))
 
 
 def delegate_again(event: DelegationReverted, before: SessionStanding, now: SessionState) -> Event[Any]:
@@ -139,7 +146,7 @@ def delegate_again(event: DelegationReverted, before: SessionStanding, now: Sess
     require_no_owner(now)
     number = now.delegations + 1
     witness = replace(event.witness, delegation_id=number)
-    return SessionDelegated(replace(event.receipt, delegation_id=number), witness)
+    return SessionDelegated(replace(event.receipt, delegation_id=number), witness, _given_back(event, before))
 
 
 def revert_hand_over(event: SessionHandedOver, before: SessionStanding, now: SessionState) -> Event[Any]:
@@ -187,6 +194,23 @@ def is_staged_no_more(event: TransferBegun, now: SessionState) -> bool:
 def is_outstanding_no_more(event: ReadinessWitnessIssued, now: SessionState) -> bool:
     """Whether the witness that an event issued is spent, withdrawn or void."""
     return event.witness.witness_id not in now.outstanding
+
+
+def parts_changed(event: Event[Any]) -> set[str]:
+    """The parts of a session that an event names itself: fragments, witnesses, and how far a claim may reach."""
+    parts = {f"fragment:{key}" for key in fragment_keys(event)}
+    parts.update(f"witness:{witness_id}" for witness_id in _witness_ids(event))
+    lifts = isinstance(event, SessionHosted) and event.lifted is not None
+    if lifts or (isinstance(event, HostingWithdrawn) and event.claimable is not None):
+        parts.add(CLAIMABLE)
+    return parts
+
+
+def _witness_ids(event: Event[Any]) -> set[int]:
+    ids = {witness.witness_id for witness in getattr(event, "voided", ())}
+    if isinstance(event, ReadinessWitnessIssued | ReadinessWitnessConsumed | ReadinessWitnessWithdrawn):
+        ids.add(event.witness.witness_id)
+    return ids
 
 
 def fragment_keys(event: Event[Any]) -> set[str]:

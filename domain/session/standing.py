@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..artifacts import FootprintClass, OwnershipCapability, OwnershipReceipt, ReadinessWitness, TerminalReason
 from ..effects import SessionStatus
 from ..fragment import SessionFragment
+from ..scope import OwnershipScope
 from .terms import SessionEnding, SessionTerms
 
 
@@ -27,6 +28,8 @@ class SessionStanding:
             ownership is not given back (law 4).
         footprint: how each authority has the session.
         fragments: the fragments that are held, by key.
+        last_owner: the label of this incarnation's last owner; None if nobody ever owned it.
+        claimable: how far the next claim may reach: as far as its last owner, or its owner, reaches (law 3).
     """
 
     status: SessionStatus
@@ -39,3 +42,6 @@ class SessionStanding:
     outstanding_witnesses: tuple[ReadinessWitness, ...]
     footprint: Mapping[str, FootprintClass]
     fragments: Mapping[str, SessionFragment]
+    # What follows from who owned it is told with the capability, and is no change of its own.
+    claimable: OwnershipScope = field(compare=False)
+    last_owner: str | None = field(compare=False)

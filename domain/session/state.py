@@ -17,7 +17,7 @@ from ..delegation import DelegationOutcome
 from ..effects import Effects, SessionStatus, WitnessStatus
 from ..event import Event
 from ..fragment import SessionFragment
-from ..scope import OwnershipScope
+from ..scope import FULL_SESSION, OwnershipScope
 from . import delegation_events, events, ingress_events, life_events, restoration_events
 from .standing import SessionStanding
 from .terms import NO_TERMS, SessionEnding, SessionTerms
@@ -44,6 +44,7 @@ class SessionState:
         delegations: how many delegations there ever were; the last delegation id.
         outcomes: what each delegation of this incarnation that was not undone answered, by number.
         fragments: the fragments that are held, by key.
+        claimable: how far the next claim may reach: as far as its last owner, or its owner, reaches (law 3).
         terms: what this incarnation was opened with, beside its roles.
         epoch: how often this incarnation was drained and closed; within it, it never falls.
         ending: how this incarnation ended, in numbers; None while it is open, or if that is not on record.
@@ -51,7 +52,7 @@ class SessionState:
         was_archived: whether the incarnation before this one is.
         last_owner: the label of this incarnation's last owner; None if nobody ever owned it.
         owner_before: the same of the incarnation before this one.
-        last_time: the latest time, in ms, at which it is known to have been opened or ended.
+        last_time: the latest time, in ms, at which it is known to have been opened, delegated or ended.
         ingresses: how many ingresses this incarnation accepted.
         rounds: how many rounds were recorded of it.
         refusals: how many refusals are on record, in all incarnations.
@@ -59,6 +60,7 @@ class SessionState:
     """
 
     __slots__ = (
+        "claimable",
         "claims",
         "consumed",
         "delegations",
@@ -110,6 +112,7 @@ class SessionState:
         self.delegations = 0
         self.outcomes: dict[int, DelegationOutcome] = {}
         self.fragments: dict[str, SessionFragment] = {}
+        self.claimable: OwnershipScope = FULL_SESSION
         self.terms = NO_TERMS
         self.epoch = 0
         self.ending: SessionEnding | None = None
@@ -160,6 +163,11 @@ class SessionState:
         """The capability that an owner would get now, under the next generation (law 1)."""
         return OwnershipCapability(self.session_id, owner, self.generation + 1, scope)
 
+    def next_hosting(self, authority: str) -> delegation_events.SessionHosted:
+        """The event that has an authority host it; with that, whoever claims it next may have all of it (law 3)."""
+        is_bound = self.live is None and self.claimable is not FULL_SESSION
+        return delegation_events.SessionHosted(self.session_id, authority, self.claimable if is_bound else None)
+
     def next_receipt(self, held: OwnershipCapability, to_owner: str, scope: OwnershipScope) -> OwnershipReceipt:
         """The receipt that handing over what is held would get now, under the next claim id (telltale 2.3)."""
         return OwnershipReceipt(
@@ -185,6 +193,8 @@ class SessionState:
             outstanding_witnesses=() if is_brief else self.outstanding_witnesses(),
             footprint=dict(self.footprint),
             fragments=dict(self.fragments),
+            claimable=self.claimable,
+            last_owner=self.last_owner,
         )
 
     def _take(self, effects: Effects) -> None:
@@ -194,6 +204,7 @@ class SessionState:
         if effects.capability is not None:
             self.live = effects.capability
             self.last_owner = effects.capability.owner
+            self.claimable = effects.capability.scope
         if effects.generation:
             self.generation = effects.generation
         for witness, became in effects.witnesses:
@@ -228,28 +239,38 @@ class SessionState:
         # Older events do not name all the authorities that had the incarnation before.
         self.footprint.clear()
         self.outcomes.clear()
+        self.claimable = FULL_SESSION
 
-    def _on_moved(self, event: events.OwnershipTransferred | events.TransferCommitted) -> None:
+    def _on_hosted(self, event: delegation_events.SessionHosted) -> None:
+        # Whoever hosts the session may give all of it to its next owner.
+        if self.live is None:
+            self.claimable = FULL_SESSION
+
+    def _on_hosting_withdrawn(self, event: restoration_events.HostingWithdrawn) -> None:
+        if event.claimable is not None and self.live is None:
+            self.claimable = event.claimable
+
+    def _on_moved(
+        self, event: events.OwnershipClaimed | events.OwnershipTransferred | events.TransferCommitted
+    ) -> None:
         self._hold_fragments(event.moved_fragments)
 
     def _on_handed_over(self, event: delegation_events.SessionHandedOver) -> None:
-        self._hold_fragments(event.moved_fragments)
         self._on_delegated(event)
         if event.witness.ownership_receipt is not None:
             self.claims = event.witness.ownership_receipt.claim_id
 
     def _on_delegated(self, event: delegation_events.SessionDelegated | delegation_events.SessionHandedOver) -> None:
+        self._hold_fragments(event.moved_fragments)
+        self.last_time = max(self.last_time, event.receipt.recorded_at or 0)
         self.delegations = event.receipt.delegation_id
         self.outcomes[event.receipt.delegation_id] = event.outcome
 
     def _on_delegation_reverted(
         self, event: restoration_events.DelegationReverted | restoration_events.HandOverReverted
     ) -> None:
-        self.outcomes.pop(event.receipt.delegation_id, None)
-
-    def _on_hand_over_reverted(self, event: restoration_events.HandOverReverted) -> None:
         self._hold_fragments(event.restored_fragments)
-        self._on_delegation_reverted(event)
+        self.outcomes.pop(event.receipt.delegation_id, None)
 
     def _on_fragments_held(self, event: delegation_events.FragmentsClaimed | delegation_events.FragmentsMoved) -> None:
         self._hold_fragments(event.fragments)
@@ -263,6 +284,9 @@ class SessionState:
 
     def _on_ownership_restored(self, event: restoration_events.OwnershipRestored) -> None:
         self._hold_fragments(event.restored_fragments)
+        if event.capability is None:
+            self.claimable = FULL_SESSION if event.claimable is None else event.claimable
+            self.last_owner = event.last_owner
         if event.staged is not None:
             self.pending = event.staged
             self.claims = event.staged.claim_id
@@ -324,6 +348,7 @@ class SessionState:
 
     def _finish(self, reason: TerminalReason | None, ending: SessionEnding | None) -> None:
         self.fragments.clear()
+        self.claimable = FULL_SESSION
         self.terminal_reason, self.ending = reason, ending
         if ending is not None:
             self.epoch, self.ingresses, self.rounds = ending.epoch, ending.ingresses, ending.rounds
@@ -332,6 +357,7 @@ class SessionState:
 
 _HANDLERS: dict[type[Event[Any]], Callable[[SessionState, Any], None]] = {
     events.SessionOpened: SessionState._on_opened,
+    events.OwnershipClaimed: SessionState._on_moved,
     events.OwnershipTransferred: SessionState._on_moved,
     events.TransferBegun: SessionState._on_begun,
     events.TransferCommitted: SessionState._on_moved,
@@ -350,6 +376,7 @@ _HANDLERS: dict[type[Event[Any]], Callable[[SessionState, Any], None]] = {
     events.CapabilityRejected: SessionState._on_rejection,
     events.ReceiptRejected: SessionState._on_rejection,
     events.WitnessRejected: SessionState._on_rejection,
+    delegation_events.SessionHosted: SessionState._on_hosted,
     delegation_events.SessionDelegated: SessionState._on_delegated,
     delegation_events.SessionHandedOver: SessionState._on_handed_over,
     delegation_events.DelegationRejected: SessionState._on_rejection,
@@ -359,6 +386,7 @@ _HANDLERS: dict[type[Event[Any]], Callable[[SessionState, Any], None]] = {
     restoration_events.OwnershipRestored: SessionState._on_ownership_restored,
     restoration_events.OpeningWithdrawn: SessionState._on_opening_withdrawn,
     restoration_events.DelegationReverted: SessionState._on_delegation_reverted,
-    restoration_events.HandOverReverted: SessionState._on_hand_over_reverted,
+    restoration_events.HandOverReverted: SessionState._on_delegation_reverted,
+    restoration_events.HostingWithdrawn: SessionState._on_hosting_withdrawn,
     restoration_events.FragmentsRestored: SessionState._on_fragments_restored,
 }

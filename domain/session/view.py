@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..artifacts import FootprintClass, OwnershipCapability, OwnershipReceipt, ReadinessWitness, TerminalReason
 from ..effects import SessionStatus
 from ..fragment import SessionFragment
+from ..scope import OwnershipScope
 from .state import SessionState
 from .terms import SessionEnding, SessionTerms
 
@@ -33,6 +34,7 @@ class SessionView:
         holder: the authority that holds the session; None if none does.
         footprint: how each authority has the session, by authority.
         fragments: the fragments that are held, by key.
+        claimable: how far the next claim may reach: as far as its last owner, or its owner, reaches (law 3).
     """
 
     session_id: str
@@ -51,6 +53,7 @@ class SessionView:
     holder: str | None
     footprint: Mapping[str, FootprintClass]
     fragments: Mapping[str, SessionFragment]
+    claimable: OwnershipScope
 
     @classmethod
     def of(cls, state: SessionState) -> SessionView:
@@ -72,4 +75,5 @@ class SessionView:
             holder=state.holder,
             footprint=dict(sorted(state.footprint.items())),
             fragments=dict(sorted(state.fragments.items())),
+            claimable=state.claimable,
         )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from ...domain import (
+    BundleSnapshot,
     ComposedBundle,
     CompositionManifest,
     Decision,
@@ -95,8 +96,7 @@ class BundleCommands:
             MembersNotSeeded: there is nothing to upgrade from.
             UpgradePending, UpgradeExists: another one is under way, or the id was used before.
             BoundExceeded: the request takes more than 256 KiB of JSON.
-            UpgradeRejected: it breaks a rule. It is recorded as failed, unless its plan has no steps (rule a) or a step
-                no members (rule g): such a plan is none.
+            UpgradeRejected: it breaks a rule, and is recorded as failed.
         """
         return self._run_upgrade(bundle.upgrade, bundle_id, checked(request, RuntimeUpgradeRequest))
 
@@ -105,7 +105,7 @@ class BundleCommands:
         return self._run_upgrade(bundle.stage, bundle_id, checked(request, RuntimeUpgradeRequest))
 
     def admit_upgrade(self, bundle_id: str, upgrade_id: str) -> RuntimeUpgradeArtifact:
-        """Check the staged upgrade against the rules (aura 2.30, b to f).
+        """Check the staged upgrade against the rules (aura 2.30, a to g; telltale 7.4).
 
         Raises:
             UpgradeNotPending: it is not staged.
@@ -133,6 +133,17 @@ class BundleCommands:
             UpgradeNotPending: it is not under way.
         """
         return self._run(bundle.roll_back, bundle_id, identifier("upgrade_id", upgrade_id), text("reason", reason))
+
+    def snapshot(self, bundle_id: str) -> BundleSnapshot:
+        """Read who runs a bundle now, how often that changed, and where its last upgrade stands (telltale 7.1).
+
+        ``journal.bundles[id]`` has the same of any bundle that is registered, and of any moment.
+
+        Raises:
+            MembersNotSeeded: nobody said who runs it.
+        """
+        stream = bundle_stream(identifier("bundle_id", bundle_id))
+        return self._journal.read_state(stream, bundle.snapshot_of)
 
     def _run_upgrade(self, command: Callable[..., Decision[ResultT]], bundle_id: str, argument: object) -> ResultT:
         self._surfaces.require("runtime upgrade")

@@ -10,8 +10,10 @@ from ...domain import (
     CompositionManifest,
     Decision,
     DelegationOutcome,
+    InvalidArgument,
     LinkBoundary,
     OwnershipCapability,
+    ProvenancedTime,
     RuntimeUpgradeRequest,
     SelfDelegation,
     SessionFragment,
@@ -20,6 +22,7 @@ from ...domain import (
     session_stream,
 )
 from ...domain.identifiers import identifier, names
+from ..writing.times import time_ms
 from .base import SessionCommands, checked, checked_or_none
 
 ResultT = TypeVar("ResultT")
@@ -47,10 +50,13 @@ class DelegationCommands(SessionCommands):
         *,
         from_role: str | None = None,
         to_role: str | None = None,
+        upgrade: RuntimeUpgradeRequest | None = None,
+        claimed_at: ProvenancedTime | None = None,
     ) -> DelegationOutcome:
         """Give the session, which nobody owns, to another authority (aura 2.27 to 2.29; law 7).
 
-        Repeating the latest delegation answers what it answered, and appends nothing.
+        The fragments of the last owner go along, as far as the boundary covers them, and are held by whoever claims the
+        session next. Repeating the latest delegation answers what it answered, and appends nothing.
 
         Args:
             session_id: the session.
@@ -58,28 +64,35 @@ class DelegationCommands(SessionCommands):
             to_authority: the authority that is to hold it.
             bundle_id: the bundle that it is made through.
             boundary: the boundary; None for the bundle's own.
-            context_id: the context that it belongs to.
+            context_id: the context that it belongs to; None for the one that the session was opened in, if any.
             from_role: the role that delegates; a session with delegation constraints must be told. The same for the
                 next one.
             to_role: the role that it goes to.
+            upgrade: an upgrade of the bundle that is committed with it.
+            claimed_at: when it was made, if somebody else than the journal says so: the time, who claims it, and by how
+                much it may be wrong. None for now, by the journal's clock.
 
         Returns:
-            The receipt, with every delegator that it clears, and the witness.
+            The receipt, with every delegator that it clears and when it was made, and the witness.
 
         Raises:
-            MissingSurface: the runtime cannot hand anything over.
+            MissingSurface: the runtime cannot hand anything over, or cannot upgrade.
             SessionDraining: the session runs out.
             UnknownRole, DelegationConstrained: the session's manifest requires another bundle between the roles.
             SelfDelegation: both authorities are the same.
             BundleNotFound, BoundaryBundleMismatch, BoundaryScopeMismatch: what it is made through does not hold.
             NotActiveHolder: ``from_authority`` does not hold the session; this is recorded.
             HandOverRequired: the session has an owner, which would be left behind.
+            InvalidArgument: there is an upgrade, and no bundle; or a claimed time names nobody who claims it.
+            MembersNotSeeded, UpgradePending, UpgradeExists, UpgradeRejected: the upgrade cannot be, and nothing is
+                delegated.
         """
-        self._surfaces.require("session delegation")
+        self._require_surfaces(upgrade)
         request = _request(
             session_id, from_authority, to_authority, bundle_id, boundary, context_id, (from_role, to_role)
         )
-        return self._run_with_bundle(session.delegate, session_id, bundle_id, request)
+        arguments = (request, checked_or_none(upgrade, RuntimeUpgradeRequest), _claimed(claimed_at))
+        return self._run_with_bundle(session.delegate, session_id, bundle_id, *arguments)
 
     def hand_over(
         self,
@@ -94,6 +107,7 @@ class DelegationCommands(SessionCommands):
         from_role: str | None = None,
         to_role: str | None = None,
         upgrade: RuntimeUpgradeRequest | None = None,
+        claimed_at: ProvenancedTime | None = None,
     ) -> DelegationOutcome:
         """Give the live session to another authority and owner, with its fragments, in one append (aura 2.31; law 7).
 
@@ -106,11 +120,12 @@ class DelegationCommands(SessionCommands):
             boundary: the boundary, whose scope the new owner holds; None for the bundle's own, or without a bundle for
                 the live scope. A bundle's own gives the bundle's fragment only, and an owner of fragments cannot close
                 the session: ``LinkBoundary(bundle_id, scope=FULL_SESSION)`` keeps all of it.
-            context_id: the context that it belongs to.
+            context_id: the context that it belongs to; None for the one that the session was opened in, if any.
             from_role: the role that delegates; a session with delegation constraints must be told. The same for the
                 next one.
             to_role: the role that it goes to.
             upgrade: an upgrade of the bundle that is committed with it.
+            claimed_at: when it was made, if somebody else than the journal says so; see ``delegate``.
 
         Returns:
             The receipt, the witness, and the new owner's capability.
@@ -121,12 +136,10 @@ class DelegationCommands(SessionCommands):
             NotActiveHolder: ``from_authority`` does not hold the session; this is recorded.
             TransferPending: a transfer is staged.
             BoundaryRejected, ScopeViolation: the boundary reaches further than the capability.
-            InvalidArgument: there is an upgrade, and no bundle.
+            InvalidArgument: there is an upgrade, and no bundle; or a claimed time names nobody who claims it.
             MembersNotSeeded, UpgradePending, UpgradeExists, UpgradeRejected: the upgrade cannot be.
         """
-        self._surfaces.require("session delegation")
-        if upgrade is not None:
-            self._surfaces.require("runtime upgrade")
+        self._require_surfaces(upgrade)
         presented = checked(capability, OwnershipCapability)
         request = _request(
             presented.session_id, from_authority, to_authority, bundle_id, boundary, context_id, (from_role, to_role)
@@ -136,6 +149,7 @@ class DelegationCommands(SessionCommands):
             identifier("to_owner", to_owner),
             request,
             checked_or_none(upgrade, RuntimeUpgradeRequest),
+            _claimed(claimed_at),
         )
         hand_over = partial(session.hand_over, policy=self._policy)
         return self._run_with_bundle(hand_over, presented.session_id, bundle_id, *arguments)
@@ -192,6 +206,11 @@ class DelegationCommands(SessionCommands):
         presented = checked(boundary, LinkBoundary)
         return self._present(session.check_boundary, checked(capability, OwnershipCapability), presented)
 
+    def _require_surfaces(self, upgrade: RuntimeUpgradeRequest | None) -> None:
+        self._surfaces.require("session delegation")
+        if upgrade is not None:
+            self._surfaces.require("runtime upgrade")
+
     def _run_with_bundle(
         self, command: Callable[..., Decision[ResultT]], session_id: str, bundle_id: str | None, *arguments: object
     ) -> ResultT:
@@ -199,6 +218,16 @@ class DelegationCommands(SessionCommands):
         if bundle_id is None:
             return self._run(command, session_id, None, *arguments)
         return self._journal.execute((session_stream(session_id), bundle_stream(bundle_id)), command, *arguments)
+
+
+def _claimed(claimed_at: ProvenancedTime | None) -> ProvenancedTime | None:
+    """A time that somebody claims. What the journal's clock tells is not for a caller to say."""
+    claimed = checked_or_none(claimed_at, ProvenancedTime)
+    if claimed is not None:
+        if claimed.is_recorded:
+            raise InvalidArgument("claimed_at", "must name its origin: who claims that time")
+        time_ms("claimed_at", claimed.at)
+    return claimed
 
 
 def _request(

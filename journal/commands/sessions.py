@@ -42,6 +42,7 @@ class Sessions(RunningCommands, DelegationCommands):
 
         Raises:
             SessionDraining: it runs out.
+            ScopeViolation: its last owner held less; see ``SessionView.claimable`` (law 3).
             AlreadyClaimed: it has one. Under ``Policy.reference()`` the same label gets the live capability (aura 2.9).
         """
         claim = partial(session.claim, policy=self._policy)

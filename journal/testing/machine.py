@@ -50,6 +50,7 @@ class _Session:
         pending: the one receipt that is good.
         witnesses: the witnesses that are good, each once (law 4).
         generation: the highest generation that was ever given out (law 1).
+        claimable: how far a claim may reach: as far as the last owner did (law 3).
     """
 
     is_finished: bool = False
@@ -57,6 +58,7 @@ class _Session:
     pending: OwnershipReceipt | None = None
     witnesses: set[ReadinessWitness] = field(default_factory=set)
     generation: int = 0
+    claimable: OwnershipScope = FULL_SESSION
 
     def own(self, capability: OwnershipCapability | None) -> None:
         """Let the ownership be another, which ends all that hung on the one before."""
@@ -65,6 +67,7 @@ class _Session:
         if capability is not None:
             assert capability.generation > self.generation, "law 1: a generation is given out once, and rises"
             self.generation = capability.generation
+            self.claimable = capability.scope
 
 
 class LawsMachine(RuleBasedStateMachine):
@@ -115,12 +118,13 @@ class LawsMachine(RuleBasedStateMachine):
         self._give(self.journal.sessions.open, session_id, is_good=is_good)
         if is_good:
             session = self._sessions.setdefault(session_id, _Session())
-            session.is_finished = False
+            session.is_finished, session.claimable = False, FULL_SESSION
 
     @rule(target=capabilities, session_id=_SESSIONS, owner=_OWNERS, scope=_SCOPES)
     def claim(self, session_id: str, owner: str, scope: OwnershipScope) -> Any:
         """Claim a session that nobody owns."""
         is_good = self._is_active(session_id) and self._sessions[session_id].live is None
+        is_good = is_good and self._sessions[session_id].claimable.includes(scope)
         given = self._give(self.journal.sessions.claim, session_id, owner, scope, is_good=is_good)
         return self._owned(session_id, given)
 
@@ -251,7 +255,7 @@ class LawsMachine(RuleBasedStateMachine):
             session.live, session.pending = state.capability, state.pending_receipt
             assert not self._ended & {session.live, session.pending}, "law 8: what ended is not live again"
             session.witnesses = set(state.outstanding_witnesses)
-            session.generation = state.generation
+            session.generation, session.claimable = state.generation, state.claimable
             # An opening that is undone leaves the incarnation before as it ended.
             session.is_finished = state.status is not SessionStatus.ACTIVE
         self._sessions = {name: each for name, each in self._sessions.items() if name in self.journal.owners}

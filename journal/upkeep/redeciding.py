@@ -27,7 +27,8 @@ _FORMAT_OF_ENDINGS: Final = 3
 """The format since which events say how sessions were opened, and how they ended.
 
 Since then conversations are judged by other rules as well: who adopts a synchronisation, which votes count, which
-proposals time out, whom a commit removes, and why a member leaves.
+proposals time out, whom a commit removes, and why a member leaves. A claim reaches no
+further than the last owner did, and a delegation takes that owner's fragments along.
 """
 
 _BOUNDS: Final = (LimitReached, InvalidArgument)
@@ -147,7 +148,9 @@ class Redeciding:
         if problem := self._outside_its_saga(record):
             return Verdict(1, problem)
         if record.metadata.compensates is not None or isinstance(record.event, SagaCompensated):
-            verdict = Verdict(*self._replanning.verdict(record, partial(self._ahead.follows, record)))
+            is_before_endings = self._is_before_endings(record)
+            follows = partial(self._ahead.follows, record)
+            verdict = Verdict(*self._replanning.verdict(record, follows, is_before_endings=is_before_endings))
             if verdict.problem and is_old:
                 return Verdict(1, note=f"undoing would not append this any more: {verdict.problem}")
             return verdict
@@ -192,6 +195,7 @@ class Redeciding:
             policy,
             partial(self._states.get, before=record.position),
             previous.event if previous is not None and previous.position == record.position - 1 else None,
+            self._is_before_endings(record),
         )
         try:
             decision = decide(state, record.event, about)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from ...domain import MunimentError, Placed, RecordedEvent, session_stream
@@ -10,7 +11,7 @@ from ...domain.bundle import BundleLinked, BundleWithdrawn
 from ...domain.compensation import SagaUndone, StreamHistory, UndoAttempt
 from ...domain.record import split_event_id
 from ...domain.saga import SagaCompensated, SagaCompleted, SagaResolved
-from ...domain.session import SessionDelegated, SessionHandedOver
+from ...domain.session import OwnershipRestored, SessionDelegated, SessionHandedOver, SessionHosted
 from ..storage.application import JournalApplication
 
 Group = list[RecordedEvent]
@@ -82,12 +83,15 @@ class Replanning:
             if state.status.is_open and delegation_id in state.outcomes:
                 yield position
 
-    def verdict(self, record: RecordedEvent, ahead: Callable[[int], RecordedEvent | None]) -> tuple[int, str]:
+    def verdict(
+        self, record: RecordedEvent, ahead: Callable[[int], RecordedEvent | None], *, is_before_endings: bool = False
+    ) -> tuple[int, str]:
         """Find what was undone at once with a record, and whether undoing appends just that.
 
         Args:
             record: the first event that undoes, or the end of a saga in which nothing was to be undone.
             ahead: the records behind it, without a gap; 0 for itself.
+            is_before_endings: whether the format was one of the first two, whose events say less.
 
         Returns:
             How many records belong together, and what is wrong with them; empty if nothing is.
@@ -95,7 +99,7 @@ class Replanning:
         group, targets = self._group(record, ahead)
         problem = ""
         for length in sorted({len(group), _same_stream(group), 1}, reverse=True):
-            problem = self._problem_with(group[:length], targets[:length])
+            problem = self._problem_with(group[:length], targets[:length], is_before_endings)
             if not problem:
                 return length, ""
         return 1, problem
@@ -126,7 +130,7 @@ class Replanning:
         named = split_event_id(undone[0]) if len(undone) == 1 else None
         return None if named is None else self.application.record(*named)
 
-    def _problem_with(self, group: Group, targets: list[RecordedEvent]) -> str:
+    def _problem_with(self, group: Group, targets: list[RecordedEvent], is_before_endings: bool) -> str:
         if not targets and not isinstance(group[0].event, SagaCompensated):
             return "it undoes no earlier event of the journal"
         expected = [Placed(each.stream, each.event, (each.metadata.compensates or (None,))[0]) for each in group]
@@ -138,10 +142,11 @@ class Replanning:
             except MunimentError as error:
                 problem = problem or str(error)
                 continue
-            if attempt.placed == expected and not attempt.plan.obstacles:
+            placed = [_as_before_endings(each) for each in attempt.placed] if is_before_endings else attempt.placed
+            if placed == expected and not attempt.plan.obstacles:
                 return ""
             obstacles = attempt.plan.obstacles
-            problem = problem or (str(obstacles[0]) if obstacles else _difference(attempt.placed, expected))
+            problem = problem or (str(obstacles[0]) if obstacles else _difference(placed, expected))
         return problem
 
     def _requests(
@@ -158,6 +163,14 @@ class Replanning:
         if len({each.stream for each in targets}) == 1:
             bounds = {"gt": targets[-1].version - 1, "through": group[0].position - 1}
             yield list(self.application.records(targets[0].stream, **bounds)), True, None
+
+
+def _as_before_endings(made: Placed) -> Placed:
+    """What undoing appends, as the first two formats say it: without how far a claim may reach again."""
+    event = made.event
+    if isinstance(event, OwnershipRestored):
+        return replace(made, event=replace(event, claimable=None, last_owner=None))
+    return replace(made, event=replace(event, lifted=None)) if isinstance(event, SessionHosted) else made
 
 
 def _same_stream(group: Group) -> int:

@@ -100,8 +100,16 @@ def bundles(bundle: str | None, at: str | None, url: str, lock_timeout: float, a
             items = {bundle: items[bundle]}
         upgrades = [(key, row) for key, row in as_of.upgrades.items() if bundle in (None, key[0])]
     if as_json:
+        last = {key[0]: (key[1], row.phase) for key, row in sorted(upgrades, key=lambda each: each[1].since)}
         data = {
-            "bundles": [{"bundle_id": name, **to_plain(row)} for name, row in items.items()],
+            "bundles": [
+                {
+                    "bundle_id": name,
+                    **to_plain(row),
+                    **dict(zip(("last_upgrade", "phase"), last.get(name, (None, None)), strict=True)),
+                }
+                for name, row in items.items()
+            ],
             "upgrades": [{"bundle_id": key[0], "upgrade_id": key[1], **to_plain(row)} for key, row in upgrades],
         }
         envelope("bundles", data, journal=journal.url, position=as_of.position)

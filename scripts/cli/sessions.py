@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import click
-from muniment.domain import session_stream
+from muniment.domain import FULL_SESSION, session_stream
 from muniment.domain.content import content_bytes
 from muniment.domain.identifiers import identifier
 from muniment.domain.shown import utc
@@ -89,6 +89,7 @@ def show_session(session: str, limit: int, url: str, lock_timeout: float, as_jso
         ("why it ended", view.terminal_reason),
         ("incarnation", view.incarnation),
         ("owner", describe(view.capability) or "nobody"),
+        ("can be claimed for", None if view.capability or view.claimable == FULL_SESSION else view.claimable),
         ("staged transfer", describe(view.pending_receipt)),
         ("held by", view.holder),
         ("roles", ", ".join(view.roles)),

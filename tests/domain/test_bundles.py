@@ -20,6 +20,7 @@ from muniment.domain import (
     MissingSurface,
     OverlappingSessions,
     Placed,
+    Placement,
     RuntimeUpgradeArtifact,
     RuntimeUpgradeRequest,
     Surfaces,
@@ -64,7 +65,7 @@ def request_to(*members: str, upgrade_id: str = "u-1", **facts: Any) -> RuntimeU
 
 def artifact(request: RuntimeUpgradeRequest, phase: UpgradePhase, **facts: Any) -> RuntimeUpgradeArtifact:
     """An upgrade of the bundle that x and y run."""
-    members = request.plan.steps[-1].next_members
+    members = request.plan.steps[-1].next_members if request.plan.steps else frozenset()
     return replace(RuntimeUpgradeArtifact("chat", request, phase, frozenset({"x", "y"}), members), **facts)
 
 
@@ -226,6 +227,11 @@ BROKEN = {
     "d": request_to("z"),
     "e": request_to("x", compatibility=compatible(pending_effect_treatment="invalidate_blocked")),
     "f": request_to("x", invalidated_publications=frozenset({"m"})),
+    "g": RuntimeUpgradeRequest("u-1", UpgradePlan("plan", (UpgradeStep("1", frozenset({"x"})), UpgradeStep("2")))),
+    "h": RuntimeUpgradeRequest(
+        "u-1", UpgradePlan("plan", (UpgradeStep("1", frozenset({"x", "z"}), (Placement.local("x"),)),))
+    ),
+    "a": RuntimeUpgradeRequest("u-1", UpgradePlan("plan")),
 }
 
 
@@ -246,13 +252,25 @@ def test_an_upgrade_that_breaks_a_rule_has_failed_on_record(rule: str) -> None:
     assert (after.members, after.epoch, after.pending) == (members, 1, None)
 
 
-@pytest.mark.parametrize(
-    ("rule", "steps"), [("a", ()), ("g", (UpgradeStep("1", frozenset({"x"})), UpgradeStep("2")))], ids=["a", "g"]
-)
-def test_a_plan_that_is_none_is_refused_and_not_recorded(rule: str, steps: tuple[UpgradeStep, ...]) -> None:
-    request = RuntimeUpgradeRequest("u-1", UpgradePlan("plan", steps))
-    given_bundle(KNOWN, SEEDED).when(bundle.upgrade, request).refused(UpgradeRejected, rule=rule)
-    given_bundle(KNOWN, SEEDED).when(bundle.stage, request).refused(UpgradeRejected, rule=rule)
+@pytest.mark.parametrize("rule", BROKEN)
+def test_one_that_breaks_a_rule_is_staged_as_any_other_until_no_more_failures_are_recorded(rule: str) -> None:
+    request = BROKEN[rule]
+    (staged,) = given_bundle(KNOWN, SEEDED).when(bundle.stage, request).accepted()
+    assert isinstance(staged, UpgradeStaged)
+    state = given_bundle(KNOWN, SEEDED).state
+    state.failures = MAX_RECORDED_REFUSALS
+    for command in (bundle.stage, bundle.upgrade):
+        refused: Any = command(state, request)
+        assert (refused.error.rule, refused.events) == (rule, ())
+
+
+def test_a_first_step_without_members_keeps_nobody() -> None:
+    request = RuntimeUpgradeRequest("u-1", UpgradePlan("plan", (UpgradeStep("1"),)))
+    refused: Any = bundle.upgrade(given_bundle(KNOWN, SEEDED).state, request)
+    assert refused.error.rule == "d"
+    free = replace(request, compatibility=compatible(ownership_continuity_required=False))
+    refused = bundle.upgrade(given_bundle(KNOWN, SEEDED).state, free)
+    assert (refused.error.rule, "'1'" in refused.error.reason) == ("g", True)
 
 
 def test_every_step_keeps_somebody_of_the_one_before() -> None:

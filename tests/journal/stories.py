@@ -57,6 +57,18 @@ def claim(journal: Journal) -> Any:
     return journal.sessions.claim("s-1", "alice")
 
 
+def claim_in_part(journal: Journal) -> Any:
+    return journal.sessions.claim("s-1", "alice", Fragments({"bundle:chat"}))
+
+
+def release(journal: Journal) -> Any:
+    return journal.sessions.release(live(journal))
+
+
+def delegate(journal: Journal) -> Any:
+    return journal.sessions.delegate("s-1", "A", "B")
+
+
 def host(journal: Journal) -> Any:
     return journal.sessions.host("s-1", "A")
 
@@ -139,6 +151,23 @@ UNDOABLE: dict[str, tuple[Act, tuple[Act, ...], str]] = {
         (open_session, host, lambda journal: journal.sessions.delegate("s-1", "A", "B")),
         "session-s-1",
     ),
+    "session.delegated, with an upgrade and fragments": (
+        lambda journal: journal.sessions.delegate("s-1", "A", "B", "chat", upgrade=upgrade_to("y", "z")),
+        (register, seed, open_session, host, claim, claim_fragments, release),
+        "session-s-1",
+    ),
+    "session.ownership_claimed, with what was left to it": (
+        lambda journal: journal.sessions.claim("s-1", "bob", Fragments({"bundle:chat"})),
+        (open_session, host, claim, claim_fragments, release, delegate),
+        "session-s-1",
+    ),
+    "session.ownership_claimed, within what was released": (
+        lambda journal: journal.sessions.claim("s-1", "bob", Fragments(())),
+        (open_session, claim_in_part, release),
+        "session-s-1",
+    ),
+    "session.ownership_released, in part": (release, (open_session, claim_in_part), "session-s-1"),
+    "session.hosted, which lifts a bound": (host, (open_session, claim_in_part, release), "session-s-1"),
     "session.handed_over": (hand_over, (register, seed, open_session, host, claim, claim_fragments), "session-s-1"),
     "session.drained": (
         lambda journal: journal.sessions.drain(live(journal)),

@@ -28,12 +28,9 @@ from muniment.domain import (
     ManifestWithoutBundles,
     MunimentError,
     NotActiveHolder,
-    RuntimeUpgradeRequest,
     SelfDelegation,
     SessionNotFound,
-    UpgradePlan,
     UpgradeRejected,
-    UpgradeStep,
 )
 from muniment.journal import AsyncJournal, Journal
 from muniment.projections import CoherenceViolation, ViolationKind, coherence_violations
@@ -222,16 +219,6 @@ BAD: dict[str, tuple[Callable[[Journal], Any], type[MunimentError]]] = {
     "a boundary of another bundle": (
         lambda journal: journal.sessions.delegate("s-1", "A", "B", "chat", LinkBoundary.for_bundle_id("vote")),
         BoundaryBundleMismatch,
-    ),
-    "a plan without steps": (
-        lambda journal: journal.bundles.upgrade("chat", RuntimeUpgradeRequest("u", UpgradePlan("p"))),
-        UpgradeRejected,
-    ),
-    "a step without members": (
-        lambda journal: journal.bundles.upgrade(
-            "chat", RuntimeUpgradeRequest("u", UpgradePlan("p", (UpgradeStep("1"),)))
-        ),
-        UpgradeRejected,
     ),
     "empty members": (lambda journal: journal.bundles.seed_members("chat", []), InvalidArgument),
     "a string of members": (lambda journal: journal.bundles.seed_members("chat", "xy"), InvalidArgument),

@@ -143,6 +143,8 @@ class Pair:
         assert view.pending_receipt == artifact_of(now.staged), name
         assert (view.holder, dict(view.footprint)) == (now.holder, now.footprint), name
         assert {key: each.owner for key, each in view.fragments.items()} == now.fragments, name
+        assert {key for key, each in view.fragments.items() if each.passes} == now.left, name
+        assert view.claimable == scope_of(now.claimable), name
         assert [each.witness_id for each in view.outstanding_witnesses] == sorted(now.outstanding), name
         assert {each.witness_id for each in view.consumed_witnesses} == model.spent, name
 

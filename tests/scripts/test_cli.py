@@ -463,3 +463,14 @@ def test_many_notes_are_shown_in_part_and_told_whole_as_json(muniment: Run, tmp_
     assert "100 events read; 0 findings, 25 notes" in shown.stdout
     assert "and 5 more notes; --json has them all" in shown.stdout
     assert len(data(muniment("verify", "--json", "--journal", url))["notes"]) == 25
+
+
+def test_a_session_says_how_far_it_can_be_claimed(muniment: Run, url: str) -> None:
+    assert "can be claimed for" not in muniment("session", "s-42").stdout
+    with Journal.open(url) as journal:
+        live = journal.sessions.state("s-42").capability
+        assert live is not None
+        journal.sessions.release(live)
+    assert "fragments {bundle:chat}" in muniment("session", "s-42").stdout
+    assert "can be claimed for" in muniment("session", "s-42").stdout
+    assert data(muniment("session", "s-42", "--json"))["session"]["claimable"] == ["bundle:chat"]

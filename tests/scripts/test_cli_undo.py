@@ -73,6 +73,8 @@ def test_footprints_that_contradict_each_other_are_found(muniment: Run, url: str
 def test_delegations(muniment: Run) -> None:
     (row,) = data(muniment("delegations", "--json"))
     assert (row["session_id"], row["delegation_id"], row["status"], row["new_owner"]) == ("s-1", 1, "committed", "bob")
+    assert row["delegated_at"] > 0
+    assert (row["claimed_by"], row["uncertainty_ms"]) == (None, None)
     assert data(muniment("delegations", "s-1", "--json")) == [row]
     assert error(muniment("delegations", "none", "--json")) == "session_not_found"
     assert data(muniment("delegations", "--at", 5, "--json")) == []
@@ -83,6 +85,8 @@ def test_bundles(muniment: Run) -> None:
     found = data(muniment("bundles", "--json"))
     assert [row["bundle_id"] for row in found["bundles"]] == ["chat"]
     assert found["bundles"][0]["members"] == ["y", "z"]
+    assert (found["bundles"][0]["last_upgrade"], found["bundles"][0]["phase"]) == ("u-1", "committed_cutover")
+    assert data(muniment("bundles", "--at", 2, "--json"))["bundles"][0]["phase"] is None
     assert [row["phase"] for row in found["upgrades"]] == ["committed_cutover"]
     assert data(muniment("bundles", "chat", "--json")) == found
     assert data(muniment("bundles", "--at", 2, "--json"))["upgrades"] == []
