@@ -100,6 +100,15 @@ MAX_DURATION_MS: Final = 100 * 366 * 24 * 3_600_000
 MAX_EPOCH: Final = 2**62
 """The latest epoch that a host can name."""
 
+MAX_TYPE_SIZE: Final = 10_000
+"""How many nodes a local type has, also unfolded in any state that it reaches."""
+
+MAX_TYPE_DEPTH: Final = 200
+"""How many nodes of a local type stand above one another, also unfolded: what Python and readers of it take."""
+
+MAX_PLAN_BYTES: Final = 262_144
+"""A session plan, in bytes of JSON."""
+
 MAX_EVENT_ID_LENGTH: Final = 300
 """The id of an event, in characters."""
 

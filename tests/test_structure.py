@@ -47,8 +47,19 @@ def test_no_imports_go_round_in_a_circle() -> None:
 
 
 def test_no_module_is_too_long() -> None:
-    lengths = {name: len(path.read_text().splitlines()) for name, path in modules().items()}
+    lengths = {name: len(path.read_text().splitlines()) for name, path in modules().items() if not is_index(path)}
+    assert len(lengths) > 200
     assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
+
+
+def is_index(path: Path) -> bool:
+    """Whether a module does nothing but list the public names of its room."""
+    tree = ast.parse(path.read_text())
+    return path.name == "__init__.py" and all(
+        isinstance(node, ast.Expr | ast.ImportFrom)
+        or (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__")
+        for node in tree.body
+    )
 
 
 def test_every_room_is_installed() -> None:

@@ -19,6 +19,11 @@
     │   ├── DuplicateEnvelope
     │   ├── EnvelopeNotFound
     │   ├── EnvelopeNotTaken
+    │   ├── NoLocalType
+    │   ├── TypeViolation
+    │   ├── UnknownEdge
+    │   ├── EnvelopeNeedsCapability
+    │   ├── EnvelopeOutOfOrder
     │   ├── TickWentBack
     │   ├── AlreadyClaimed
     │   ├── Unclaimed
@@ -72,6 +77,8 @@
     │   ├── InvalidArgument
     │   │   └── BoundExceeded
     │   ├── EventTooLarge
+    │   ├── InvalidLocalType
+    │   ├── InvalidEdge
     │   ├── InvalidExport
     │   ├── UnknownPosition
     │   ├── OtherPast
@@ -176,6 +183,15 @@ from .input import (
     UnknownPosition,
     UnknownVersion,
 )
+from .protocol import (
+    EnvelopeNeedsCapability,
+    EnvelopeOutOfOrder,
+    InvalidEdge,
+    InvalidLocalType,
+    NoLocalType,
+    TypeViolation,
+    UnknownEdge,
+)
 from .session import (
     AlreadyClaimed,
     CapabilitySessionMismatch,
@@ -249,8 +265,10 @@ __all__ = [
     "DelegationConstrained",
     "DuplicateBundle",
     "DuplicateEnvelope",
+    "EnvelopeNeedsCapability",
     "EnvelopeNotFound",
     "EnvelopeNotTaken",
+    "EnvelopeOutOfOrder",
     "EventTooLarge",
     "FragmentConflict",
     "FragmentNotHeld",
@@ -261,9 +279,11 @@ __all__ = [
     "InboxNotEmpty",
     "IncompatibleInterfaces",
     "InvalidArgument",
+    "InvalidEdge",
     "InvalidExport",
     "InvalidIdentifier",
     "InvalidInput",
+    "InvalidLocalType",
     "InvalidWitness",
     "JournalClosed",
     "JournalDamaged",
@@ -286,6 +306,7 @@ __all__ = [
     "MunimentError",
     "NestedCommand",
     "NewerSchema",
+    "NoLocalType",
     "NotAJournal",
     "NotActiveHolder",
     "NotAnElection",
@@ -319,8 +340,10 @@ __all__ = [
     "TickWentBack",
     "TransferNotPending",
     "TransferPending",
+    "TypeViolation",
     "Unclaimed",
     "UndoMissing",
+    "UnknownEdge",
     "UnknownEvent",
     "UnknownEventType",
     "UnknownPosition",
