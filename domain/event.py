@@ -160,6 +160,16 @@ class Catalogue:
             current = _next_version(current)
         return self._classes[current], tuple(steps)
 
+    def stored_names(self, type_name: str) -> tuple[str, ...]:
+        """Every name that events of a type are stored under: in this version of it and in the others.
+
+        Raises:
+            KeyError: the name is not in the catalogue.
+        """
+        newest = self.resolve(type_name)[0].type
+        name, version = _split(newest)
+        return tuple(f"{name}.v{each}" for each in range(1, version + 1))
+
     def check(self) -> None:
         """Make sure that every version below a registered one leads up to it.
 

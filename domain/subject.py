@@ -8,6 +8,7 @@ from .artifacts import TimeoutWitness
 from .bundle.events import bundle_of
 from .errors import InvalidArgument
 from .event import Event
+from .inbox.events import TypeAdvanced, TypeRestored
 from .session.events import WitnessRejected
 from .shown import shown
 
@@ -16,6 +17,9 @@ _NAMED_BY: Final = {"saga": "saga_id", "conversation": "conversation_id", "consu
 
 
 _SESSION_NAMES: Final = ("session_id", "capability", "receipt", "witness")
+_IN_INBOXES: Final = (TypeAdvanced, TypeRestored)
+"""Of a session, and in the stream of its inbox, so that they do not race ownership commands."""
+
 _SITE_NAMES: Final = ("site", "witness")
 """The fields one of which says whose an event is: by itself, or by the artifact in it."""
 
@@ -30,7 +34,7 @@ def subject_of(event: Event[Any]) -> tuple[str, str | None]:
     """
     if not issubclass(type(event), Event):
         raise InvalidArgument("event", f"must be an event, not {shown(event)}")
-    kind = event.type.partition(".")[0]
+    kind = "inbox" if isinstance(event, _IN_INBOXES) else event.type.partition(".")[0]
     if kind == "bundle":
         return kind, bundle_of(event)
     if isinstance(event, WitnessRejected):

@@ -18,6 +18,7 @@ from eventsourcing.persistence import OperationalError
 from ..domain import Decision, Event, JournalClosed, OtherEventLoop, Policy, RecordedEvent, Surfaces
 from ..domain.compensation import UndoPlan
 from ..domain.value import exact, function as require_function
+from ..projections import Usage
 from .commands import base as commands
 from .commands.async_bundles import AsyncBundles
 from .commands.async_conversations import AsyncConversations
@@ -198,6 +199,10 @@ class AsyncJournal:
     async def next_wakeup(self, now: int | None = None) -> int | None:
         """How long until something is due anywhere, in ms; see ``Journal.next_wakeup``."""
         return await self._call(partial(self._journal.next_wakeup, now))
+
+    async def usage(self) -> Usage:
+        """What the journal holds, and what it weighs; see ``Journal.usage``."""
+        return await self._call(self._journal.usage)
 
     async def outcome(self, idempotency_key: str) -> RecordedEvent | None:
         """The record of a command that was given under an idempotency key; see ``Journal.outcome``."""

@@ -26,10 +26,10 @@ class Following(Running, Iterator[RecordedEvent]):
 
     def __init__(self, recorder: PositionedRecorder, mapper: EventMapper, after: int, types: Collection[str]) -> None:
         wanted = {plain_text(each) for each in several("types", types, MAX_PARTS)}
-        if unknown := sorted(wanted - set(CATALOGUE)):
-            raise InvalidArgument("types", f"must be names of event types; {shown(unknown[0])} is none")
+        # What an older Muniment stored is of the same type, under an older name.
+        topics = {name for each in wanted for name in _stored_names(each)}
         self._mapper = mapper
-        self._subscription = recorder.subscribe(gt=after, topics=sorted(wanted))
+        self._subscription = recorder.subscribe(gt=after, topics=sorted(topics))
 
     def __next__(self) -> RecordedEvent:
         return self._mapper.to_domain_event(next(self._subscription))
@@ -50,3 +50,10 @@ class Following(Running, Iterator[RecordedEvent]):
     def stop(self) -> None:
         """End the iteration, also where another thread waits in it."""
         self._subscription.stop()
+
+
+def _stored_names(type_name: str) -> tuple[str, ...]:
+    try:
+        return CATALOGUE.stored_names(type_name)
+    except (KeyError, ValueError):
+        raise InvalidArgument("types", f"must be names of event types; {shown(type_name)} is none") from None

@@ -10,6 +10,7 @@ from ..projections import (
     ConversationsView,
     DeadlinesView,
     DelegationsView,
+    EdgesView,
     Events,
     FootprintsView,
     InboxView,
@@ -23,6 +24,7 @@ from ..projections import (
     SitesView,
     TemporalStore,
     TimelineView,
+    TypesView,
     UpgradesView,
     WitnessesView,
 )
@@ -42,6 +44,8 @@ class Projections:
         self._sessions: SessionsView = SessionsView(store, projector, position)
         self._inbox: InboxView = InboxView(store, projector, position)
         self._archive = ArchiveView(store, projector, position)
+        self._types = TypesView(store, projector, position)
+        self._edges = EdgesView(events, store, projector, position)
         self._sites: SitesView = SitesView(store, projector, position)
         self._witnesses = WitnessesView(store, projector, position)
         self._footprints = FootprintsView(store, projector, position)
@@ -70,6 +74,16 @@ class Projections:
     def inbox(self) -> InboxView:
         """The envelopes that are not acknowledged: a mapping from (session id, number) to whom each is for."""
         return self._inbox
+
+    @property
+    def types(self) -> TypesView:
+        """The local types: a mapping from (session id, role) to what the role does from here on."""
+        return self._types
+
+    @property
+    def edges(self) -> EdgesView:
+        """The edges: a mapping from (session id, sender, receiver) to handler, trace, and what was queued."""
+        return self._edges
 
     @property
     def archive(self) -> ArchiveView:

@@ -25,6 +25,8 @@ from .inboxes import InboxProjection, InboxRow, InboxView
 from .owners import OwnerRow, OwnersProjection, OwnersView
 from .projection import Progress, Projection, Projector, RebuildReport, Source
 from .proposal_views import ProposalEntry, ProposalRow, ProposalsView
+from .protocol_views import EdgeRow, EdgesView, TypeRow, TypesView
+from .protocols import ProtocolsProjection
 from .sagas import SagaRow, SagasProjection, SagasView
 from .session_views import SessionRow, SessionsView
 from .sessions import ArchivedSession, ArchiveView, SessionsProjection
@@ -33,6 +35,7 @@ from .stamps import STEP_MS, Stamp, Stamps
 from .store import TRACKING, TemporalStore
 from .temporal import FOREVER, PREFIX, Change, Row, Set, TemporalTable, Unset, Value
 from .timeline import TimelineProjection, TimelineView
+from .usage import Usage, UsageKind, measure
 from .views import MappingView, TableMapping, TableReader
 from .witnesses import WitnessesProjection, WitnessesView, WitnessRow
 
@@ -56,6 +59,8 @@ __all__ = [
     "DelegationStatus",
     "DelegationsProjection",
     "DelegationsView",
+    "EdgeRow",
+    "EdgesView",
     "Events",
     "FOREVER",
     "FootprintsProjection",
@@ -87,6 +92,7 @@ __all__ = [
     "ProposalRow",
     "ProposalStatus",
     "ProposalsView",
+    "ProtocolsProjection",
     "RebuildReport",
     "Row",
     "STEP_MS",
@@ -110,9 +116,13 @@ __all__ = [
     "TemporalTable",
     "TimelineProjection",
     "TimelineView",
+    "TypeRow",
+    "TypesView",
     "Unset",
     "UpgradeRow",
     "UpgradesView",
+    "Usage",
+    "UsageKind",
     "Value",
     "ViolationKind",
     "WitnessRow",
@@ -123,4 +133,5 @@ __all__ = [
     "audit_records",
     "coherence_violations",
     "footprint_changes",
+    "measure",
 ]

@@ -10,6 +10,7 @@ from .idempotency import IdempotencyProjection
 from .inboxes import InboxProjection
 from .owners import OwnersProjection
 from .projection import Projection
+from .protocols import ProtocolsProjection
 from .sagas import SagasProjection
 from .sessions import SessionsProjection
 from .sites import SitesProjection
@@ -23,6 +24,7 @@ def all_projections() -> tuple[Projection, ...]:
         OwnersProjection(),
         SessionsProjection(),
         InboxProjection(),
+        ProtocolsProjection(),
         WitnessesProjection(),
         FootprintsProjection(),
         DelegationsProjection(),

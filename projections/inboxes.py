@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from ..domain import Envelope, RecordedEvent, inbox
 from ..domain.content import content_bytes
+from ..domain.protocol import Edge
 from .remembering import RememberingProjection
 from .temporal import Change, Row, TemporalTable, Value
 from .views import TableMapping
 
 INBOX = TemporalTable(
     name="inbox",
-    version=1,
+    version=2,
     key={"session_id": str, "number": int},
     columns={
         "source": str,
@@ -22,9 +23,12 @@ INBOX = TemporalTable(
         "device": str,
         "name": str,
         "size": int,
+        "sender": str,
+        "receiver": str,
+        "label": str,
         "taken_by": int,
     },
-    nullable=frozenset({"device", "name", "taken_by"}),
+    nullable=frozenset({"device", "name", "sender", "receiver", "label", "taken_by"}),
 )
 
 
@@ -38,6 +42,9 @@ class InboxRow(NamedTuple):
         device: the device that it is for; None if it is for any.
         name: its name; None if it has none.
         size: how many bytes its payload takes.
+        sender: the role that sends it along an edge; None if it goes along none.
+        receiver: the role that receives it; None if it goes along none.
+        label: what the message is called there; None if it goes along none.
         taken_by: the generation that took it; None if it waits.
         since: the position of the event from which on all this holds.
     """
@@ -48,6 +55,9 @@ class InboxRow(NamedTuple):
     device: str | None
     name: str | None
     size: int
+    sender: str | None
+    receiver: str | None
+    label: str | None
     taken_by: int | None
     since: int
 
@@ -84,7 +94,8 @@ class InboxProjection(RememberingProjection):
 
 def _columns(envelope: Envelope, taken_by: int | None) -> tuple[Value, ...]:
     about = (envelope.source, envelope.destination, envelope.context, envelope.device, envelope.name)
-    return (*about, len(content_bytes(envelope.payload)), taken_by)
+    edge = (None, None) if envelope.edge is None else (envelope.edge.sender, envelope.edge.receiver)
+    return (*about, len(content_bytes(envelope.payload)), *edge, envelope.label, taken_by)
 
 
 class InboxView(TableMapping[tuple[str, int], InboxRow]):
@@ -96,6 +107,11 @@ class InboxView(TableMapping[tuple[str, int], InboxRow]):
     def of_session(self, session_id: str) -> dict[int, InboxRow]:
         """Those of one session, by number."""
         return {key[1]: row for key, row in map(self._read, self._select({"session_id": session_id}))}
+
+    def of_edge(self, edge: Edge) -> dict[int, InboxRow]:
+        """Those that go along an edge, by number."""
+        where = {"session_id": edge.session_id, "sender": edge.sender, "receiver": edge.receiver}
+        return {key[1]: row for key, row in map(self._read, self._select(where))}
 
     def _to_item(self, row: Row) -> tuple[tuple[str, int], InboxRow]:
         INBOX.require_types(row)

@@ -138,6 +138,13 @@ class Projector:
             raise stopped
         return goal
 
+    def catch_up_all(self) -> int:
+        """Bring the tables up to the journal's end, for all of them to be read; see ``catch_up``."""
+        goal = self._source.head()
+        for projection in self._projections:
+            self.catch_up(projection.name, goal)
+        return goal
+
     def advance(self, goal: int, progress: Progress | None = None) -> None:
         """Bring the tables up to a position, but for projections that are stopped.
 

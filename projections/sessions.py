@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from pydantic import TypeAdapter
 
 from ..domain import RecordedEvent, TerminalReason, session
-from ..domain.session import SessionEnding, SessionStatus, SessionTerms
+from ..domain.session import SessionCounts, SessionEnding, SessionStatus, SessionTerms
 from .remembering import RememberingProjection
 from .temporal import Change, Row, Set, TemporalTable, Unset, Value
 from .views import TableMapping
@@ -41,7 +41,7 @@ ROLES = TemporalTable(
 )
 ARCHIVE = TemporalTable(
     name="session_archive",
-    version=1,
+    version=2,
     key={"session_id": str, "incarnation": int},
     columns={"summary": str},
 )
@@ -58,8 +58,8 @@ class ArchivedSession(NamedTuple):
     Attributes:
         status: how it finished.
         reason: why its ownership ended for good, or None.
-        role_count: how many roles it had.
         terms: what it was opened with.
+        counts: what it consisted of.
         ending: when it ended, how long it took, what was lost; None if an older Muniment ended it.
         last_owner: the label of its last owner; None if nobody ever owned it.
         since: the position of the event that put it away.
@@ -67,8 +67,8 @@ class ArchivedSession(NamedTuple):
 
     status: SessionStatus
     reason: TerminalReason | None
-    role_count: int
     terms: SessionTerms
+    counts: SessionCounts
     ending: SessionEnding | None
     last_owner: str | None
     since: int
@@ -91,7 +91,7 @@ class SessionsProjection(RememberingProjection):
             case session.SessionArchived():
                 key = (event.session_id, event.incarnation)
                 summary = Set(ARCHIVE, key, (_ARCHIVED.dump_json(event).decode(),))
-                roles = (Unset(ROLES, (*key, place)) for place in range(event.role_count))
+                roles = (Unset(ROLES, (*key, place)) for place in range(event.counts.roles))
                 return summary, self._unset(SESSIONS, (event.session_id,)), *roles
             case session.TermsChanged():
                 return self._changed(event.session_id, terms=event.terms)
@@ -156,6 +156,6 @@ class ArchiveView(TableMapping[tuple[str, int], ArchivedSession]):
         session_id, incarnation, summary, since = row
         told = _ARCHIVED.validate_json(summary)
         summarized = ArchivedSession(
-            told.status, told.reason, told.role_count, told.terms, told.ending, told.last_owner, since
+            told.status, told.reason, told.terms, told.counts, told.ending, told.last_owner, since
         )
         return (session_id, incarnation), summarized

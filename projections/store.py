@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from operator import itemgetter
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from .temporal import FOREVER, PREFIX, Change, Folding, Row, TemporalTable, Value
 
@@ -207,6 +207,8 @@ class TemporalStore(ABC):
     """Temporal tables in a database, and how far each projection has come, changed in one transaction."""
 
     tables: tuple[TemporalTable, ...] = ()
+    octets: ClassVar[str]
+    """The expression that tells how many bytes a value takes as text, ``{}`` being the value."""
 
     @abstractmethod
     def write(self) -> AbstractContextManager[TableWriter]:

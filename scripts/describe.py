@@ -28,6 +28,7 @@ from muniment.domain import (
     site,
 )
 from muniment.domain.content import content_bytes
+from muniment.domain.protocol import Edge, SessionPlan, TypeAdvance
 from muniment.domain.shown import utc
 from muniment.scripts import describe_conversations
 
@@ -124,6 +125,12 @@ def _ending(value: session.SessionEnding) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def _envelope(value: Envelope) -> str:
+    size = f"{len(content_bytes(value.payload))} bytes"
+    # Along an edge, the step says between whom, and what it is.
+    return size if value.edge is not None else f"{value.source} to {value.destination}, {size}"
+
+
 def _ingress(event: session.IngressAccepted) -> str:
     roles = " ".join(f"{name} {role}" for name, role in (("from", event.from_role), ("to", event.to_role)) if role)
     return _joined(event.kind, event.active_role, roles, f"{event.size} bytes" if event.sha256 else "")
@@ -144,7 +151,9 @@ _DESCRIPTIONS: Final[dict[type[Any], Callable[[Any], str]]] = {
     RuntimeUpgradeArtifact: _upgrade,
     ComposedBundle: lambda value: f"{value.bundle_id}: {', '.join(value.protocol_ids)}",
     SessionFragment: lambda value: f"{value.key} {'left by' if value.passes else 'held by'} {value.owner}",
-    session.SessionOpened: lambda event: _joined(f"incarnation {event.incarnation}", event.roles, event.terms),
+    session.SessionOpened: lambda event: _joined(
+        f"incarnation {event.incarnation}", event.roles, event.terms, event.plan
+    ),
     session.SessionStarted: lambda event: "started owned",
     session.SessionDrained: lambda event: f"epoch {event.epoch}",
     session.DrainingWithdrawn: lambda event: "active again",
@@ -155,14 +164,25 @@ _DESCRIPTIONS: Final[dict[type[Any], Callable[[Any], str]]] = {
     session.SessionArchived: lambda event: _joined(f"incarnation {event.incarnation}", event.status, event.reason),
     session.IngressAccepted: _ingress,
     session.RoundRecorded: lambda event: f"{event.role}: {event.result}",
-    Envelope: lambda value: f"{value.source} to {value.destination}, {len(content_bytes(value.payload))} bytes",
-    inbox.EnvelopePut: lambda event: f"envelope {event.number}: {describe(event.envelope)}",
+    Envelope: _envelope,
+    inbox.EnvelopePut: lambda event: _joined(f"envelope {event.number}: {describe(event.envelope)}", event.advance),
     inbox.EnvelopeTaken: lambda event: f"envelope {event.number} by generation {event.capability.generation}",
-    inbox.EnvelopeAcknowledged: lambda event: f"envelope {event.number} by generation {event.capability.generation}",
+    inbox.EnvelopeAcknowledged: lambda event: _joined(
+        f"envelope {event.number} by generation {event.capability.generation}", event.advance
+    ),
     inbox.EnvelopesGivenBack: lambda event: f"envelopes {', '.join(map(str, event.numbers))}",
     inbox.TakingWithdrawn: lambda event: f"envelope {event.number}",
     inbox.EnvelopeWithdrawn: lambda event: f"envelope {event.number}",
     inbox.EnvelopesLost: lambda event: _envelopes(len(event.numbers)),
+    inbox.TypeAdvanced: lambda event: describe(event.advance),
+    inbox.TypeRestored: lambda event: describe(event.undone),
+    TypeAdvance: lambda value: f"{value.role}: {value.step}",
+    Edge: str,
+    session.HandlerSet: lambda event: f"{event.edge or 'by default'}: {event.handler}",
+    session.HandlerRestored: lambda event: f"{event.edge or 'by default'}: {event.handler or 'the default'}",
+    session.TraceSet: lambda event: f"{event.edge}: {describe(event.trace)}",
+    session.TraceRestored: lambda event: f"{event.edge}: {describe(event.trace) or 'nothing'}",
+    SessionPlan: lambda value: f"plan of {len(value.types)} types",
     TimeoutWitness: lambda value: f"witness {value.witness_id}: {value.site} until tick {value.until_tick}",
     site.SiteTimedOut: lambda event: describe(event.witness),
     site.TimeoutExpired: lambda event: f"{describe(event.witness)}, at tick {event.tick}",

@@ -13,6 +13,7 @@ from typing import Any, Final, TextIO
 import click
 from muniment.domain import ArtifactKind, Fragments, FullSession, MunimentError, RecordedEvent
 from muniment.domain.content import stored_content
+from muniment.domain.protocol import LocalType, SessionPlan
 from muniment.domain.scope import scope_to_json
 from muniment.domain.shown import utc, visible
 from pydantic_core import to_json, to_jsonable_python
@@ -141,6 +142,10 @@ def to_plain(value: Any) -> Any:
         return scope_to_json(value)
     if isinstance(value, frozenset):
         return sorted(value)
+    if isinstance(value, LocalType):
+        return value.to_json()
+    if isinstance(value, SessionPlan):
+        return {"roles": list(value.roles), "types": {role: each.to_json() for role, each in value.types}}
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):

@@ -4,9 +4,7 @@ from .attempt import Past, SagaUndone, StateChange, UndoAttempt, UndoPlan, UndoS
 from .history import StreamHistory
 from .rule import HasEnded, Part, Rule
 from .rules import (
-    ONLY_UNDOING,
     RULES,
-    UNDONE_BY,
     bundles_needed,
     changes,
     has_ended,
@@ -15,6 +13,7 @@ from .rules import (
     stands_on,
     why_it_stays,
 )
+from .undoing import ONLY_UNDOING, UNDONE_BY
 
 __all__ = [
     "ONLY_UNDOING",

@@ -10,7 +10,7 @@ from ..bundle import BundleLinked, BundleRegistered, UpgradeEvent, UpgradeFailed
 from ..condition import Condition, NoneSince, Unchanged
 from ..errors import AlreadyCompensated, CommandRefused, InvalidArgument, LaterEventDepends, NotCompensable
 from ..event import Event, Placed
-from ..inbox import EnvelopePut, EnvelopeTaken
+from ..inbox import EnvelopePut, EnvelopeTaken, TypeAdvanced, TypeRestored
 from ..record import RecordedEvent
 from ..saga import compensated
 from ..session import SessionDelegated, SessionHandedOver, SessionOpened
@@ -277,7 +277,7 @@ class UndoAttempt:
             raise LaterEventDepends(record.id, later.id, later.type, why_it_stays(later.event))
 
     def _put_since(self, opened: SessionOpened) -> RecordedEvent | None:
-        """The last envelope that was put in for an incarnation, and was not taken back."""
+        """The last envelope that was put in for an incarnation, or step of its types, that was not undone."""
         history = self._history(inbox_stream(opened.session_id))
         self._conditions.append(Unchanged(history.stream, history.version))
         return history.latest_put(opened.incarnation)
@@ -290,10 +290,12 @@ class UndoAttempt:
         for history in histories:
             history.state.known()
             self._conditions.append(Unchanged(history.stream, history.version))
+        if isinstance(event, TypeAdvanced):
+            self._open_again(record, event.capability.session_id, event.advance.incarnation)
+        if isinstance(event, TypeRestored):
+            self._open_again(record, event.capability.session_id, event.undone.incarnation)
         if isinstance(event, EnvelopePut):
-            session = self._open_session(event.session_id)
-            if session.incarnation != event.incarnation:
-                raise NotCompensable(record.id, record.type, "the session was opened again since")
+            session = self._open_again(record, event.session_id, event.incarnation)
             require_putting_again(self._history(record.stream).state, session, event.envelope)
         if (
             isinstance(event, EnvelopeTaken)
@@ -303,6 +305,13 @@ class UndoAttempt:
         if isinstance(event, BundleLinked) and not links_as_before(event, *(each.state for each in histories)):
             reason = f"{event.left!r} and {event.right!r}, which it was linked from, are not what they were"
             raise NotCompensable(record.id, record.type, reason)
+
+    def _open_again(self, record: RecordedEvent, session_id: str, incarnation: int) -> SessionState:
+        """The session, open in the same incarnation as then."""
+        session = self._open_session(session_id)
+        if session.incarnation != incarnation:
+            raise NotCompensable(record.id, record.type, "the session was opened again since")
+        return session
 
     def _open_session(self, session_id: str) -> SessionState:
         """The session, open, and unchanged until the append."""

@@ -6,7 +6,8 @@ from collections.abc import Collection
 from typing import Any
 
 from ..bundle import UpgradeEvent
-from ..inbox import EnvelopePut
+from ..event import Event
+from ..inbox import EnvelopePut, TypeAdvanced
 from ..record import RecordedEvent
 from ..states import new_state
 from .rules import has_ended, stands_on
@@ -85,11 +86,11 @@ class StreamHistory:
         return None
 
     def latest_put(self, incarnation: int) -> RecordedEvent | None:
-        """Of an inbox's stream, the last envelope for an incarnation that was not taken back or set aside."""
+        """Of an inbox's stream, the last envelope for an incarnation, or step of its types, that was not undone."""
         record: RecordedEvent
         for record in reversed(self._remaining):
             event = record.event
-            if isinstance(event, EnvelopePut) and event.incarnation == incarnation and not self.is_undone(record):
+            if _incarnation(event) == incarnation and not self.is_undone(record):
                 return record
         return None
 
@@ -98,3 +99,10 @@ class StreamHistory:
         chain = self.chain(later)
         since = sum(each.version > record.version for each in chain)
         return later is chain[-1] and since % 2 == 1
+
+
+def _incarnation(event: Event[Any]) -> int | None:
+    """The incarnation that an envelope was put in for, or whose types took a step."""
+    if isinstance(event, TypeAdvanced):
+        return event.advance.incarnation
+    return event.incarnation if isinstance(event, EnvelopePut) else None

@@ -59,6 +59,10 @@ def _footprint_changed(compensate: Compensate, *also: Part, needs: frozenset[str
     return _compensated_by(compensate, Part.FOOTPRINT, *also, needs=needs)
 
 
+def _edge_changed(compensate: Compensate) -> Rule:
+    return _compensated_by(compensate, needs=_OWNED)
+
+
 def _delegated(compensate: Compensate) -> Rule:
     # Only a session that nobody owns changes its authority without its owner (law 7).
     return _footprint_changed(compensate, needs=_OWNED)
@@ -130,6 +134,10 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     session.DrainingWithdrawn: _compensated_by(sessions.drain_again, Part.DRAINING, needs=_OWNED),
     session.TermsChanged: _compensated_by(sessions.restore_terms, Part.TERMS, needs=_ALIVE),
     session.SessionEnded: _finished(_ENDED),
+    session.HandlerSet: _edge_changed(sessions.restore_handler),
+    session.HandlerRestored: _edge_changed(sessions.restore_handler),
+    session.TraceSet: _edge_changed(sessions.restore_trace),
+    session.TraceRestored: _edge_changed(sessions.restore_trace),
     session.SessionArchived: _record_only(_ARCHIVED),
     session.IngressAccepted: _record_only(_CAME_IN),
     session.IngressRejected: _record_only(_REFUSAL),
@@ -151,13 +159,15 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
     session.DelegationReverted: _delegated(sessions.delegate_again),
     session.HandOverReverted: _footprint_changed(sessions.hand_over_again, Part.OWNERSHIP),
     session.FragmentsRestored: _fragments_changed(),
-    inbox.EnvelopePut: _compensated_by(inboxes.withdraw, has_ended=inboxes.is_gone),
+    inbox.EnvelopePut: _compensated_by(inboxes.withdraw, has_ended=inboxes.has_no_effect),
     inbox.EnvelopeWithdrawn: _compensated_by(inboxes.put_again),
     inbox.EnvelopeTaken: _compensated_by(inboxes.withdraw_taking, has_ended=inboxes.is_taken_no_more),
     inbox.TakingWithdrawn: _compensated_by(inboxes.take_again, has_ended=inboxes.is_over),
     inbox.EnvelopeAcknowledged: _final(_ACKNOWLEDGED),
     inbox.EnvelopesGivenBack: _record_only(_GIVEN_BACK),
     inbox.EnvelopesLost: _final(_LOST),
+    inbox.TypeAdvanced: _compensated_by(inboxes.step_back),
+    inbox.TypeRestored: _compensated_by(inboxes.step_again),
     site.SiteTimedOut: _record_only(_SITE),
     site.TimeoutExpired: _record_only(_SITE),
     site.SiteCrashed: _record_only(_SITE),
@@ -229,81 +239,6 @@ RULES: Final[Mapping[type[Event[Any]], Rule]] = {
 }
 """The rule of every event type in the catalogue."""
 
-
-_OWNERS_CHANGE: Final = (
-    session.OwnershipClaimed,
-    session.OwnershipReleased,
-    session.OwnershipTransferred,
-    session.ScopeAttenuated,
-    session.TransferCommitted,
-    session.OwnershipRestored,
-)
-_FRAGMENTS_CHANGE: Final = (
-    session.FragmentsClaimed,
-    session.FragmentsMoved,
-    session.FragmentsReleased,
-    session.FragmentsRestored,
-)
-_MEMBERS_CHANGE: Final = (
-    bundle.MembersSeeded,
-    bundle.MembersRestored,
-    bundle.UpgradeAdmitted,
-    bundle.UpgradeCommitted,
-    bundle.UpgradeRolledBack,
-)
-
-UNDONE_BY: Final[Mapping[type[Event[Any]], tuple[type[Event[Any]], ...]]] = {
-    session.SessionOpened: (session.OpeningWithdrawn,),
-    session.OpeningWithdrawn: (session.SessionOpened,),
-    session.TransferBegun: (session.TransferRolledBack,),
-    session.TransferRolledBack: (session.TransferBegun,),
-    session.ReadinessWitnessIssued: (session.ReadinessWitnessWithdrawn,),
-    session.ReadinessWitnessWithdrawn: (session.ReadinessWitnessIssued,),
-    session.SessionHosted: (session.HostingWithdrawn,),
-    session.HostingWithdrawn: (session.SessionHosted,),
-    session.SessionDelegated: (session.DelegationReverted,),
-    session.DelegationReverted: (session.SessionDelegated,),
-    session.SessionHandedOver: (session.HandOverReverted,),
-    session.HandOverReverted: (session.SessionHandedOver,),
-    session.SessionDrained: (session.DrainingWithdrawn,),
-    session.DrainingWithdrawn: (session.SessionDrained,),
-    session.TermsChanged: (session.TermsChanged,),
-    inbox.EnvelopePut: (inbox.EnvelopeWithdrawn,),
-    inbox.EnvelopeWithdrawn: (inbox.EnvelopePut,),
-    inbox.EnvelopeTaken: (inbox.TakingWithdrawn,),
-    inbox.TakingWithdrawn: (inbox.EnvelopeTaken,),
-    bundle.BundleRegistered: (bundle.BundleWithdrawn,),
-    bundle.BundleLinked: (bundle.BundleWithdrawn,),
-    bundle.BundleWithdrawn: (bundle.BundleRegistered, bundle.BundleLinked),
-    bundle.UpgradeStaged: (bundle.UpgradeRolledBack,),
-    conversation.ConversationOpened: (conversation.ConversationWithdrawn,),
-    conversation.ConversationWithdrawn: (conversation.ConversationOpened,),
-    conversation.ConfigSynced: (conversation.ConfigSynced,),
-    conversation.PhaseChanged: (conversation.PhaseChanged,),
-    conversation.PhaseTimerAnchored: (conversation.PhaseChanged,),
-    conversation.OperatingModeChanged: (conversation.OperatingModeChanged,),
-    conversation.ElectionRetriesChanged: (conversation.ElectionRetriesChanged,),
-    conversation.StewardListInstalled: (conversation.StewardListInstalled,),
-    conversation.ScoreChanged: (conversation.ScoreChanged,),
-    conversation.FreezeRoundOpened: (conversation.FreezeRoundWithdrawn,),
-    conversation.FreezeRoundWithdrawn: (conversation.FreezeRoundOpened,),
-    conversation.ProposalOpened: (conversation.ProposalWithdrawn,),
-    conversation.ProposalReceived: (conversation.ProposalWithdrawn,),
-    conversation.ProposalWithdrawn: (conversation.ProposalOpened, conversation.ProposalReceived),
-    **dict.fromkeys(
-        (conversation.AutoVoteScheduled, conversation.AutoVoteCancelled),
-        (conversation.AutoVoteScheduled, conversation.AutoVoteCancelled),
-    ),
-    **dict.fromkeys(
-        (conversation.ConsensusTimeoutScheduled, conversation.ConsensusTimeoutCancelled),
-        (conversation.ConsensusTimeoutScheduled, conversation.ConsensusTimeoutCancelled),
-    ),
-    **dict.fromkeys(_OWNERS_CHANGE, (session.OwnershipRestored,)),
-    **dict.fromkeys(_FRAGMENTS_CHANGE, (session.FragmentsRestored,)),
-    **dict.fromkeys(_MEMBERS_CHANGE, (bundle.MembersRestored,)),
-}
-"""The types of the events that undo an event of each type; one that is not here is undone by none."""
-
 _PHASES_STAY: Final[Mapping[conversation.Cause, str]] = {
     conversation.Cause.JOINED: _GROUP,
     conversation.Cause.COMMIT_APPLIED: _GROUP,
@@ -325,31 +260,12 @@ _UNDER_WAY_OR_DONE: Final = (
     bundle.UpgradePhase.COMMITTED_CUTOVER,
 )
 
-ONLY_UNDOING: Final = (
-    session.OpeningWithdrawn,
-    session.ReadinessWitnessWithdrawn,
-    session.HostingWithdrawn,
-    session.DelegationReverted,
-    session.HandOverReverted,
-    session.OwnershipRestored,
-    session.FragmentsRestored,
-    session.DrainingWithdrawn,
-    inbox.EnvelopeWithdrawn,
-    inbox.TakingWithdrawn,
-    bundle.BundleWithdrawn,
-    bundle.MembersRestored,
-    conversation.ConversationWithdrawn,
-    conversation.FreezeRoundWithdrawn,
-    conversation.ProposalWithdrawn,
-)
-"""The types of events that do nothing but undo."""
-
 
 def changes(event: Event[Any]) -> frozenset[str]:
     """The parts of its stream's state that an event changed."""
     return RULES[type(event)].changes.union(
         sessions.parts_changed(event),
-        (f"envelope:{number}" for number in inboxes.numbers(event)),
+        inboxes.parts_changed(event),
         (f"upgrade:{upgrade_id}" for upgrade_id in bundles.upgrade_ids(event)),
         conversations.parts_changed(event),
     )

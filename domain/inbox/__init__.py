@@ -8,8 +8,10 @@ from .events import (
     EnvelopeTaken,
     EnvelopeWithdrawn,
     TakingWithdrawn,
+    TypeAdvanced,
+    TypeRestored,
 )
-from .state import InboxState
+from .state import InboxState, envelope_digest
 from .values import Delivery, Envelope, Selection, Unread
 
 __all__ = [
@@ -24,5 +26,8 @@ __all__ = [
     "InboxState",
     "Selection",
     "TakingWithdrawn",
+    "TypeAdvanced",
+    "TypeRestored",
     "Unread",
+    "envelope_digest",
 ]

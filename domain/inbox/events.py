@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..artifacts import Counter, OwnershipCapability
 from ..event import Event, Fact, event_type
 from ..identifiers import Identifier
+from ..protocol.advance import TypeAdvance
 from .values import Delivery, Envelope
 
 
@@ -17,12 +18,16 @@ class EnvelopePut(Event[int]):
         incarnation: the incarnation of it; no other gets the envelope.
         number: its number in the inbox, from 1.
         envelope: the envelope.
+        capability: what the owner held that put it; None if it was shown none.
+        advance: the step that its sender took with it; None if it goes along no edge, or its sender has no type.
     """
 
     session_id: Identifier
     incarnation: Counter
     number: Counter
     envelope: Envelope
+    capability: OwnershipCapability | None = None
+    advance: TypeAdvance | None = None
 
     @property
     def outcome(self) -> int:
@@ -50,10 +55,17 @@ class EnvelopeTaken(Event[Delivery]):
 
 @event_type("inbox.envelope_acknowledged")
 class EnvelopeAcknowledged(Fact):
-    """The owner has done what an envelope asks for; it is spent."""
+    """The owner has done what an envelope asks for; it is spent.
+
+    Attributes:
+        capability: what the owner holds.
+        number: the envelope's number.
+        advance: the step that its receiver took with it; None if it came along no edge, or its receiver has no type.
+    """
 
     capability: OwnershipCapability
     number: Counter
+    advance: TypeAdvance | None = None
 
 
 @event_type("inbox.envelopes_given_back")
@@ -99,12 +111,16 @@ class EnvelopeWithdrawn(Fact):
         incarnation: the incarnation that it was for.
         number: the envelope's number.
         envelope: the envelope.
+        capability: what the owner held that had put it; None if it was shown none.
+        undone: the step of its sender that is undone with it; None if it took none.
     """
 
     session_id: Identifier
     incarnation: Counter
     number: Counter
     envelope: Envelope
+    capability: OwnershipCapability | None = None
+    undone: TypeAdvance | None = None
 
 
 @event_type("inbox.envelopes_lost")
@@ -120,3 +136,33 @@ class EnvelopesLost(Fact):
     session_id: Identifier
     incarnation: Counter
     numbers: tuple[Counter, ...]
+
+
+@event_type("session.type_advanced")
+class TypeAdvanced(Event[TypeAdvance]):
+    """A role took a step of its local type, and no envelope says so. It stands in the inbox's stream.
+
+    Attributes:
+        capability: what the owner holds.
+        advance: the step.
+    """
+
+    capability: OwnershipCapability
+    advance: TypeAdvance
+
+    @property
+    def outcome(self) -> TypeAdvance:
+        return self.advance
+
+
+@event_type("session.type_restored")
+class TypeRestored(Fact):
+    """A step was undone: the role's local type stands where it stood before it (law 8).
+
+    Attributes:
+        capability: what the owner held that took the step.
+        undone: the step.
+    """
+
+    capability: OwnershipCapability
+    undone: TypeAdvance

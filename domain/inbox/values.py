@@ -12,7 +12,9 @@ from pydantic.dataclasses import dataclass
 from ..artifacts import Counter
 from ..bounds import MAX_ENVELOPE_METADATA
 from ..content import Content
+from ..errors.input import InvalidArgument
 from ..identifiers import Identifier, Text
+from ..protocol.edges import Edge
 from ..value import VALUE, value_type
 
 
@@ -48,6 +50,9 @@ class Envelope:
         metadata: what else is said of it; at most 64 names with a text each.
         device: the device that it is for; None if it is for any.
         name: a name of its own, under which it is put once, however often it is sent; None if it has none.
+        edge: the edge that it goes along, which takes a step of its sender's type; None if it goes along none.
+        label: what the message is called there; None without an edge.
+        value_type: the type of the value that it carries there; None if it carries none.
     """
 
     destination: Identifier
@@ -57,6 +62,15 @@ class Envelope:
     metadata: EnvelopeMetadata = ()
     device: Identifier | None = None
     name: Identifier | None = None
+    edge: Edge | None = None
+    label: Identifier | None = None
+    value_type: Identifier | None = None
+
+    def __post_init__(self) -> None:
+        if (self.edge is None) != (self.label is None):
+            raise InvalidArgument("label", "of Envelope must be given with an edge, and with no envelope without one")
+        if self.edge is None and self.value_type is not None:
+            raise InvalidArgument("value_type", "of Envelope must be given with an edge and a label")
 
 
 @plain_dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Protocols: what each role does in a session, which way messages go, and what proves that one went there."""
 
 from ..step import Direction, TypeStep
+from .advance import TypeAdvance
 from .automaton import Automaton, unfold
 from .edge_tree import EdgeProof, Frontier, is_proven, leaf_hash, proof_of, tree_root
 from .edges import DEFAULT_HANDLER, Edge, decode_edge
@@ -23,6 +24,7 @@ __all__ = [
     "Recv",
     "Send",
     "SessionPlan",
+    "TypeAdvance",
     "TypeStep",
     "Var",
     "decode_edge",

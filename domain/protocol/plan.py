@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
 
 from pydantic import BeforeValidator, PlainSerializer
 from pydantic.dataclasses import dataclass
@@ -89,6 +89,12 @@ class SessionPlan:
 
     roles: _Roles
     types: _Types = ()
+
+    if TYPE_CHECKING:
+        # What it takes is wider than what it holds.
+        def __init__(
+            self, roles: Iterable[str], types: Mapping[str, LocalType] | Iterable[tuple[str, LocalType]] = ()
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         places = {role: place for place, role in enumerate(self.roles)}

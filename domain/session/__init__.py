@@ -12,6 +12,8 @@ from .delegation_events import (
     SessionHandedOver,
     SessionHosted,
 )
+from .edge_events import HandlerRestored, HandlerSet, TraceRestored, TraceSet
+from .edges import set_handler, set_trace
 from .envelopes import (
     acknowledge,
     check_deliverable,
@@ -84,7 +86,7 @@ from .restoration_events import (
 )
 from .starting import boundary_of, start
 from .state import SessionState
-from .terms import SessionEnding, SessionTerms
+from .terms import SessionCounts, SessionEnding, SessionTerms
 from .transfer import (
     abandon_transfer,
     begin_transfer,
@@ -93,6 +95,7 @@ from .transfer import (
     rollback_transfer,
     transfer,
 )
+from .types import advance
 from .view import SessionView
 from .witness import consume_witness, issue_witness
 
@@ -107,6 +110,8 @@ __all__ = [
     "FragmentsReleased",
     "FragmentsRestored",
     "HandOverReverted",
+    "HandlerRestored",
+    "HandlerSet",
     "HostingWithdrawn",
     "Ingress",
     "IngressAccepted",
@@ -132,6 +137,7 @@ __all__ = [
     "ScopeAttenuated",
     "SessionArchived",
     "SessionClosed",
+    "SessionCounts",
     "SessionDelegated",
     "SessionDrained",
     "SessionEnded",
@@ -145,6 +151,8 @@ __all__ = [
     "SessionTerms",
     "SessionView",
     "TermsChanged",
+    "TraceRestored",
+    "TraceSet",
     "TransferAbandoned",
     "TransferBegun",
     "TransferCommitFailed",
@@ -155,6 +163,7 @@ __all__ = [
     "accept_ingress",
     "acknowledge",
     "admit",
+    "advance",
     "archive",
     "attenuate",
     "begin_transfer",
@@ -187,8 +196,10 @@ __all__ = [
     "require_open",
     "require_session",
     "rollback_transfer",
+    "set_handler",
     "set_protocol",
     "set_timeout",
+    "set_trace",
     "start",
     "take",
     "transfer",

@@ -6,7 +6,7 @@ from ..event import Accepted, Decision, Event, OutcomeT, Placed
 from ..inbox import EnvelopesLost, InboxState
 from ..stream_names import inbox_stream
 from .state import SessionState
-from .terms import SessionEnding
+from .terms import SessionCounts, SessionEnding
 
 
 def end_of(
@@ -34,10 +34,26 @@ def end_of(
         acknowledged_envelopes=inbox.acknowledged if is_own else 0,
         ingresses=state.ingresses,
         rounds=state.rounds,
+        edge_envelopes=sum(inbox.queued.values()) if is_own else 0,
+        used_edges=len(inbox.queued) if is_own else 0,
         cleared=tuple(sorted(state.footprint)),
     )
     lost = EnvelopesLost(state.session_id, state.incarnation, numbers)
     return ending, (Placed(inbox_stream(state.session_id), lost),) if numbers else ()
+
+
+def counts_of(state: SessionState) -> SessionCounts:
+    """What a finished session consisted of (telltale 1.4)."""
+    leaves, used = (0, 0) if state.ending is None else (state.ending.edge_envelopes, state.ending.used_edges)
+    return SessionCounts(
+        roles=len(state.roles),
+        local_types=0 if state.plan is None else len(state.plan.types),
+        edges=used if state.plan is None else len(state.plan.edges),
+        edge_handlers=len(state.edges.handlers),
+        edge_leaves=leaves,
+        edge_trees=used,
+        edge_roots=used,
+    )
 
 
 def finish(event: Event[OutcomeT], lost: tuple[Placed, ...]) -> Decision[OutcomeT]:

@@ -8,11 +8,20 @@ from typing import Any, Final
 from ..circumstances import Circumstances, Redecision
 from ..errors import EnvelopeNotFound
 from ..event import Accepted, Decision, Event
-from ..inbox import EnvelopeAcknowledged, EnvelopePut, EnvelopesGivenBack, EnvelopesLost, EnvelopeTaken, InboxState
+from ..inbox import (
+    EnvelopeAcknowledged,
+    EnvelopePut,
+    EnvelopesGivenBack,
+    EnvelopesLost,
+    EnvelopeTaken,
+    InboxState,
+    TypeAdvanced,
+)
 from ..stream_names import session_stream
 from .envelopes import acknowledge, give_back, put
 from .guards import refuse_unless_live, require_open
 from .state import SessionState
+from .types import advance
 
 
 def _session(state: InboxState, about: Circumstances) -> SessionState:
@@ -47,12 +56,15 @@ def _lost(state: InboxState, event: EnvelopesLost, about: Circumstances) -> Deci
 
 
 AGAIN: Final[Mapping[type[Event[Any]], Redecision]] = {
-    EnvelopePut: lambda state, event, about: put(state, _session(state, about), event.envelope),
+    EnvelopePut: lambda state, event, about: put(state, _session(state, about), event.envelope, event.capability),
     EnvelopeTaken: _taken,
     EnvelopeAcknowledged: lambda state, event, about: acknowledge(
         state, _session(state, about), event.capability, event.number
     ),
     EnvelopesGivenBack: _given_back,
     EnvelopesLost: _lost,
+    TypeAdvanced: lambda state, event, about: advance(
+        state, _session(state, about), event.capability, event.advance.role, event.advance.step
+    ),
 }
 """For every event type of an inbox that a command leads to: that command, decided again."""

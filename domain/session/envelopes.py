@@ -9,8 +9,15 @@ from __future__ import annotations
 from ..artifacts import OwnershipCapability
 from ..bounds import DEFAULT_INBOX_CAPACITY, MAX_INBOX_BYTES
 from ..decision import decision
-from ..errors import DuplicateEnvelope, EnvelopeNotFound, EnvelopeNotTaken, InboxFull
-from ..event import Accepted, Decision, Placed, Refused, accept
+from ..errors import (
+    DuplicateEnvelope,
+    EnvelopeNeedsCapability,
+    EnvelopeNotFound,
+    EnvelopeNotTaken,
+    EnvelopeOutOfOrder,
+    InboxFull,
+)
+from ..event import Accepted, Decision, accept
 from ..inbox import (
     Delivery,
     Envelope,
@@ -21,31 +28,45 @@ from ..inbox import (
     InboxState,
     Selection,
 )
-from ..inbox.state import digest_of
-from ..stream_names import session_stream
+from ..inbox.state import envelope_digest
+from ..protocol import Direction, TypeAdvance, TypeStep
 from ..value import json_size
-from .guards import refuse_unless_live, require_not_draining, require_open
+from .edges import require_edge
+from .guards import refuse_beside, require_not_draining, require_open
 from .state import SessionState
+from .types import step_of
 
 
 @decision("inbox.put")
-def put(inbox: InboxState, session: SessionState, envelope: Envelope) -> Decision[int]:
+def put(
+    inbox: InboxState, session: SessionState, envelope: Envelope, capability: OwnershipCapability | None = None
+) -> Decision[int]:
     """Put an envelope in; one of a name that was put before changes nothing.
+
+    One that goes along an edge takes a step of its sender's type, which needs the live capability.
 
     Raises:
         SessionNotFound, SessionTerminal, SessionDraining
+        EnvelopeNeedsCapability, UnknownEdge, TypeViolation
         DuplicateEnvelope: another envelope of that name was put before.
         InboxFull: as many are unread as may be, or they are too large together.
     """
     require_open(session)
+    if capability is not None and (refused := refuse_beside(session, capability)):
+        return refused
+    if (edge := envelope.edge) is not None:
+        require_edge(session, edge)
+        if capability is None:
+            raise EnvelopeNeedsCapability(session.session_id, edge.sender, edge.receiver)
     if (before := _put_before(inbox, session, envelope)) is not None:
         number, digest = before
-        if digest != digest_of(envelope):
+        if digest != envelope_digest(envelope):
             raise DuplicateEnvelope(session.session_id, str(envelope.name), number)
         return Accepted(number)
     require_not_draining(session)
     _require_room(inbox, session, envelope)
-    return accept(EnvelopePut(session.session_id, session.incarnation, inbox.last + 1, envelope))
+    number, advance = inbox.last + 1, sending(inbox, session, envelope)
+    return accept(EnvelopePut(session.session_id, session.incarnation, number, envelope, capability, advance))
 
 
 @decision("inbox.take")
@@ -57,7 +78,7 @@ def take(
     Raises:
         SessionNotFound, SessionTerminal
     """
-    if refused := _refuse_unless_live(session, capability):
+    if refused := refuse_beside(session, capability):
         return refused
     found = inbox.deliverable(capability.generation, wanted) if inbox.incarnation == session.incarnation else None
     if found is None:
@@ -74,11 +95,13 @@ def acknowledge(
 
     Raises:
         SessionNotFound, SessionTerminal, EnvelopeNotFound, EnvelopeNotTaken
+        EnvelopeOutOfOrder: an earlier envelope of its edge is unread.
+        TypeViolation: its receiver's type does not permit to receive it.
     """
-    if refused := _refuse_unless_live(session, capability):
+    if refused := refuse_beside(session, capability):
         return refused
     _require_taken(inbox, capability, number)
-    return accept(EnvelopeAcknowledged(capability, number))
+    return accept(EnvelopeAcknowledged(capability, number, _receiving(inbox, session, number)))
 
 
 @decision("inbox.give_back")
@@ -90,7 +113,7 @@ def give_back(
     Raises:
         SessionNotFound, SessionTerminal, EnvelopeNotFound, EnvelopeNotTaken
     """
-    if refused := _refuse_unless_live(session, capability):
+    if refused := refuse_beside(session, capability):
         return refused
     if number is not None:
         _require_taken(inbox, capability, number)
@@ -108,7 +131,7 @@ def check_deliverable(
     Raises:
         SessionNotFound, SessionTerminal
     """
-    if refused := _refuse_unless_live(session, capability):
+    if refused := refuse_beside(session, capability):
         return refused
     is_same_incarnation = inbox.incarnation == session.incarnation
     return Accepted(is_same_incarnation and inbox.deliverable(capability.generation, wanted) is not None)
@@ -126,6 +149,34 @@ def require_putting_again(inbox: InboxState, session: SessionState, envelope: En
     if (before := _put_before(inbox, session, envelope)) is not None:
         raise DuplicateEnvelope(session.session_id, str(envelope.name), before[0])
     _require_room(inbox, session, envelope)
+
+
+def sending(inbox: InboxState, session: SessionState, envelope: Envelope) -> TypeAdvance | None:
+    """The step that an envelope's sender takes with it; None if it goes along no edge, or its sender has no type.
+
+    Raises:
+        TypeViolation: its sender's type does not permit to send it.
+    """
+    if envelope.edge is None or envelope.label is None:
+        return None
+    step = TypeStep(Direction.SEND, envelope.edge.receiver, envelope.label, envelope.value_type)
+    return step_of(inbox, session, envelope.edge.sender, step)
+
+
+def _receiving(inbox: InboxState, session: SessionState, number: int) -> TypeAdvance | None:
+    """The step that an envelope's receiver takes when it is acknowledged.
+
+    Raises:
+        EnvelopeOutOfOrder, TypeViolation
+    """
+    envelope = inbox.unread[number]
+    if envelope.edge is None or envelope.label is None:
+        return None
+    first = next(each for each, other in inbox.unread.items() if other.edge == envelope.edge)
+    if first != number:
+        raise EnvelopeOutOfOrder(session.session_id, number, first)
+    step = TypeStep(Direction.RECEIVE, envelope.edge.sender, envelope.label, envelope.value_type)
+    return step_of(inbox, session, envelope.edge.receiver, step)
 
 
 def _put_before(inbox: InboxState, session: SessionState, envelope: Envelope) -> tuple[int, bytes] | None:
@@ -151,12 +202,3 @@ def _require_taken(inbox: InboxState, capability: OwnershipCapability, number: i
         raise EnvelopeNotFound(capability.session_id, number)
     if (taken_by := inbox.taken.get(number)) != capability.generation:
         raise EnvelopeNotTaken(capability.session_id, number, capability.generation, taken_by)
-
-
-def _refuse_unless_live(session: SessionState, capability: OwnershipCapability) -> Refused | None:
-    """The capability is live; a refusal goes on record with the session's others."""
-    refused = refuse_unless_live(session, capability)
-    if refused is None:
-        return None
-    stream = session_stream(session.session_id)
-    return Refused(refused.error, (), tuple(Placed(stream, event) for event in refused.events))

@@ -15,6 +15,7 @@ from ..effects import Effects, Holding, SessionStatus, WitnessStatus, became, gi
 from ..event import Event, Fact, event_type
 from ..fragment import SessionFragment
 from ..identifiers import Identifier, Text
+from ..protocol.plan import SessionPlan
 from .brief import digest_of
 from .terms import SessionEnding, SessionTerms
 
@@ -28,6 +29,7 @@ class SessionOpened(Fact):
         roles: the names of the parts that are played in it.
         cleared: the authorities that had the incarnation before it, and have no part in this one, sorted.
         terms: what else it was opened with; None if nothing was said.
+        plan: the protocol that its roles follow; None if there is none.
     """
 
     session_id: Identifier
@@ -35,6 +37,7 @@ class SessionOpened(Fact):
     roles: tuple[Identifier, ...] = ()
     cleared: tuple[Identifier, ...] = ()
     terms: SessionTerms | None = None
+    plan: SessionPlan | None = None
 
     @property
     def effects(self) -> Effects:

@@ -17,9 +17,10 @@ from ..errors import (
     TransferPending,
     Unclaimed,
 )
-from ..event import Refused
+from ..event import Placed, Refused
 from ..policy import Policy
 from ..scope import FULL_SESSION, OwnershipScope
+from ..stream_names import session_stream
 from .refusals import refuse
 from .state import SessionState
 
@@ -165,3 +166,16 @@ def refuse_unless_staged(state: SessionState, receipt: OwnershipReceipt) -> Refu
         mismatch = ReceiptMismatch(state.session_id, receipt.claim_id, pending.claim_id)
         return refuse(state, receipt, RECEIPT_MISMATCH, mismatch)
     return None
+
+
+def refuse_beside(state: SessionState, capability: OwnershipCapability) -> Refused | None:
+    """The same for a command on the session's inbox: a refusal goes on record in the session's own stream.
+
+    Raises:
+        SessionNotFound, SessionTerminal
+    """
+    refused = refuse_unless_live(state, capability)
+    if refused is None:
+        return None
+    stream = session_stream(state.session_id)
+    return Refused(refused.error, (), tuple(Placed(stream, event) for event in refused.events))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..artifacts import Counter, OwnershipCapability, OwnershipReceipt, ReadinessWitness, TerminalReason
 from ..boundary import LinkBoundary
 from ..effects import Effects, SessionStatus, made_void
-from ..event import Event, Fact, event_type
+from ..event import CATALOGUE, Event, Fact, event_type
 from ..fragment import SessionFragment
 from ..identifiers import Identifier
-from .terms import SessionEnding, SessionTerms
+from .terms import SessionCounts, SessionEnding, SessionTerms
 
 
 @event_type("session.started")
@@ -101,7 +103,7 @@ class SessionEnded(Fact):
         return Effects(self.session_id, self.status, True, witnesses=made_void(self.voided), footprint=cleared)
 
 
-@event_type("session.archived")
+@event_type("session.archived", version=2)
 class SessionArchived(Event[tuple[str, int]]):
     """A finished incarnation was put away, with what there is to know of it (telltale 1.4, ``ClosedSessionSummary``).
 
@@ -109,8 +111,8 @@ class SessionArchived(Event[tuple[str, int]]):
         session_id: the session.
         incarnation: which incarnation.
         status: how it finished.
-        role_count: how many roles it had.
         terms: what it was opened with.
+        counts: what it consisted of.
         reason: why its ownership ended for good, or None.
         ending: the numbers; None if an older Muniment ended it.
         last_owner: the label of its last owner; None if nobody ever owned it.
@@ -119,8 +121,8 @@ class SessionArchived(Event[tuple[str, int]]):
     session_id: Identifier
     incarnation: Counter
     status: SessionStatus
-    role_count: Counter
     terms: SessionTerms
+    counts: SessionCounts
     reason: TerminalReason | None = None
     ending: SessionEnding | None = None
     last_owner: Identifier | None = None
@@ -128,3 +130,10 @@ class SessionArchived(Event[tuple[str, int]]):
     @property
     def outcome(self) -> tuple[str, int]:
         return self.session_id, self.incarnation
+
+
+@CATALOGUE.upcaster("session.archived", from_version=1)
+def _with_counts(data: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 counted roles alone: there were no local types, edges and handlers then."""
+    known = {name: value for name, value in data.items() if name != "role_count"}
+    return {**known, "counts": {"roles": data["role_count"]}}

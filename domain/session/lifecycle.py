@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from ..artifacts import CancellationWitness, OwnershipCapability, TerminalReason
-from ..bounds import MAX_INCARNATIONS
+from ..bounds import MAX_INCARNATIONS, MAX_TEXT_LENGTH
 from ..decision import decision
 from ..effects import SessionStatus
 from ..errors import (
     InboxNotEmpty,
+    InvalidArgument,
     SessionAlreadyOpen,
     SessionDraining,
     SessionNotFinished,
@@ -21,7 +22,8 @@ from ..errors import (
 from ..event import Accepted, Decision, Event, accept
 from ..inbox import InboxState
 from ..limits import require_fewer
-from .ending import end_of, finish
+from ..protocol.plan import SessionPlan
+from .ending import counts_of, end_of, finish
 from .events import OwnerDied, SessionClosed, SessionOpened
 from .fragments import held_fragments
 from .guards import refuse_unless_live, require_full_session, require_nothing_staged, require_open
@@ -40,7 +42,12 @@ _KINDS: Final[Mapping[SessionStatus, Literal["ended", "cancelled", "faulted"]]] 
 
 @decision("session.open_session", takes_time=True)
 def open_session(
-    state: SessionState, roles: tuple[str, ...], terms: SessionTerms = NO_TERMS, *, now: int | None = None
+    state: SessionState,
+    roles: tuple[str, ...],
+    terms: SessionTerms = NO_TERMS,
+    plan: SessionPlan | None = None,
+    *,
+    now: int | None = None,
 ) -> Decision[None]:
     """Begin a session, or a new incarnation of a finished one, which is archived with that (law 5; aura 2.2).
 
@@ -48,13 +55,14 @@ def open_session(
         state: the session.
         roles: the names of the parts that are played in it.
         terms: what else is said of it.
+        plan: the protocol that its roles follow; None for none.
         now: the time in ms; None where nobody tells it.
 
     Raises:
         SessionAlreadyOpen, UnknownRole
         LimitReached: it was opened 65 535 times.
     """
-    return Accepted(None, (*archived_before_opening(state), opened(state, roles, terms, now)))
+    return Accepted(None, (*archived_before_opening(state), opened(state, roles, terms, plan, now)))
 
 
 def archived_before_opening(state: SessionState) -> tuple[Event[Any], ...]:
@@ -70,20 +78,26 @@ def archived_before_opening(state: SessionState) -> tuple[Event[Any], ...]:
     return (_archived(state),)
 
 
-def opened(state: SessionState, roles: tuple[str, ...], terms: SessionTerms, now: int | None) -> SessionOpened:
+def opened(
+    state: SessionState, roles: tuple[str, ...], terms: SessionTerms, plan: SessionPlan | None, now: int | None
+) -> SessionOpened:
     """The event that opens a session.
 
     Raises:
         UnknownRole, LimitReached
+        InvalidArgument: the roles are not those of the plan.
     """
     require_fewer(f"session {state.session_id!r}", "incarnations", state.incarnation, MAX_INCARNATIONS)
+    if plan is not None and plan.roles != roles:
+        raise InvalidArgument("roles", f"must be those of the plan, {', '.join(plan.roles)}"[:MAX_TEXT_LENGTH])
     if terms.current_role is not None and terms.current_role not in roles:
         raise UnknownRole(state.session_id, terms.current_role)
     if now is not None:
         terms = terms.started(state.not_before(now))
     # Who had the incarnation before does not have this one unasked.
     cleared = tuple(sorted(state.footprint))
-    return SessionOpened(state.session_id, state.incarnation + 1, roles, cleared, None if terms == NO_TERMS else terms)
+    said = None if terms == NO_TERMS else terms
+    return SessionOpened(state.session_id, state.incarnation + 1, roles, cleared, said, plan)
 
 
 @decision("session.change_terms")
@@ -246,8 +260,8 @@ def _archived(state: SessionState) -> SessionArchived:
         session_id=state.session_id,
         incarnation=state.incarnation,
         status=state.status,
-        role_count=len(state.roles),
         terms=state.terms,
+        counts=counts_of(state),
         reason=state.terminal_reason,
         ending=state.ending,
         last_owner=state.last_owner,

@@ -16,7 +16,7 @@ from ..fragment import SessionFragment
 from ..inbox import EnvelopesLost, InboxState
 from ..scope import FULL_SESSION
 from ..stream_names import bundle_stream, inbox_stream
-from . import delegation_events, events
+from . import delegation_events, edge_events, events
 from .delegation import (
     NOT_HOLDER,
     DelegationRequest,
@@ -27,6 +27,7 @@ from .delegation import (
     reject,
     request_of,
 )
+from .edges import set_handler, set_trace
 from .fragments import claim_fragments, move_fragments, release_fragments
 from .guards import NO_OWNER, NOT_LIVE, NOT_PENDING, RECEIPT_MISMATCH, refuse_unless_live, require_open
 from .ingress import OUT_OF_REACH, Ingress, accept_ingress, record_round
@@ -203,7 +204,7 @@ def _moved(state: SessionState, event: delegation_events.FragmentsMoved, about: 
 
 def _opened(state: SessionState, event: events.SessionOpened, about: Circumstances) -> Decision[Any]:
     terms = event.terms or NO_TERMS
-    return open_session(state, event.roles, terms, now=terms.started_at)
+    return open_session(state, event.roles, terms, event.plan, now=terms.started_at)
 
 
 def _started(state: SessionState, event: SessionStarted, about: Circumstances) -> Decision[Any]:
@@ -288,6 +289,8 @@ AGAIN: Final[Mapping[type[Event[Any]], Redecision]] = {
     SessionDrained: lambda state, event, about: drain(state, event.capability),
     TermsChanged: lambda state, event, about: change_terms(state, event.terms),
     SessionArchived: lambda state, event, about: archive(state),
+    edge_events.HandlerSet: lambda state, event, about: set_handler(state, event.capability, event.handler, event.edge),
+    edge_events.TraceSet: lambda state, event, about: set_trace(state, event.capability, event.edge, event.trace),
     IngressAccepted: _ingress_accepted,
     IngressRejected: _ingress_rejected,
     RoundRecorded: lambda state, event, about: record_round(

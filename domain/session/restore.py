@@ -15,6 +15,7 @@ from ..event import Event
 from ..fragment import SessionFragment
 from ..scope import FULL_SESSION
 from .delegation_events import SessionDelegated, SessionHandedOver, SessionHosted
+from .edge_events import HandlerRestored, HandlerSet, TraceRestored, TraceSet
 from .events import ReadinessWitnessConsumed, ReadinessWitnessIssued, SessionOpened, TransferBegun, TransferRolledBack
 from .guards import require_no_owner
 from .life_events import DrainingWithdrawn, SessionDrained, TermsChanged
@@ -54,7 +55,8 @@ def withdraw_opening(event: SessionOpened, before: SessionStanding, now: Session
 def open_again(event: OpeningWithdrawn, before: SessionStanding, now: SessionState) -> Event[Any]:
     """Undo that an opening was undone; the incarnation is a new one."""
     terms = None if before.terms == NO_TERMS else before.terms
-    return SessionOpened(now.session_id, now.incarnation + 1, before.roles, tuple(sorted(now.footprint)), terms)
+    cleared = tuple(sorted(now.footprint))
+    return SessionOpened(now.session_id, now.incarnation + 1, before.roles, cleared, terms, before.plan)
 
 
 def stop_draining(event: SessionDrained, before: SessionStanding, now: SessionState) -> Event[Any]:
@@ -70,6 +72,18 @@ def drain_again(event: DrainingWithdrawn, before: SessionStanding, now: SessionS
 def restore_terms(event: TermsChanged, before: SessionStanding, now: SessionState) -> Event[Any]:
     """Give back the terms that there were."""
     return TermsChanged(now.session_id, before.terms)
+
+
+def restore_handler(event: HandlerSet | HandlerRestored, before: SessionStanding, now: SessionState) -> Event[Any]:
+    """Give back the handler that there was."""
+    edge = event.edge
+    had = before.default_handler if edge is None else before.handlers.get((edge.sender, edge.receiver))
+    return HandlerRestored(now.session_id, had, edge)
+
+
+def restore_trace(event: TraceSet | TraceRestored, before: SessionStanding, now: SessionState) -> Event[Any]:
+    """Give back the trace that there was."""
+    return TraceRestored(now.session_id, event.edge, before.traces.get((event.edge.sender, event.edge.receiver), ()))
 
 
 def restore_ownership(event: Event[Any], before: SessionStanding, now: SessionState) -> Event[Any]:
@@ -197,12 +211,16 @@ def is_outstanding_no_more(event: ReadinessWitnessIssued, now: SessionState) -> 
 
 
 def parts_changed(event: Event[Any]) -> set[str]:
-    """The parts of a session that an event names itself: fragments, witnesses, and how far a claim may reach."""
+    """The parts of a session that an event names itself: fragments, witnesses, edges, how far a claim may reach."""
     parts = {f"fragment:{key}" for key in fragment_keys(event)}
     parts.update(f"witness:{witness_id}" for witness_id in _witness_ids(event))
     lifts = isinstance(event, SessionHosted) and event.lifted is not None
     if lifts or (isinstance(event, HostingWithdrawn) and event.claimable is not None):
         parts.add(CLAIMABLE)
+    if isinstance(event, HandlerSet | HandlerRestored):
+        parts.add(f"handler:{event.edge!r}")
+    if isinstance(event, TraceSet | TraceRestored):
+        parts.add(f"trace:{event.edge!r}")
     return parts
 
 

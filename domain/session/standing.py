@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..artifacts import FootprintClass, OwnershipCapability, OwnershipReceipt, ReadinessWitness, TerminalReason
 from ..effects import SessionStatus
 from ..fragment import SessionFragment
+from ..protocol.plan import SessionPlan
 from ..scope import OwnershipScope
 from .terms import SessionEnding, SessionTerms
 
@@ -28,6 +29,10 @@ class SessionStanding:
             ownership is not given back (law 4).
         footprint: how each authority has the session.
         fragments: the fragments that are held, by key.
+        plan: the protocol of this incarnation, or None.
+        default_handler: what handles the messages of an edge without a handler of its own, or None.
+        handlers: what handles the messages of an edge, by sender and receiver.
+        traces: which types of values went along an edge, by sender and receiver.
         last_owner: the label of this incarnation's last owner; None if nobody ever owned it.
         claimable: how far the next claim may reach: as far as its last owner, or its owner, reaches (law 3).
     """
@@ -42,6 +47,10 @@ class SessionStanding:
     outstanding_witnesses: tuple[ReadinessWitness, ...]
     footprint: Mapping[str, FootprintClass]
     fragments: Mapping[str, SessionFragment]
+    plan: SessionPlan | None
+    default_handler: str | None
+    handlers: Mapping[tuple[str, str], str]
+    traces: Mapping[tuple[str, str], tuple[str, ...]]
     # What follows from who owned it is told with the capability, and is no change of its own.
     claimable: OwnershipScope = field(compare=False)
     last_owner: str | None = field(compare=False)

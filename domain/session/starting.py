@@ -10,6 +10,7 @@ from ..bundle.values import CompositionManifest
 from ..decision import decision
 from ..event import Accepted, Decision, Event
 from ..limits import require_room
+from ..protocol.plan import SessionPlan
 from ..scope import FULL_SESSION
 from .delegation_events import FragmentsClaimed
 from .events import OwnershipClaimed
@@ -27,6 +28,7 @@ def start(
     roles: tuple[str, ...],
     terms: SessionTerms,
     manifest: CompositionManifest | None,
+    plan: SessionPlan | None = None,
     *,
     now: int | None = None,
 ) -> Decision[OwnershipCapability]:
@@ -38,6 +40,7 @@ def start(
         roles: the names of the parts that are played in it.
         terms: what else is said of it.
         manifest: what it is put together from; None to claim no fragments.
+        plan: the protocol that its roles follow; None for none.
         now: the time in ms; None where nobody tells it.
 
     Raises:
@@ -45,7 +48,7 @@ def start(
         LimitReached: it was opened 65 535 times, or the manifest has too many fragments.
     """
     held = state.next_capability(owner, FULL_SESSION)
-    events: list[Event[Any]] = [*archived_before_opening(state), opened(state, roles, terms, now)]
+    events: list[Event[Any]] = [*archived_before_opening(state), opened(state, roles, terms, plan, now)]
     events.append(OwnershipClaimed(held))
     if manifest is not None:
         fragments = tuple(fragments_of(manifest, owner))

@@ -17,8 +17,10 @@ from ..delegation import DelegationOutcome
 from ..effects import Effects, SessionStatus, WitnessStatus
 from ..event import Event
 from ..fragment import SessionFragment
+from ..protocol.plan import SessionPlan
 from ..scope import FULL_SESSION, OwnershipScope
-from . import delegation_events, events, ingress_events, life_events, restoration_events
+from . import delegation_events, edge_events, events, ingress_events, life_events, restoration_events
+from .edge_table import EdgeTable
 from .standing import SessionStanding
 from .terms import NO_TERMS, SessionEnding, SessionTerms
 
@@ -44,6 +46,8 @@ class SessionState:
         delegations: how many delegations there ever were; the last delegation id.
         outcomes: what each delegation of this incarnation that was not undone answered, by number.
         fragments: the fragments that are held, by key.
+        plan: the protocol of this incarnation; None if it was opened without one.
+        edges: the handlers and traces of its edges.
         claimable: how far the next claim may reach: as far as its last owner, or its owner, reaches (law 3).
         terms: what this incarnation was opened with, beside its roles.
         epoch: how often this incarnation was drained and closed; within it, it never falls.
@@ -64,6 +68,7 @@ class SessionState:
         "claims",
         "consumed",
         "delegations",
+        "edges",
         "ending",
         "epoch",
         "footprint",
@@ -80,6 +85,7 @@ class SessionState:
         "outstanding",
         "owner_before",
         "pending",
+        "plan",
         "refusals",
         "refused",
         "role_set",
@@ -113,6 +119,8 @@ class SessionState:
         self.outcomes: dict[int, DelegationOutcome] = {}
         self.fragments: dict[str, SessionFragment] = {}
         self.claimable: OwnershipScope = FULL_SESSION
+        self.plan: SessionPlan | None = None
+        self.edges = EdgeTable()
         self.terms = NO_TERMS
         self.epoch = 0
         self.ending: SessionEnding | None = None
@@ -180,6 +188,12 @@ class SessionState:
             scope=scope,
         )
 
+    def has_edge(self, sender: str, receiver: str) -> bool:
+        """Whether messages go from one role to another; without a plan, they may between any two."""
+        if self.plan is not None:
+            return self.plan.has_edge(sender, receiver)
+        return sender != receiver and {sender, receiver} <= self.role_set
+
     def standing(self, *, is_brief: bool = False) -> SessionStanding:
         """Where it stands now; briefly without the witnesses, of which there may be many."""
         return SessionStanding(
@@ -193,6 +207,10 @@ class SessionState:
             outstanding_witnesses=() if is_brief else self.outstanding_witnesses(),
             footprint=dict(self.footprint),
             fragments=dict(self.fragments),
+            plan=self.plan,
+            default_handler=self.edges.default_handler,
+            handlers=dict(self.edges.handlers),
+            traces=dict(self.edges.traces),
             claimable=self.claimable,
             last_owner=self.last_owner,
         )
@@ -231,7 +249,7 @@ class SessionState:
 
     def _on_opened(self, event: events.SessionOpened) -> None:
         self.incarnation = event.incarnation
-        self._play(event.roles, event.terms)
+        self._play(event.roles, event.terms, event.plan)
         self.terminal_reason = self.ending = None
         self.owner_before, self.last_owner = self.last_owner, None
         self.was_archived, self.is_archived = self.is_archived, False
@@ -329,6 +347,9 @@ class SessionState:
     def _on_round(self, event: ingress_events.RoundRecorded) -> None:
         self.rounds += 1
 
+    def _on_edge(self, event: Any) -> None:
+        self.edges.apply(event)
+
     def _on_rejection(self, event: events.Rejection) -> None:
         self.refusals += 1
         self.refused.add(event.key())
@@ -341,13 +362,15 @@ class SessionState:
         for fragment in fragments:
             self.fragments.pop(fragment.key, None)
 
-    def _play(self, roles: tuple[str, ...], terms: SessionTerms | None) -> None:
-        self.roles, self.role_set = roles, frozenset(roles)
+    def _play(self, roles: tuple[str, ...], terms: SessionTerms | None, plan: SessionPlan | None = None) -> None:
+        self.roles, self.role_set, self.plan = roles, frozenset(roles), plan
+        self.edges.clear()
         self.terms = NO_TERMS if terms is None else terms
         self.last_time = max(self.last_time, self.terms.started_at or 0)
 
     def _finish(self, reason: TerminalReason | None, ending: SessionEnding | None) -> None:
         self.fragments.clear()
+        self.edges.close()
         self.claimable = FULL_SESSION
         self.terminal_reason, self.ending = reason, ending
         if ending is not None:
@@ -370,6 +393,10 @@ _HANDLERS: dict[type[Event[Any]], Callable[[SessionState, Any], None]] = {
     life_events.TermsChanged: SessionState._on_terms_changed,
     life_events.SessionEnded: SessionState._on_ended,
     life_events.SessionArchived: SessionState._on_archived,
+    edge_events.HandlerSet: SessionState._on_edge,
+    edge_events.HandlerRestored: SessionState._on_edge,
+    edge_events.TraceSet: SessionState._on_edge,
+    edge_events.TraceRestored: SessionState._on_edge,
     ingress_events.IngressAccepted: SessionState._on_ingress,
     ingress_events.IngressRejected: SessionState._on_rejection,
     ingress_events.RoundRecorded: SessionState._on_round,

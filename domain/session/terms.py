@@ -69,6 +69,8 @@ class SessionEnding:
         acknowledged_envelopes: how many envelopes were acknowledged.
         ingresses: how many ingresses were accepted.
         rounds: how many rounds were recorded.
+        edge_envelopes: how many envelopes were put along its edges.
+        used_edges: along how many edges.
         cleared: the authorities that had the session, and have it no more, sorted.
     """
 
@@ -80,6 +82,32 @@ class SessionEnding:
     ingresses: Counter = 0
     rounds: Counter = 0
     cleared: tuple[Identifier, ...] = ()
+    edge_envelopes: Counter = 0
+    used_edges: Counter = 0
+
+
+@value_type()
+@dataclass(frozen=True, slots=True, config=VALUE)
+class SessionCounts:
+    """What an incarnation consisted of (telltale 1.4, ``ClosedSessionSummary``).
+
+    Attributes:
+        roles: how many roles it had.
+        local_types: for how many of them its plan had a local type.
+        edges: how many edges its plan had; without a plan, how many were used.
+        edge_handlers: how many edges had a handler of their own.
+        edge_leaves: how many envelopes are proven by the trees of its edges.
+        edge_trees: how many edges have a tree.
+        edge_roots: how many of those have a root.
+    """
+
+    roles: Counter
+    local_types: Counter = 0
+    edges: Counter = 0
+    edge_handlers: Counter = 0
+    edge_leaves: Counter = 0
+    edge_trees: Counter = 0
+    edge_roots: Counter = 0
 
 
 NO_TERMS = SessionTerms()

@@ -24,7 +24,7 @@ from ...domain.inbox import InboxState, Selection
 from ...domain.shown import shown
 from ...projections import InboxView, Projector, TemporalStore
 from ..storage.commits import Bell, Commits
-from .base import Command, Executes, checked
+from .base import Command, Executes, checked, checked_or_none
 
 ResultT = TypeVar("ResultT")
 
@@ -47,13 +47,15 @@ class Inboxes(InboxView):
         self._journal = journal
         self._commits = commits
 
-    def put(self, session_id: str, envelope: Envelope) -> int:
+    def put(self, session_id: str, envelope: Envelope, *, capability: OwnershipCapability | None = None) -> int:
         """Put an envelope in, for whoever owns the session (aura 2.8).
 
         Args:
             session_id: the session.
             envelope: the envelope. One with a name is put once: the same again changes nothing, also after it was
-                acknowledged, for the last 10 000 names of the incarnation.
+                acknowledged, for the last 10 000 names of the incarnation. One along an edge takes a step of its
+                sender's local type.
+            capability: the live capability, which an envelope along an edge needs; None for none.
 
         Returns:
             Its number in the inbox, from 1.
@@ -63,9 +65,17 @@ class Inboxes(InboxView):
             SessionDraining: it runs out.
             InboxFull: as many are unread as may be, or they take 16 MiB together.
             DuplicateEnvelope: another envelope of that name was put before.
+            EnvelopeNeedsCapability: it goes along an edge, and no capability is shown.
+            Unclaimed, StaleCapability: the capability is not live; this is recorded.
+            CapabilitySessionMismatch: the capability is of another session.
+            UnknownEdge: the edge is none of this session's.
+            TypeViolation: its sender's type does not permit to send it.
         """
         name, given = identifier("session_id", session_id), checked(envelope, Envelope)
-        return self._journal.execute((inbox_stream(name), session_stream(name)), session.put, given)
+        presented = checked_or_none(capability, OwnershipCapability)
+        if presented is not None:
+            session.require_session(name, presented)
+        return self._journal.execute((inbox_stream(name), session_stream(name)), session.put, given, presented)
 
     def take(
         self,
@@ -109,6 +119,8 @@ class Inboxes(InboxView):
             SessionNotFound, SessionTerminal, Unclaimed, StaleCapability
             EnvelopeNotFound: no such envelope is unread.
             EnvelopeNotTaken: this generation has not taken it.
+            EnvelopeOutOfOrder: an earlier envelope of its edge is unread.
+            TypeViolation: its receiver's local type does not permit to receive it.
         """
         return self._present(session.acknowledge, capability, natural_number("number", number))
 

@@ -25,12 +25,14 @@ from ...domain import (
 )
 from ...domain.bounds import MAX_DURATION_MS, MAX_INBOX_CAPACITY, MAX_ROLES
 from ...domain.identifiers import identifier, natural_number, text
+from ...domain.protocol import SessionPlan
 from ...domain.session import SessionStatus, SessionTerms
 from ...domain.value import function_or_none, several
 from ...projections import Progress, Projector, SessionsView, TemporalStore
 from ..writing.bindings import Binding, Bindings
 from ..writing.times import time_ms
 from .base import Ask, Command, Executes, SessionCommands, Steps, carry_out, checked
+from .protocols import planned_roles
 
 ResultT = TypeVar("ResultT")
 
@@ -68,6 +70,7 @@ class LifecycleCommands(SessionCommands, SessionsView):
         session_id: str,
         roles: Iterable[str] = (),
         *,
+        plan: SessionPlan | None = None,
         protocol_id: str | None = None,
         context_id: str | None = None,
         current_role: str | None = None,
@@ -83,6 +86,8 @@ class LifecycleCommands(SessionCommands, SessionsView):
         Args:
             session_id: 1 to 200 characters, none of them a control character.
             roles: names of the parts that are played in it; distinct, and at most 65 535.
+            plan: what its roles do, one local type each, and so which way messages go. Its roles are those of the
+                session.
             protocol_id: the protocol that it runs.
             context_id: the context that it belongs to.
             current_role: the role that this host plays, one of ``roles``.
@@ -100,13 +105,13 @@ class LifecycleCommands(SessionCommands, SessionsView):
             LimitReached: it was opened 65 535 times.
             BoundExceeded, EventTooLarge: there are too many roles, or they take too much room.
         """
-        names = role_names(roles)
+        names, planned = planned_roles(role_names(roles), plan)
         terms = session_terms(protocol_id, context_id, current_role, timeout_ms, inbox_capacity)
         name = identifier("session_id", session_id)
         opening = timed(session.open_session, now)
         if binding is None:
-            return self._journal.execute(session_stream(name), opening, names, terms)
-        command = Command(session_stream(name), opening, (names, terms))
+            return self._journal.execute(session_stream(name), opening, names, terms, planned)
+        command = Command(session_stream(name), opening, (names, terms, planned))
         steps: Steps[None] = self._bound_from_the_start(Binding.here(binding), name, command)
         return carry_out(self._journal, steps)
 

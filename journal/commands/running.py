@@ -18,10 +18,12 @@ from ...domain import (
     session_stream,
 )
 from ...domain.identifiers import identifier
+from ...domain.protocol import SessionPlan
 from ..writing.bindings import Binding
 from .base import Ask, Checks, Command, Steps, carry_out, checked, checked_or_none
 from .lifecycle import LifecycleCommands, role_names, session_terms, timed
 from .owned import OwnedSession
+from .protocols import planned_roles
 
 ResultT = TypeVar("ResultT")
 
@@ -35,6 +37,7 @@ class RunningCommands(LifecycleCommands):
         owner: str,
         *,
         roles: Iterable[str] = (),
+        plan: SessionPlan | None = None,
         manifest: CompositionManifest | None = None,
         current_role: str | None = None,
         protocol_id: str | None = None,
@@ -50,6 +53,7 @@ class RunningCommands(LifecycleCommands):
             session_id: the session.
             owner: the owner's label.
             roles: names of the parts that are played in it; by default those of the manifest.
+            plan: what its roles do; see ``open``.
             manifest: what it is put together from: its fragments are claimed, its boundary is set, its protocol
                 attached, and its delegation constraints hold.
             current_role: the role that this host plays, one of the roles.
@@ -67,7 +71,7 @@ class RunningCommands(LifecycleCommands):
             InvalidArgument: the manifest speaks of a role that the session is opened without.
         """
         composed = checked_or_none(manifest, CompositionManifest)
-        names = role_names(roles)
+        names, planned = planned_roles(role_names(roles), plan)
         if composed is not None:
             names = names or role_names(composed.role_names)
             protocol_id = composed.protocol_id if protocol_id is None else protocol_id
@@ -75,7 +79,7 @@ class RunningCommands(LifecycleCommands):
         terms = session_terms(protocol_id, context_id, current_role, timeout_ms, inbox_capacity, composed)
         name, label, here = identifier("session_id", session_id), identifier("owner", owner), Binding.here(binding)
         starting = timed(session.start, now)
-        command = Command(session_stream(name), starting, (label, names, terms, composed))
+        command = Command(session_stream(name), starting, (label, names, terms, composed, planned))
         return carry_out(self._journal, self._starting(here, name, command, composed, binding))
 
     def _starting(

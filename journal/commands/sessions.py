@@ -23,12 +23,13 @@ from ...domain.scope import scope as checked_scope
 from .base import checked
 from .delegations import DelegationCommands
 from .lifecycle import timed
+from .protocols import ProtocolCommands
 from .running import RunningCommands
 
 ResultT = TypeVar("ResultT")
 
 
-class Sessions(RunningCommands, DelegationCommands):
+class Sessions(RunningCommands, DelegationCommands, ProtocolCommands):
     """Opens, claims, hands over, runs and ends sessions; and how each stands: a mapping from session id to a row.
 
     Every command either appends its event and returns, or raises. All of them raise ``SessionNotFound`` for an id that

@@ -41,6 +41,7 @@ class PostgresApplicationRecorder(PositionedRecorder, library.PostgresApplicatio
 
     _columns = "notification_id, originator_id, originator_version, topic, state"
     _position = "notification_id"
+    _octets = "OCTET_LENGTH({})"
 
     datastore: PostgresDatastore
 

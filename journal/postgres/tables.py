@@ -40,6 +40,8 @@ class PostgresTemporalStore(TemporalStore):
         datastore: the database; the tables are in the first schema of its search path.
     """
 
+    octets = "OCTET_LENGTH(CAST({} AS TEXT))"
+
     def __init__(self, datastore: Datastore) -> None:
         self.datastore = datastore
 

@@ -45,6 +45,7 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
         f"CASE WHEN typeof(state)='text' OR length(state)<={MAX_STATE_BYTES} THEN state END"
     )
     _position = "position"
+    _octets = "LENGTH(CAST({} AS BLOB))"
     is_certain = True
     datastore: library.SQLiteDatastore
 

@@ -31,6 +31,8 @@ class SQLiteTemporalStore(TemporalStore):
         datastore: the database.
     """
 
+    octets = "LENGTH(CAST({} AS BLOB))"
+
     def __init__(self, datastore: Datastore) -> None:
         self.datastore = datastore
 

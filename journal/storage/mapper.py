@@ -114,7 +114,7 @@ def decode(row: EventRow) -> RecordedEvent:
         raise _not_a_row(row)
     try:
         envelope = validator.validate_json(upcast(state) if upcast else state)
-    except (ValidationError, InvalidInput, orjson.JSONDecodeError, KeyError, TypeError) as error:
+    except (ValidationError, InvalidInput, orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise DamagedRecord(type_name, stream, version, position or None, _first_problem(error)) from error
     # A named tuple's own constructor takes twice as long, and millions of events are decoded here.
     return _new_tuple(RecordedEvent, (position, stream, version, envelope["data"], Metadata.of(envelope["metadata"])))

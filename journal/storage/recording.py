@@ -67,6 +67,7 @@ class PositionedRecorder(ApplicationRecorder):
     before_append: Callable[[Any], None] | None = None
     _columns: str
     _position: str
+    _octets: str
     _table: str
 
     def head(self) -> int:
@@ -230,6 +231,13 @@ class PositionedRecorder(ApplicationRecorder):
             parameters.append(stop)
         self._of_types(topics, conditions, parameters)
         return self._notifications(conditions, parameters, self._position, limit)
+
+    def usage(self, through: int) -> tuple[int, int]:
+        """How many events there are up to a position, and how many bytes they take: stream, type and content."""
+        octets = "+".join(self._octets.format(column) for column in ("originator_id", "topic", "state"))
+        statement = f"SELECT COUNT(*), COALESCE(SUM({octets}), 0) FROM {self._table} WHERE {self._position}<=?"
+        ((count, size),) = self.fetch(statement, [through])
+        return int(count), int(size)
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> ChangesSubscription:
         """Follow the events behind a position, those recorded already and those to come, from any process.

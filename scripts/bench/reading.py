@@ -18,6 +18,7 @@ READS_EVERYTHING: Final = (
     "decode and fold the owner map in memory",
     "make the stored tables",
     "replay: make them, compare, swap",
+    "usage: count and measure everything",
 )
 """What takes a time in proportion to the journal."""
 
@@ -58,6 +59,7 @@ def reading(place: Place, events: int) -> dict[str, float]:
             measured["replay: make them, compare, swap"] = seconds(lambda: journal.replay())
         with Journal.open(url) as journal:
             middle = journal.at(position=events // 2).owners
+            measured["usage: count and measure everything"] = seconds(lambda: journal.usage(), 3)
             measured["one session's owner, now"] = seconds(lambda: journal.owners["s-0"], 100)
             measured["one session's owner, in the middle"] = seconds(lambda: middle["s-0"], 100)
             measured[f"the map of {sessions} sessions, now"] = seconds(lambda: journal.owners.items(), 3)

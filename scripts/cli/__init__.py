@@ -1,6 +1,13 @@
 """The command line."""
 
-from muniment.scripts.cli import authorities, conversations, journal, sessions, undo  # they add their commands
+from muniment.scripts.cli import (  # they add their commands
+    authorities,
+    conversations,
+    journal,
+    protocols,
+    sessions,
+    undo,
+)
 from muniment.scripts.cli.base import cli
 
-__all__ = ["authorities", "cli", "conversations", "journal", "sessions", "undo"]
+__all__ = ["authorities", "cli", "conversations", "journal", "protocols", "sessions", "undo"]

@@ -20,6 +20,7 @@ from muniment.scripts.demo.conversation import CONVERSATION, hold_conversation
 from muniment.scripts.demo.copies import restored
 from muniment.scripts.demo.hand_over import fail_hand_over
 from muniment.scripts.demo.living import SESSION, live_in_a_session
+from muniment.scripts.demo.protocol import bargain
 from muniment.scripts.describe import describe
 from muniment.scripts.output import envelope, progress_bar, record_to_plain, short_kind, show, table, to_plain
 
@@ -48,6 +49,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
         followed = _followed(journal, session_id)
         failed = fail_hand_over(journal)
         lived = live_in_a_session(journal)
+        bargained = bargain(journal)
         held = hold_conversation(journal)
         copied = restored(journal)
         head = journal.head()
@@ -68,6 +70,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
                 "followed": record_to_plain(followed),
                 "hand_over": failed.to_json(),
                 "living": lived.to_json(),
+                "protocol": bargained.to_json(),
                 "conversation": held.to_json(),
                 "restored": copied.to_json(),
                 "findings": [finding._asdict() for finding in findings],
@@ -97,6 +100,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
         show(f"Whoever follows the journal is told as it is committed:\n  {what}\n")
         failed.show()
         lived.show()
+        bargained.show()
         held.show()
         copied.show()
         show(f"Verified from the first event to the last, tables included: {len(findings)} findings.\n")

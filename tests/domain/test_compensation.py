@@ -16,8 +16,19 @@ def test_every_type_has_a_rule(name: str, event_class: type[Event[Any]]) -> None
     # Either something undoes it, or there is a reason why nothing does.
     assert (rule.compensate is None) == bool(rule.reason)
     # What is undone changes a part of the state, which later events may stand on, or what it names itself:
-    # fragments, witnesses, members, proposals and envelopes.
-    parts = {"fragments", "witness", "member", "proposal", "proposal_id", "number", "numbers"}
+    # fragments, witnesses, members, proposals, envelopes, edges and local types.
+    parts = {
+        "fragments",
+        "witness",
+        "member",
+        "proposal",
+        "proposal_id",
+        "number",
+        "numbers",
+        "edge",
+        "advance",
+        "undone",
+    }
     names_parts = parts & set(event_class.__annotations__)
     assert rule.is_mere_record or rule.changes or names_parts
 
@@ -68,7 +79,7 @@ def test_what_is_spent_faulted_cancelled_closed_or_refused_stays_so() -> None:
         "saga.resolved.v1",
         "saga.step_undone.v1",
         "saga.undo_registered.v1",
-        "session.archived.v1",
+        "session.archived.v2",
         "session.capability_rejected.v1",
         "session.closed.v1",
         "session.delegation_rejected.v1",

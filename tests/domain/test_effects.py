@@ -17,6 +17,7 @@ from muniment.domain import (
     OwnershipReceipt,
     ReadinessWitness,
     TerminalReason,
+    inbox,
     session,
 )
 from muniment.domain.effects import SessionStatus, WitnessStatus
@@ -42,6 +43,12 @@ WITHOUT = {
     session.FragmentsRestored,
     session.SessionStarted,
     session.TermsChanged,
+    session.HandlerSet,
+    session.HandlerRestored,
+    session.TraceSet,
+    session.TraceRestored,
+    inbox.TypeAdvanced,
+    inbox.TypeRestored,
     session.SessionArchived,
     session.IngressAccepted,
     session.IngressRejected,

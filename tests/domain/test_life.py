@@ -107,7 +107,7 @@ def test_what_is_put_away_is_not_put_away_again() -> None:
     closed = given(BEGAN, CLAIMED, CLOSED)
     (archived,) = closed.when(session.archive).accepted()
     assert isinstance(archived, session.SessionArchived)
-    assert (archived.role_count, archived.last_owner, archived.outcome) == (2, "a", ("s-1", 1))
+    assert (archived.counts.roles, archived.last_owner, archived.outcome) == (2, "a", ("s-1", 1))
     put_away = closed.go(archived)
     put_away.when(session.archive).then()
     put_away.when(session.open_session, ()).then(SessionOpened("s-1", 2))

@@ -38,7 +38,7 @@ from muniment.domain.session import (
     release,
 )
 from muniment.domain.session.guards import NOT_LIVE
-from muniment.domain.session.terms import NO_TERMS
+from muniment.domain.session.terms import NO_TERMS, SessionCounts
 from muniment.journal.testing import given
 
 from .facts import (
@@ -113,7 +113,8 @@ def test_reopening_begins_a_new_incarnation_and_everything_counts_on() -> None:
 
 def test_a_closed_session_can_be_opened_again() -> None:
     given(OPENED, CLAIMED, CLOSED).when(open_session, ()).then(
-        SessionArchived("s-1", 1, SessionStatus.CLOSED, 0, NO_TERMS, last_owner="a"), SessionOpened("s-1", 2)
+        SessionArchived("s-1", 1, SessionStatus.CLOSED, NO_TERMS, SessionCounts(0), last_owner="a"),
+        SessionOpened("s-1", 2),
     )
 
 

@@ -18,9 +18,20 @@ from muniment.domain import (
     UpgradePlan,
     UpgradeStep,
 )
+from muniment.domain.protocol import Branch, Edge, End, Mu, Recv, Send, SessionPlan, Var
 from muniment.journal import Journal
 
 MANIFEST = CompositionManifest("p", (LinkSpec("chat"), LinkSpec("vote")))
+ANSWERS = {"no": Var("again"), "yes": End()}
+PLAN = SessionPlan(
+    ("buyer", "seller"),
+    {
+        "buyer": Mu("again", Send("seller", [Branch("offer", Recv("seller", ANSWERS), "price")])),
+        "seller": Mu("again", Recv("buyer", [Branch("offer", Send("buyer", ANSWERS), "price")])),
+    },
+)
+EDGE = Edge("s-1", "buyer", "seller")
+OFFER = Envelope("B", "A", "c", b"12", edge=EDGE, label="offer", value_type="price")
 CHAT = ComposedBundle("chat", ("p",), frozenset({"say"}))
 
 
@@ -51,6 +62,14 @@ Act = Callable[[Journal], Any]
 
 def open_session(journal: Journal) -> Any:
     return journal.sessions.open("s-1", roles=["worker"])
+
+
+def open_with_plan(journal: Journal) -> Any:
+    return journal.sessions.open("s-1", plan=PLAN)
+
+
+def put_along(journal: Journal) -> Any:
+    return journal.inbox.put("s-1", OFFER, capability=live(journal))
 
 
 def claim(journal: Journal) -> Any:
@@ -180,6 +199,32 @@ UNDOABLE: dict[str, tuple[Act, tuple[Act, ...], str]] = {
         "session-s-1",
     ),
     "inbox.envelope_put": (put, (open_session,), "inbox-s-1"),
+    "inbox.envelope_put, along an edge": (put_along, (open_with_plan, claim), "inbox-s-1"),
+    "session.opened, with a plan": (
+        open_with_plan,
+        (open_session, lambda journal: journal.sessions.end("s-1", reason="over")),
+        "session-s-1",
+    ),
+    "session.type_advanced": (
+        lambda journal: journal.sessions.advance(live(journal), "seller", "receive", "buyer", "offer", "price"),
+        (open_with_plan, claim, put_along),
+        "inbox-s-1",
+    ),
+    "session.handler_set": (
+        lambda journal: journal.sessions.set_default_handler(live(journal), "other"),
+        (open_session, claim, lambda journal: journal.sessions.set_default_handler(live(journal), "mine")),
+        "session-s-1",
+    ),
+    "session.handler_set, of an edge": (
+        lambda journal: journal.sessions.set_edge_handler(live(journal), EDGE, "mine"),
+        (open_with_plan, claim),
+        "session-s-1",
+    ),
+    "session.trace_set": (
+        lambda journal: journal.sessions.set_edge_trace(live(journal), EDGE, ["price"]),
+        (open_with_plan, claim),
+        "session-s-1",
+    ),
     "inbox.envelope_taken": (
         lambda journal: journal.inbox.take(live(journal)),
         (open_session, claim, put),

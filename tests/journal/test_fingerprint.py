@@ -37,10 +37,10 @@ NAMES = {
     "inbox": "acknowledge check_deliverable give_back put take",
     "saga": "begin begin_compensation complete fail_compensation register_undo resolve undo_step",
     "session": (
-        "abandon_transfer accept admit archive attenuate begin_transfer change_terms check check_boundary claim "
-        "claim_fragments close commit_transfer consume_witness delegate drain end fail_transfer_commit fault_crashed "
-        "hand_over host issue_witness move_fragments open_session owner_died record_round release release_fragments "
-        "rollback_transfer set_protocol set_timeout start transfer"
+        "abandon_transfer accept admit advance archive attenuate begin_transfer change_terms check check_boundary "
+        "claim claim_fragments close commit_transfer consume_witness delegate drain end fail_transfer_commit "
+        "fault_crashed hand_over host issue_witness move_fragments open_session owner_died record_round release "
+        "release_fragments rollback_transfer set_handler set_protocol set_timeout set_trace start transfer"
     ),
     "site": "crash expire time_out",
 }

@@ -262,14 +262,14 @@ def test_finished_sessions_are_put_away(journal: Journal) -> None:
     assert journal.sessions.reap() == ()
     assert (list(journal.sessions), list(journal.archive.of_session("s-1"))) == (["s-3"], [1])
     summary = journal.archive["s-1", 1]
-    assert (summary.status, summary.role_count, summary.last_owner) == ("closed", 1, "a")
+    assert (summary.status, summary.counts.roles, summary.last_owner) == ("closed", 1, "a")
     assert str(journal.archive["s-2", 1].reason) == "cancelled by its host: why not"
     # It stays finished, and can be opened again.
     with pytest.raises(SessionTerminal):
         journal.sessions.claim("s-1", "a")
     journal.sessions.open("s-1")
     assert journal.sessions["s-1"].incarnation == 2
-    assert [record.type for record in journal.read(limit=20)].count("session.archived.v1") == 2
+    assert [record.type for record in journal.read(limit=20)].count("session.archived.v2") == 2
     assert journal.verify().findings == ()
     assert journal.replay().differences == {}
 

@@ -149,6 +149,9 @@ def test_the_stories_cover_every_type_that_can_be_undone() -> None:
         "session.ownership_restored.v1",
         "session.witness_withdrawn.v1",
         "inbox.taking_withdrawn.v1",
+        "session.handler_restored.v1",
+        "session.trace_restored.v1",
+        "session.type_restored.v1",
     }
     assert undone | made_by_undoing == undoable
 
