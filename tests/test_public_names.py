@@ -9,6 +9,7 @@ from muniment import journal
 ROOMS = [
     "muniment.domain",
     "muniment.domain.conversation",
+    "muniment.domain.protocol",
     "muniment.domain.session",
     "muniment.journal",
     "muniment.projections",

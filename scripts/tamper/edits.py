@@ -135,6 +135,10 @@ _SWAP: Final = (
     "UPDATE stored_events SET position=15 WHERE position=-1",
 )
 _LIVE: Final = '{"session_id":"s-2","owner":"carol","generation":1,"scope":"session"}'
+_STEP: Final = (
+    '{"incarnation":1,"role":"a","direction":"send","partner":"b","label":"offer","value_type":null,'
+    '"number":1,"previous":0,"state_before":0,"state":1}'
+)
 _MALLORY: Final = '{"session_id":"s-2","owner":"mallory","generation":2,"scope":"session"}'
 _RECEIPT: Final = (
     '{"session_id":"s-2","claim_id":1,"from_owner":"carol","from_generation":1,"to_owner":"mallory","to_generation":2,'
@@ -281,6 +285,27 @@ EDITS: Final = (
     Edit(
         "forged: envelopes that are lost, and no end of the session",
         append("inbox-s-2", 1, "inbox.envelopes_lost", '{"session_id":"s-2","incarnation":1,"numbers":[]}'),
+    ),
+    Edit(
+        "forged: a step of a role that has no local type",
+        append("inbox-s-2", 1, "session.type_advanced", f'{{"capability":{_LIVE},"advance":{_STEP}}}'),
+    ),
+    Edit(
+        "forged: a step undone that nobody took",
+        append("inbox-s-2", 1, "session.type_restored", f'{{"capability":{_LIVE},"undone":{_STEP}}}'),
+    ),
+    Edit(
+        "forged: a handler that somebody else named",
+        append("session-s-2", 3, "session.handler_set", f'{{"capability":{_MALLORY},"handler":"mine"}}'),
+    ),
+    Edit(
+        "forged: a trace on an edge of another session",
+        append(
+            "session-s-2",
+            3,
+            "session.trace_set",
+            f'{{"capability":{_LIVE},"edge":{{"session_id":"s-9","sender":"a","receiver":"b"}},"trace":["int"]}}',
+        ),
     ),
     Edit(
         "forged: the end of a session, with other numbers",
