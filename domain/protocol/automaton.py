@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from ..errors.protocol import InvalidLocalType
 from ..step import Direction, TypeStep
-from .local_types import Branch, End, LocalType, Mu, Node, Recv, Send, Var, checked_type, require_bounds
+from .local_types import LocalType, Node, checked_type, require_bounds
 
 
 class Automaton:
@@ -24,12 +25,13 @@ class Automaton:
         start: the state that the type begins in.
 
     Raises:
+        InvalidArgument: it is no local type.
         InvalidLocalType: a variable is bound nowhere, or a recursion goes round without a message.
         BoundExceeded: the type that is left in some state has too many nodes, or too many above one another.
     """
 
     def __init__(self, local_type: LocalType) -> None:
-        self._nodes: Final = local_type.to_json()
+        self._nodes: Final = checked_type("local_type", local_type).to_json()
         self._binders: Final[dict[int, int]] = {}
         self._above: Final[list[int]] = [-1] * len(self._nodes)
         self._bind()
@@ -50,7 +52,7 @@ class Automaton:
         """
         if state not in self._steps:
             raise InvalidLocalType(f"it has no state {state}")
-        return self._steps[state]
+        return MappingProxyType(self._steps[state])
 
     def all_steps(self) -> Iterator[TypeStep]:
         """Every step of every state."""
@@ -63,7 +65,7 @@ class Automaton:
             InvalidLocalType: there is no such state.
         """
         self.steps(state)
-        return self._closed(state, frozenset())
+        return LocalType.from_json(self._closed(state))
 
     def _bind(self) -> None:
         """Find the recursion that every variable belongs to."""
@@ -113,21 +115,24 @@ class Automaton:
             for each in node.get("branches", ())
         }
 
-    def _closed(self, place: int, bound: frozenset[int]) -> LocalType:
-        node = self._nodes[place]
-        match node["kind"]:
-            case "end":
-                return End()
-            case "var":
-                binder = self._binders[place]
-                return Var(node["name"]) if binder in bound else self._closed(binder, frozenset())
-            case "mu":
-                return Mu(node["name"], self._closed(node["body"], bound | {place}))
-        branches = (
-            Branch(each["label"], self._closed(each["then"], bound), each.get("value_type"))
-            for each in node["branches"]
-        )
-        return Send(node["partner"], branches) if node["kind"] == "send" else Recv(node["partner"], branches)
+    def _closed(self, start: int) -> list[Node]:
+        """What is left at a place, as nodes: a variable that is bound outside it gives way to its recursion."""
+        nodes: list[Node] = []
+        whole: dict[str, Any] = {}
+        waiting: list[tuple[int, frozenset[int], dict[str, Any], str]] = [(start, frozenset(), whole, "")]
+        while waiting:
+            place, bound, above, name = waiting.pop()
+            if (binder := self._binders.get(place)) is not None and binder not in bound:
+                place, bound = binder, frozenset()
+            above[name] = len(nodes)
+            node = dict(self._nodes[place])
+            nodes.append(node)
+            if node["kind"] == "mu":
+                waiting.append((node["body"], bound | {place}, node, "body"))
+            elif "branches" in node:
+                node["branches"] = [dict(each) for each in node["branches"]]
+                waiting += [(each["then"], bound, each, "then") for each in reversed(node["branches"])]
+        return nodes
 
 
 def unfold(local_type: LocalType) -> LocalType:
@@ -138,7 +143,7 @@ def unfold(local_type: LocalType) -> LocalType:
         InvalidLocalType: a variable is bound nowhere, or a recursion goes round without a message.
         BoundExceeded: it unfolds to too many nodes, or to too many above one another.
     """
-    automaton = Automaton(checked_type("local_type", local_type))
+    automaton = Automaton(local_type)
     return automaton.type_at(automaton.start)
 
 

@@ -88,7 +88,8 @@ def proof_of(leaves: Sequence[bytes], index: int) -> EdgeProof:
         InvalidArgument: there is no such leaf.
     """
     count = len(leaves)
-    if not count or natural_number("index", index) >= count:
+    index = natural_number("index", index)
+    if index >= count:
         raise InvalidArgument("index", f"must be below {count}, the number of leaves")
     path: list[bytes] = []
     begin, end = 0, count

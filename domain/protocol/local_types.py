@@ -8,10 +8,11 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from ..bounds import MAX_TYPE_DEPTH, MAX_TYPE_SIZE
+from ..errors.base import MunimentError
 from ..errors.input import BoundExceeded, InvalidArgument
 from ..errors.protocol import InvalidLocalType
 from ..identifiers import identifier
-from ..shown import shown
+from ..shown import kind_of, shown
 from ..step import Direction
 from ..value import several
 
@@ -52,7 +53,9 @@ class LocalType:
 
     def __eq__(self, other: object) -> bool:
         # A type is compared by its nodes, since one may be deeper than Python calls itself.
-        return _nodes(self) == _nodes(other) if isinstance(other, LocalType) else NotImplemented
+        if not {type(self), type(other)} <= _KINDS.keys():
+            return NotImplemented
+        return self is other or _nodes(self) == _nodes(other)  # type: ignore[arg-type]
 
     def __hash__(self) -> int:
         return hash(str(self))
@@ -61,10 +64,16 @@ class LocalType:
         return LocalType.from_json, (_nodes(self),)
 
     def __str__(self) -> str:
-        return "".join(_spelled(self))
+        return "".join(_spelled(self, MAX_TYPE_SIZE))
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {str(self)[:200]}>"
+        return f"<{type(self).__name__} {''.join(_spelled(self, 200))[:200]}>"
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a {type(self).__name__} is never changed")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a {type(self).__name__} is never changed")
 
     def _measure(self, below: Iterable[LocalType]) -> None:
         parts = tuple(below)
@@ -176,9 +185,6 @@ class _Communication(LocalType):
             labels.add(branch.label)
         self._measure(branch.then for branch in self.branches)
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a {type(self).__name__} is never changed")
-
 
 class Send(_Communication):
     """The role chooses one of these messages, and sends it.
@@ -222,7 +228,12 @@ def checked_type(argument: str, given: object) -> LocalType:
     Raises:
         InvalidArgument, InvalidLocalType, BoundExceeded
     """
-    return _from_nodes(given if isinstance(given, list) else _nodes(_local_type(argument, given)))
+    try:
+        return _from_nodes(given if isinstance(given, list) else _nodes(_local_type(argument, given)))
+    except MunimentError:
+        raise
+    except Exception as error:
+        raise InvalidArgument(argument, f"is a broken local type: it raises {kind_of(error)}") from error
 
 
 def _nodes(local_type: LocalType) -> list[Node]:
@@ -327,11 +338,13 @@ _BUILDERS: Final[Mapping[str, Callable[[Node, _Below], LocalType]]] = {
 _KINDS: Final[Mapping[type, str]] = {End: "end", Var: "var", Mu: "mu", Send: "send", Recv: "recv"}
 
 
-def _spelled(local_type: LocalType) -> Iterator[str]:
-    """The text, piece by piece."""
+def _spelled(local_type: LocalType, most: int) -> Iterator[str]:
+    """The text, piece by piece, of this many nodes: one that was built past its checks may go round in a circle."""
     waiting: list[LocalType | str] = [local_type]
     while waiting:
         part = waiting.pop()
+        if not isinstance(part, str) and (most := most - 1) < 0:
+            return
         match part:
             case str():
                 yield part

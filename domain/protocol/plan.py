@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeAlias
 
 from pydantic import BeforeValidator, PlainSerializer
 from pydantic.dataclasses import dataclass
 
 from ..bounds import MAX_PLAN_BYTES, MAX_ROLES
-from ..errors.input import InvalidArgument
+from ..errors.input import BoundExceeded, InvalidArgument
 from ..errors.protocol import InvalidLocalType
 from ..identifiers import identifier
 from ..shown import shown
@@ -47,6 +47,9 @@ class PlannedType(NamedTuple):
     original: LocalType
 
 
+_LEAST_NODE_BYTES: Final = len('{"kind":"end"}')
+
+
 def _roles(value: object) -> tuple[str, ...]:
     roles = tuple(identifier("roles", role) for role in several("roles", value, MAX_ROLES))
     if len(set(roles)) < len(roles):
@@ -60,7 +63,17 @@ def _types(value: object) -> tuple[tuple[str, LocalType], ...]:
     pairs = tuple(several("types", value, MAX_ROLES))
     if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
         raise InvalidArgument("types", f"must map roles to local types, not be {shown(value)}")
-    return tuple((identifier("role", role), checked_type(f"the type of {role}", each)) for role, each in pairs)
+    return tuple(_within_plan((identifier("role", role), each) for role, each in pairs))
+
+
+def _within_plan(pairs: Iterable[tuple[str, object]]) -> Iterator[tuple[str, LocalType]]:
+    """The types, checked, for as long as they fit: one type may be given for many roles, and every node takes bytes."""
+    size = 0
+    for role, given in pairs:
+        local_type = checked_type(f"the type of {role}", given)
+        if (size := size + local_type.size) * _LEAST_NODE_BYTES > MAX_PLAN_BYTES:
+            raise BoundExceeded("plan", f"takes more than {MAX_PLAN_BYTES} bytes of JSON")
+        yield role, local_type
 
 
 _Roles: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_roles)]
@@ -104,6 +117,7 @@ class SessionPlan:
         object.__setattr__(self, "types", tuple(sorted(self.types, key=lambda item: places[item[0]])))
         if len(dict(self.types)) < len(self.types):
             raise InvalidArgument("types", "must name every role once")
+        require_size("plan", [self.roles, *_stored(self.types)], MAX_PLAN_BYTES)
         for role, automaton in self.automata.items():
             for step in automaton.all_steps():
                 if step.partner == role:
@@ -111,7 +125,6 @@ class SessionPlan:
                 if step.partner not in places:
                     said = f"role {role!r} exchanges {step.label!r} with {step.partner!r}"
                     raise InvalidLocalType(f"{said}, which is none of the plan's roles")
-        require_size("plan", [self.roles, *_stored(self.types)], MAX_PLAN_BYTES)
 
     @cached_property
     def automata(self) -> Mapping[str, Automaton]:
