@@ -337,6 +337,8 @@ def test_a_type_built_past_its_checks_is_checked_again(fields: dict[str, object]
     with pytest.raises(InvalidArgument, match="broken"):
         Automaton(object.__new__(Send))
     assert unfold(forged(size=-5, depth=-5)).size == 2
+    with pytest.raises(BoundExceeded, match="more than 10000 nodes"):
+        forged(branches=tuple(Branch(f"go {number}", END) for number in range(MAX_TYPE_SIZE))).to_json()
 
 
 GO = {"kind": "send", "partner": "B", "branches": [{"label": "go", "then": 1}]}
