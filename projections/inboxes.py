@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ..domain import Envelope, RecordedEvent, inbox
 from ..domain.content import content_bytes
 from ..domain.protocol import Edge
+from ..domain.value import exact
 from .remembering import RememberingProjection
 from .temporal import Change, Row, TemporalTable, Value
 from .views import TableMapping
@@ -109,8 +110,13 @@ class InboxView(TableMapping[tuple[str, int], InboxRow]):
         return {key[1]: row for key, row in map(self._read, self._select({"session_id": session_id}))}
 
     def of_edge(self, edge: Edge) -> dict[int, InboxRow]:
-        """Those that go along an edge, by number."""
-        where = {"session_id": edge.session_id, "sender": edge.sender, "receiver": edge.receiver}
+        """Those that go along an edge, by number.
+
+        Raises:
+            InvalidArgument: it is no edge.
+        """
+        wanted = exact("edge", edge, Edge)
+        where = {"session_id": wanted.session_id, "sender": wanted.sender, "receiver": wanted.receiver}
         return {key[1]: row for key, row in map(self._read, self._select(where))}
 
     def _to_item(self, row: Row) -> tuple[tuple[str, int], InboxRow]:

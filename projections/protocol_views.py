@@ -161,7 +161,7 @@ class EdgesView(_ProtocolView[EdgeRow]):
         Raises:
             InvalidArgument: it is no edge.
         """
-        return self._inbox.of_edge(exact("edge", edge, Edge))
+        return self._inbox.of_edge(edge)
 
     def root(self, edge: Edge) -> bytes:
         """The root of the tree over all that was put along an edge in this incarnation: 32 bytes (telltale 6).

@@ -182,4 +182,7 @@ def to_frontier(leaves: Any, tree: Any) -> Frontier:
         ValueError: somebody changed it.
     """
     joined = bytes.fromhex(tree or "")
-    return Frontier(leaves, tuple(joined[place : place + 32] for place in range(0, len(joined), 32)))
+    hashes = tuple(joined[place : place + 32] for place in range(0, len(joined), 32))
+    if len(joined) % 32 or len(hashes) != leaves.bit_count():
+        raise ValueError(f"a tree of {leaves} leaves cannot have {len(hashes)} hashes")
+    return Frontier(leaves, hashes)

@@ -214,6 +214,12 @@ def public_callables() -> dict[str, Callable[..., Any]]:
             if name in LEFT_OUT:
                 continue
             if isinstance(each, ModuleType):
+                if each is muniment.domain.protocol:
+                    found |= {
+                        f"{name}.{inner}": getattr(each, inner)
+                        for inner in each.__all__
+                        if inner not in ("LocalType", "Frontier", "Automaton") and callable(getattr(each, inner))
+                    }
                 found |= {
                     f"{name}.{inner}": kind
                     for inner, kind in vars(each).items()

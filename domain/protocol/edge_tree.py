@@ -12,16 +12,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ..bounds import MAX_NUMBER
 from ..errors.input import InvalidArgument
 from ..identifiers import natural_number
+from ..value import exact, several
 
 EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
 """The root of a tree without leaves."""
 
 
 def leaf_hash(data: bytes) -> bytes:
-    """The hash of a leaf."""
-    return hashlib.sha256(b"\x00" + data).digest()
+    """The hash of a leaf.
+
+    Raises:
+        InvalidArgument: it is not bytes.
+    """
+    return hashlib.sha256(b"\x00" + exact("leaf", data, bytes)).digest()
 
 
 def _node_hash(left: bytes, right: bytes) -> bytes:
@@ -74,9 +80,13 @@ class EdgeProof:
 
 
 def tree_root(leaves: Sequence[bytes]) -> bytes:
-    """The root of a tree over these leaves: 32 bytes (RFC 6962, 2.1)."""
+    """The root of a tree over these leaves: 32 bytes (RFC 6962, 2.1).
+
+    Raises:
+        InvalidArgument: one of them is not bytes.
+    """
     frontier = Frontier()
-    for data in leaves:
+    for data in several("leaves", leaves, MAX_NUMBER):
         frontier = frontier.appended(data)
     return frontier.root
 
@@ -85,8 +95,9 @@ def proof_of(leaves: Sequence[bytes], index: int) -> EdgeProof:
     """The proof that the leaf at a place stands in the tree (RFC 6962, 2.1.1).
 
     Raises:
-        InvalidArgument: there is no such leaf.
+        InvalidArgument: there is no such leaf, or one of them is not bytes.
     """
+    leaves = list(several("leaves", leaves, MAX_NUMBER))
     count = len(leaves)
     index = natural_number("index", index)
     if index >= count:
@@ -111,7 +122,11 @@ def is_proven(data: bytes, proof: EdgeProof, root: bytes) -> bool:
         data: the leaf.
         proof: the proof.
         root: the root: 32 bytes.
+
+    Raises:
+        InvalidArgument: the leaf or the root is not bytes.
     """
+    exact("root", root, bytes)
     if type(proof) is not EdgeProof or not _is_sound(proof):
         return False
     found, place, last = leaf_hash(data), proof.index, proof.count - 1
@@ -129,6 +144,8 @@ def is_proven(data: bytes, proof: EdgeProof, root: bytes) -> bool:
 
 
 def _is_sound(proof: EdgeProof) -> bool:
+    if not all(hasattr(proof, name) for name in EdgeProof.__slots__):
+        return False
     numbers = (proof.index, proof.count)
     if not all(type(number) is int for number in numbers) or not 0 <= proof.index < proof.count:
         return False

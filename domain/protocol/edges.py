@@ -11,7 +11,9 @@ from ..errors.input import InvalidArgument, InvalidIdentifier
 from ..errors.protocol import InvalidEdge
 from ..identifiers import Identifier, identifier
 from ..shown import shown
-from ..value import VALUE, value_type
+from ..value import VALUE, several, value_type
+
+_FIELDS: Final = ("session_id", "sender", "receiver")
 
 DEFAULT_HANDLER: Final = "default_handler"
 """What handles the messages of an edge, where nothing else was said (telltale 2.7)."""
@@ -52,14 +54,13 @@ def decode_edge(value: object, session_hint: str | None = None) -> Edge:
     """
     if not isinstance(value, Mapping):
         raise InvalidEdge(f"it must be an object with sender and receiver, not {shown(value)}")
-    fields: dict[Any, Any] = dict(value)
-    if fields.get("session_id") is None:
+    if more := [name for name in several("edge", value, len(_FIELDS) + 1) if name not in _FIELDS]:
+        raise InvalidEdge(f"it must have {', '.join(_FIELDS)} alone, and has {shown(more[0])} as well")
+    fields: dict[str, Any] = {name: value.get(name) for name in _FIELDS}
+    if fields["session_id"] is None:
         fields["session_id"] = session_hint
-    missing = [name for name in ("session_id", "sender", "receiver") if fields.get(name) is None]
-    if missing or len(fields) > 3:
-        raise InvalidEdge(
-            f"it must have session_id, sender and receiver, and nothing else; {', '.join(missing) or 'more'} is wrong"
-        )
+    if missing := [name for name in _FIELDS if fields[name] is None]:
+        raise InvalidEdge(f"it must have {', '.join(_FIELDS)}, and lacks {', '.join(missing)}")
     try:
         return Edge(**{name: identifier(name, each) for name, each in fields.items()})
     except (InvalidIdentifier, InvalidArgument) as error:

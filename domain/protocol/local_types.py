@@ -173,7 +173,7 @@ class _Communication(LocalType):
     branches: tuple[Branch, ...]
 
     def __init__(self, partner: str, branches: Mapping[str, LocalType] | Iterable[Branch]) -> None:
-        given = [Branch(*each) for each in branches.items()] if isinstance(branches, Mapping) else branches
+        given = _of_mapping(branches) if isinstance(branches, Mapping) else branches
         _set(self, "partner", identifier("partner", partner))
         _set(self, "branches", tuple(_branch(each) for each in several("branches", given, MAX_TYPE_SIZE)))
         if not self.branches:
@@ -210,6 +210,10 @@ class Recv(_Communication):
     direction = Direction.RECEIVE
 
 
+def _of_mapping(branches: Mapping[str, LocalType]) -> list[Branch]:
+    return [Branch(label, branches[label]) for label in several("branches", branches, MAX_TYPE_SIZE)]
+
+
 def _branch(given: object) -> Branch:
     if type(given) is not Branch:
         raise InvalidArgument("branches", f"must be of type Branch, or map a label to a type, not {shown(given)}")
@@ -219,7 +223,10 @@ def _branch(given: object) -> Branch:
 def _local_type(argument: str, given: object) -> LocalType:
     if type(given) not in _KINDS:
         raise InvalidArgument(argument, f"must be End, Var, Mu, Send or Recv, not {shown(given)}")
-    return given  # type: ignore[return-value]
+    local_type: LocalType = given  # type: ignore[assignment]
+    if not all(type(getattr(local_type, name, None)) is int for name in LocalType.__slots__):
+        raise InvalidArgument(argument, "is a broken local type: it was built past its checks")
+    return local_type
 
 
 def checked_type(argument: str, given: object) -> LocalType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeAlias
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -126,14 +127,22 @@ class SessionPlan:
                     said = f"role {role!r} exchanges {step.label!r} with {step.partner!r}"
                     raise InvalidLocalType(f"{said}, which is none of the plan's roles")
 
-    @cached_property
+    @property
     def automata(self) -> Mapping[str, Automaton]:
         """By role, the states that its type goes through."""
+        return MappingProxyType(self._automata)
+
+    @property
+    def role_ids(self) -> Mapping[str, int]:
+        """By role, its number, from 0."""
+        return MappingProxyType(self._role_ids)
+
+    @cached_property
+    def _automata(self) -> dict[str, Automaton]:
         return {role: Automaton(local_type) for role, local_type in self.types}
 
     @cached_property
-    def role_ids(self) -> Mapping[str, int]:
-        """By role, its number, from 0."""
+    def _role_ids(self) -> dict[str, int]:
         return {role: place for place, role in enumerate(self.roles)}
 
     @cached_property

@@ -86,7 +86,7 @@ def test_a_plan_is_read_back_as_it_was(plan: SessionPlan) -> None:
         pickle.loads(pickle.dumps(plan)),
         copy.copy(plan),
         copy.deepcopy(plan),
-        SessionPlan(plan.roles, dict(reversed(plan.types))),  # type: ignore[arg-type]
+        SessionPlan(plan.roles, dict(reversed(plan.types))),
     ):
         assert (other, hash(other), repr(other)) == (plan, hash(plan), repr(plan))
         assert STORED.dump_json(other) == stored
@@ -181,7 +181,7 @@ def test_a_plan_has_at_most_so_many_roles_and_bytes() -> None:
     with pytest.raises(BoundExceeded, match="65535"):
         SessionPlan(tuple(map(str, range(MAX_ROLES + 1))))
     with pytest.raises(BoundExceeded):
-        SessionPlan(f"role {number}" for number in count())  # type: ignore[arg-type]
+        SessionPlan(f"role {number}" for number in count())
     with pytest.raises(BoundExceeded, match=f"at most {MAX_PLAN_BYTES}"):
         SessionPlan(tuple(f"{number} {'x' * 190}" for number in range(2_000)))
 
