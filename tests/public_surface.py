@@ -205,6 +205,15 @@ def described(given: Any) -> str:
         )
 
 
+def protocol_callables() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Its functions and values; not what is made by others, nor what Python itself builds."""
+    for name in muniment.domain.protocol.__all__:
+        each = getattr(muniment.domain.protocol, name)
+        is_built = isinstance(each, type) and issubclass(each, Enum | tuple)
+        if callable(each) and not is_built and name not in ("LocalType", "Frontier"):
+            yield name, each
+
+
 def public_callables() -> dict[str, Callable[..., Any]]:
     """Every function and class of the public rooms, and the event types of the domain's modules."""
     found: dict[str, Callable[..., Any]] = {}
@@ -215,11 +224,7 @@ def public_callables() -> dict[str, Callable[..., Any]]:
                 continue
             if isinstance(each, ModuleType):
                 if each is muniment.domain.protocol:
-                    found |= {
-                        f"{name}.{inner}": getattr(each, inner)
-                        for inner in each.__all__
-                        if inner not in ("LocalType", "Frontier", "Automaton") and callable(getattr(each, inner))
-                    }
+                    found |= {f"{name}.{inner}": kind for inner, kind in protocol_callables()}
                 found |= {
                     f"{name}.{inner}": kind
                     for inner, kind in vars(each).items()

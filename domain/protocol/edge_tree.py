@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ..bounds import MAX_NUMBER
 from ..errors.input import InvalidArgument
 from ..identifiers import natural_number
-from ..value import exact, several
+from ..shown import shown
+from ..value import exact
 
 EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
 """The root of a tree without leaves."""
@@ -79,6 +79,13 @@ class EdgeProof:
     path: tuple[bytes, ...]
 
 
+def _listed(leaves: object) -> Sequence[bytes]:
+    """The leaves, which stand in a list or tuple: anything else may have no end."""
+    if type(leaves) is not list and type(leaves) is not tuple:
+        raise InvalidArgument("leaves", f"must be a list or tuple of bytes, not {shown(leaves)}")
+    return leaves
+
+
 def tree_root(leaves: Sequence[bytes]) -> bytes:
     """The root of a tree over these leaves: 32 bytes (RFC 6962, 2.1).
 
@@ -86,7 +93,7 @@ def tree_root(leaves: Sequence[bytes]) -> bytes:
         InvalidArgument: one of them is not bytes.
     """
     frontier = Frontier()
-    for data in several("leaves", leaves, MAX_NUMBER):
+    for data in _listed(leaves):
         frontier = frontier.appended(data)
     return frontier.root
 
@@ -97,7 +104,7 @@ def proof_of(leaves: Sequence[bytes], index: int) -> EdgeProof:
     Raises:
         InvalidArgument: there is no such leaf, or one of them is not bytes.
     """
-    leaves = list(several("leaves", leaves, MAX_NUMBER))
+    leaves = _listed(leaves)
     count = len(leaves)
     index = natural_number("index", index)
     if index >= count:
