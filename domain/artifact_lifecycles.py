@@ -10,9 +10,13 @@ from .artifacts import ArtifactKind
 
 
 class AuditEvent(StrEnum):
-    """What can become of an artifact (telltale 1.2, ``AuthorityAuditEvent``)."""
+    """What can become of an artifact (telltale 1.2, ``AuthorityAuditEvent``).
+
+    ``EXERCISED`` is ours: a capability was shown to change a session's edges, which the reference does not record.
+    """
 
     ISSUED = "issued"
+    EXERCISED = "exercised"
     CONSUMED = "consumed"
     INVALIDATED = "invalidated"
     COMMITTED = "committed"
@@ -44,10 +48,10 @@ class ArtifactLifecycle(NamedTuple):
 _OWNERSHIP, _TRANSITION, _EVIDENCE = ArtifactClass.OWNERSHIP, ArtifactClass.TRANSITION, ArtifactClass.EVIDENCE
 _ISSUED, _REJECTED, _INVALIDATED = AuditEvent.ISSUED, AuditEvent.REJECTED, AuditEvent.INVALIDATED
 _CONSUMED, _COMMITTED, _ROLLED_BACK = AuditEvent.CONSUMED, AuditEvent.COMMITTED, AuditEvent.ROLLED_BACK
-_EXPIRED = AuditEvent.EXPIRED
+_EXPIRED, _EXERCISED = AuditEvent.EXPIRED, AuditEvent.EXERCISED
 
 ARTIFACT_LIFECYCLES: Final[Mapping[ArtifactKind, ArtifactLifecycle]] = {
-    ArtifactKind.OWNERSHIP_CAPABILITY: ArtifactLifecycle(_OWNERSHIP, (_ISSUED, _REJECTED, _INVALIDATED)),
+    ArtifactKind.OWNERSHIP_CAPABILITY: ArtifactLifecycle(_OWNERSHIP, (_ISSUED, _EXERCISED, _REJECTED, _INVALIDATED)),
     ArtifactKind.OWNERSHIP_RECEIPT: ArtifactLifecycle(_TRANSITION, (_ISSUED, _REJECTED, _COMMITTED, _ROLLED_BACK)),
     ArtifactKind.DELEGATION_RECEIPT: ArtifactLifecycle(_TRANSITION, (_ISSUED, _INVALIDATED)),
     ArtifactKind.READINESS_WITNESS: ArtifactLifecycle(_EVIDENCE, (_ISSUED, _REJECTED, _CONSUMED, _INVALIDATED)),

@@ -115,6 +115,11 @@ def _owner_died(event: session.OwnerDied) -> list[_Entry]:
     return _ended(event, event.capability, "owner died", *dropped, _issued(event.witness))
 
 
+def _handler_set(event: session.HandlerSet) -> str:
+    whose = "default handler" if event.edge is None else f"handler of {event.edge}"
+    return f"{whose} set to {event.handler}"
+
+
 def _host_ended(event: session.SessionEnded) -> list[_Entry]:
     reason = f"session {event.reason}"
     dropped: list[_Entry] = [] if event.receipt is None else [(event.receipt, AuditEvent.ROLLED_BACK, reason)]
@@ -161,6 +166,8 @@ _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], list[_Entry]]]] = {
         "transfer commit failed",
         (event.receipt, AuditEvent.ROLLED_BACK, event.reason.reason),
     ),
+    session.HandlerSet: lambda event: [(event.capability, AuditEvent.EXERCISED, _handler_set(event))],
+    session.TraceSet: lambda event: [(event.capability, AuditEvent.EXERCISED, f"trace of {event.edge} set")],
     session.SessionClosed: lambda event: _ended(event, event.capability, "session closed"),
     session.SessionEnded: _host_ended,
     session.SessionDelegated: lambda event: [_issued(event.receipt)],

@@ -282,6 +282,11 @@ def test_handlers_fall_back_to_the_default(journal: Journal, held: OwnershipCapa
     assert journal.head() == head
     row = journal.edges["s-1", "seller", "buyer"]
     assert (row.handler, row.has_own_handler) == ("mine", False)
+    used = [each for each in journal.audit.records("s-1") if each.event == "exercised"]
+    assert [(each.artifact, each.reason) for each in used] == [
+        (held, "default handler set to mine"),
+        (held, "handler of buyer to seller set to own"),
+    ]
     before = journal.at(position=head - 1).edges
     assert before.handler_of(EDGE) == "mine"
     journal.revert(head)
