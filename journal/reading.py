@@ -81,7 +81,7 @@ class Reading(Upkeep):
     def usage(self) -> Usage:
         """Measure what the journal holds: sessions, types, envelopes, handlers, proofs, events (telltale 5).
 
-        Every table is read once, and so is every event: a second or two for a million events.
+        Every table is read once, that of the events too, without decoding any. The benchmark says what that takes.
 
         Raises:
             UnknownEventType, DamagedRecord: an event that is not in the tables yet cannot be decoded.
