@@ -411,7 +411,7 @@ def test_demo_end_to_end(tmp_path: Path) -> None:
     assert (first.returncode, first.stderr) == (0, "")
     assert "6578 recorded commands given" in first.stdout
     assert "StaleCapability: session" in first.stdout
-    assert "3572 events are in" in first.stdout
+    assert "3587 events are in" in first.stdout
     assert "kitchen is started, fed, handed on in the middle of an order" in first.stdout
     assert "The order that it left was delivered again: 1 acknowledged, 1 lost with the end." in first.stdout
     assert "selection to reelection: no_commit" in first.stdout
