@@ -64,7 +64,9 @@ def _step_of(event: Event[Any]) -> TypeAdvance | None:
 
 
 def _again(undone: TypeAdvance, now: InboxState) -> TypeAdvance:
-    return replace(undone, number=now.last_steps.get(undone.role, 0) + 1)
+    """The step under a new number; what it follows may have been taken again under a new one, too."""
+    _, previous = now.standings.get(undone.role, (0, 0))
+    return replace(undone, number=now.last_steps.get(undone.role, 0) + 1, previous=previous)
 
 
 def withdraw_taking(event: EnvelopeTaken, before: InboxStanding, now: InboxState) -> Event[Any] | None:

@@ -245,6 +245,21 @@ def test_an_envelope_that_is_taken_back_takes_its_step_back(journal: Journal, he
     assert (row.step, [step.label for step in row.permitted]) == (2, ["no", "yes"])
 
 
+def test_steps_that_are_taken_again_follow_each_other(journal: Journal, held: OwnershipCapability) -> None:
+    first = journal.sessions.advance(held, "buyer", "send", "seller", "offer", "price")
+    begun = journal.head()
+    second = journal.sessions.advance(held, "buyer", "receive", "seller", "no")
+    assert (second.number, second.previous) == (2, first.number)
+    for position in (begun + 1, begun):
+        journal.revert(position)
+    for position in (begun + 3, begun + 2):
+        journal.revert(position)
+    steps = [record.event.advance for record in journal.read(begun + 3)]  # type: ignore[attr-defined]
+    assert [(step.number, step.previous) for step in steps] == [(3, 0), (4, 3)]
+    journal.revert(journal.head())
+    assert journal.types["s-1", "buyer"].step == 3
+
+
 def test_a_step_that_others_follow_is_not_undone(journal: Journal, held: OwnershipCapability) -> None:
     journal.sessions.advance(held, "buyer", "send", "seller", "offer", "price")
     first = journal.head()

@@ -426,7 +426,7 @@ def test_demo_end_to_end(tmp_path: Path) -> None:
         assert followed.returncode == 0, followed.stderr
         assert followed.stdout
     again = run("demo", "--json")
-    assert json.loads(again.stdout)["data"]["events"] == 3_572
+    assert json.loads(again.stdout)["data"]["events"] == 3_587
     assert sorted(each.name for each in tmp_path.glob("*.db")) == ["muniment-demo-2.db", "muniment-demo.db"]
     refused = run("demo", "muniment-demo.db")
     assert refused.returncode == 2
