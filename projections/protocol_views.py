@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple, TypeVar
 
 from ..domain import InvalidArgument, UnknownEdge, inbox, inbox_stream
 from ..domain.identifiers import natural_number
 from ..domain.inbox import envelope_digest
 from ..domain.protocol import DEFAULT_HANDLER, Edge, EdgeProof, LocalType, SessionPlan, TypeStep, proof_of
+from ..domain.protocol.edge_tree import EMPTY_ROOT
 from ..domain.value import exact
 from .audit import Events
 from .inboxes import InboxRow, InboxView
 from .projection import Projector
-from .protocols import EDGES, PROTOCOLS, TYPES, ProtocolsProjection, plan_of, to_frontier
+from .protocols import EDGES, PLANS, PROTOCOLS, TREES, TYPES, ProtocolsProjection, plan_of, to_frontier
 from .store import TemporalStore
-from .temporal import Row, Value
+from .temporal import Row, TemporalTable, Value
 from .views import MappingView, readable
 
 RowT = TypeVar("RowT")
@@ -64,6 +65,9 @@ class _ProtocolView(MappingView[tuple[str, ...], RowT]):
 
     _projection = ProtocolsProjection.name
 
+    _beside: ClassVar[tuple[TemporalTable, ...]]
+    """The other tables that its rows are read with, whose keys begin its own."""
+
     def __getitem__(self, key: tuple[str, ...]) -> RowT:
         names = tuple(self._table.key)
         found = {}
@@ -83,20 +87,25 @@ class _ProtocolView(MappingView[tuple[str, ...], RowT]):
     def _all(self) -> dict[tuple[str, ...], RowT]:
         return self._find({})
 
-    def _find(self, where: dict[str, Value]) -> dict[tuple[str, ...], RowT]:
-        # Both tables as of one position, whatever is written meanwhile.
-        position = self._catch_up()
-        of_session = {name: value for name, value in where.items() if name == "session_id"}
-        protocols = {row[0]: row for row in self._select(of_session, position=position, table=PROTOCOLS)}
+    def _find(self, where: dict[str, Value], position: int | None = None) -> dict[tuple[str, ...], RowT]:
+        # All tables as of one position, whatever is written meanwhile.
+        as_of = self._catch_up() if position is None else position
+        beside: list[dict[tuple[str, ...], Row]] = []
+        for table in self._beside:
+            of_table = {name: value for name, value in where.items() if name in table.key}
+            rows = self._select(of_table, position=as_of, table=table)
+            beside.append({row[: len(table.key)]: row[len(table.key) :] for row in rows})
         found: dict[tuple[str, ...], RowT] = {}
-        for row in self._select(where, position=position):
+        for row in self._select(where, position=as_of):
             with readable(self._projection, self._table, row):
                 self._table.require_types(row)
-                found[row[: len(self._table.key)]] = self._to_row(row, protocols[row[0]])
+                key = row[: len(self._table.key)]
+                others = [rows.get(key[: len(table.key)]) for table, rows in zip(self._beside, beside, strict=True)]
+                found[key] = self._to_row(row, *others)
         return found
 
-    def _to_row(self, row: Row, protocol: Row) -> RowT:
-        """Read a row."""
+    def _to_row(self, row: Row, *beside: Row | None) -> RowT:
+        """Read a row, with those of the other tables."""
         raise NotImplementedError
 
 
@@ -104,18 +113,20 @@ class TypesView(_ProtocolView[TypeRow]):
     """The local types, by session id and role; not those of sessions that are put away."""
 
     _table = TYPES
+    _beside = (PLANS,)
 
     def plan(self, session_id: str) -> SessionPlan | None:
         """The plan that a session was opened with; None if it was opened without one, or is put away."""
         position = self._catch_up()
-        for row in self._select({"session_id": session_id}, position=position, table=PROTOCOLS):
-            with readable(self._projection, PROTOCOLS, row):
-                return None if row[1] is None else plan_of(row[1])
+        for row in self._select({"session_id": session_id}, position=position, table=PLANS):
+            with readable(self._projection, PLANS, row):
+                return plan_of(row[1])
         return None
 
-    def _to_row(self, row: Row, protocol: Row) -> TypeRow:
+    def _to_row(self, row: Row, *beside: Row | None) -> TypeRow:
         _, role, state, step, since = row
-        plan = plan_of(protocol[1])
+        ((stored, _),) = (found for found in beside if found is not None)
+        plan = plan_of(stored)
         automaton = plan.automata[role]
         return TypeRow(automaton.type_at(state), dict(plan.types)[role], tuple(automaton.steps(state)), step, since)
 
@@ -131,6 +142,7 @@ class EdgesView(_ProtocolView[EdgeRow]):
     """
 
     _table = EDGES
+    _beside = (PROTOCOLS, TREES)
 
     def __init__(self, events: Events, store: TemporalStore, projector: Projector, position: int | None = None) -> None:
         super().__init__(store, projector, position)
@@ -145,14 +157,11 @@ class EdgesView(_ProtocolView[EdgeRow]):
         """
         wanted = exact("edge", edge, Edge)
         position = self._catch_up()
-        for row in self._select(
-            {"session_id": wanted.session_id, "sender": wanted.sender, "receiver": wanted.receiver}, position=position
-        ):
-            if row[3] is not None:
-                return str(row[3])
+        found = self._find(_of_edge(wanted), position)
+        if found:
+            return next(iter(found.values())).handler
         for row in self._select({"session_id": wanted.session_id}, position=position, table=PROTOCOLS):
-            if row[2] is not None:
-                return str(row[2])
+            return str(row[1] or DEFAULT_HANDLER)
         return DEFAULT_HANDLER
 
     def buffer(self, edge: Edge) -> dict[int, InboxRow]:
@@ -170,7 +179,7 @@ class EdgesView(_ProtocolView[EdgeRow]):
             InvalidArgument: it is no edge.
             UnknownEdge: the session has no such edge.
         """
-        return self._row_of(edge).root
+        return self._row_of(edge, self._catch_up()).root
 
     def proof(self, edge: Edge, number: int) -> EdgeProof:
         """The proof that an envelope was put along an edge, for ``is_proven`` with its ``envelope_digest``.
@@ -183,11 +192,13 @@ class EdgesView(_ProtocolView[EdgeRow]):
             InvalidArgument: it is no edge, or no such envelope was put along it in this incarnation.
             UnknownEdge: the session has no such edge.
         """
-        count = self._row_of(edge).queued
+        # The events up to the position that the count is of: others may be put meanwhile.
+        position = self._catch_up()
+        count = self._row_of(edge, position).queued
         wanted, leaves = natural_number("number", number), list[bytes]()
         index: int | None = None
         stream = inbox_stream(edge.session_id)
-        for record in self._events.read_stream(stream, newest_first=True, through=self._position):
+        for record in self._events.read_stream(stream, newest_first=True, through=position):
             event = record.event
             if len(leaves) == count:
                 break
@@ -201,15 +212,23 @@ class EdgesView(_ProtocolView[EdgeRow]):
             )
         return proof_of(leaves[::-1], index)
 
-    def _row_of(self, edge: Edge) -> EdgeRow:
+    def _row_of(self, edge: Edge, position: int) -> EdgeRow:
         wanted = exact("edge", edge, Edge)
-        try:
-            return self[wanted.session_id, wanted.sender, wanted.receiver]
-        except KeyError:
-            raise UnknownEdge(wanted.session_id, wanted.session_id, wanted.sender, wanted.receiver) from None
+        for row in self._find(_of_edge(wanted), position).values():
+            return row
+        raise UnknownEdge(wanted.session_id, wanted.session_id, wanted.sender, wanted.receiver)
 
-    def _to_row(self, row: Row, protocol: Row) -> EdgeRow:
-        _, _, _, handler, trace, leaves, tree, since = row
-        handled_by = handler or protocol[2] or DEFAULT_HANDLER
+    def _to_row(self, row: Row, *beside: Row | None) -> EdgeRow:
+        _, _, _, handler, trace, since = row
+        protocol, tree = beside
+        default, leaves = None if protocol is None else protocol[0], 0
+        root = EMPTY_ROOT
+        if tree is not None:
+            leaves, stored, grown = tree
+            root, since = to_frontier(leaves, stored).root, max(since, grown)
         traced = () if trace is None else tuple(json.loads(trace))
-        return EdgeRow(handled_by, handler is not None, traced, leaves, to_frontier(leaves, tree).root, since)
+        return EdgeRow(handler or default or DEFAULT_HANDLER, handler is not None, traced, leaves, root, since)
+
+
+def _of_edge(edge: Edge) -> dict[str, Value]:
+    return {"session_id": edge.session_id, "sender": edge.sender, "receiver": edge.receiver}

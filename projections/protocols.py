@@ -15,12 +15,24 @@ from ..domain.protocol import Edge, Frontier, SessionPlan, TypeAdvance
 from .remembering import RememberingProjection
 from .temporal import Change, TemporalTable, Value
 
+PLANS = TemporalTable(
+    name="session_plans",
+    version=1,
+    key={"session_id": str},
+    columns={"plan": str},
+)
 PROTOCOLS = TemporalTable(
     name="protocols",
     version=1,
     key={"session_id": str},
-    columns={"plan": str, "default_handler": str, "other_edges": str},
-    nullable=frozenset({"plan", "default_handler", "other_edges"}),
+    columns={"default_handler": str, "other_edges": int},
+    nullable=frozenset({"default_handler"}),
+)
+OTHER_EDGES = TemporalTable(
+    name="other_edges",
+    version=1,
+    key={"session_id": str, "place": int},
+    columns={"sender": str, "receiver": str},
 )
 TYPES = TemporalTable(
     name="local_types",
@@ -32,16 +44,21 @@ EDGES = TemporalTable(
     name="edges",
     version=1,
     key={"session_id": str, "sender": str, "receiver": str},
-    columns={"handler": str, "trace": str, "leaves": int, "tree": str},
-    nullable=frozenset({"handler", "trace", "tree"}),
+    columns={"handler": str, "trace": str},
+    nullable=frozenset({"handler", "trace"}),
+)
+TREES = TemporalTable(
+    name="edge_trees",
+    version=1,
+    key={"session_id": str, "sender": str, "receiver": str},
+    columns={"leaves": int, "tree": str},
 )
 
-_PLAN, _DEFAULT, _OTHERS = 0, 1, 2
-_HANDLER, _TRACE, _LEAVES, _TREE = 0, 1, 2, 3
-"""The places of columns in a row, behind its key."""
+_HANDLER, _TRACE = 0, 1
+"""The places of columns in a row of edges, behind its key."""
 
-_NO_PROTOCOL: Final[tuple[Value, ...]] = (None, None, None)
-_NEW_EDGE: Final[tuple[Value, ...]] = (None, None, 0, None)
+_NO_PROTOCOL: Final[tuple[Value, ...]] = (None, 0)
+_NEW_EDGE: Final[tuple[Value, ...]] = (None, None)
 _PLANS: Final = TypeAdapter(SessionPlan)
 
 
@@ -49,7 +66,7 @@ class ProtocolsProjection(RememberingProjection):
     """Follows what a session's roles and edges do, from its opening until it is put away."""
 
     name = "protocols"
-    tables = (PROTOCOLS, TYPES, EDGES)
+    tables = (PLANS, PROTOCOLS, OTHER_EDGES, TYPES, EDGES, TREES)
 
     def handle(self, record: RecordedEvent) -> Iterable[Change]:
         """Say what a record sets and unsets."""
@@ -62,7 +79,7 @@ class ProtocolsProjection(RememberingProjection):
             case session.HandlerSet() | session.HandlerRestored():
                 return self._handled(_session_of(event), event.edge, event.handler)
             case session.TraceSet() | session.TraceRestored():
-                trace = json.dumps(event.trace) if event.trace else None
+                trace = json.dumps(event.trace, ensure_ascii=False) if event.trace else None
                 return self._edge_changed(event.edge, _TRACE, trace)
             case inbox.EnvelopePut():
                 return (*self._queued(event.envelope), *self._stepped(event.session_id, event.advance))
@@ -81,66 +98,92 @@ class ProtocolsProjection(RememberingProjection):
         plan = event.plan
         if plan is None:
             return
-        yield self._set(PROTOCOLS, (event.session_id,), (_PLANS.dump_json(plan).decode(), None, None))
+        yield self._set(PLANS, (event.session_id,), (_PLANS.dump_json(plan).decode(),))
         for role, automaton in plan.automata.items():
             yield self._set(TYPES, (event.session_id, role), (automaton.start, 0))
         for edge in plan.edges:
             yield self._set(EDGES, (event.session_id, edge.sender, edge.receiver), _NEW_EDGE)
 
     def _forgotten(self, session_id: str) -> Iterator[Change]:
-        row = self._row(PROTOCOLS, (session_id,))
-        if row is None:
-            return
-        for key in self._edges(session_id, row):
-            yield self._unset(EDGES, key)
-        if row[_PLAN] is not None:
-            for role, _ in plan_of(str(row[_PLAN])).types:
-                yield self._unset(TYPES, (session_id, role))
-        yield self._unset(PROTOCOLS, (session_id,))
+        """Nothing is known of the session any more."""
+        for key in self._edges(session_id):
+            for table in (EDGES, TREES):
+                if self._row(table, key) is not None:
+                    yield self._unset(table, key)
+        for place in range(self._others(session_id)):
+            yield self._unset(OTHER_EDGES, (session_id, place))
+        plan = self._plan(session_id)
+        for role, _ in () if plan is None else plan.types:
+            yield self._unset(TYPES, (session_id, role))
+        for table in (PLANS, PROTOCOLS):
+            if self._row(table, (session_id,)) is not None:
+                yield self._unset(table, (session_id,))
 
     def _ended(self, session_id: str) -> Iterator[Change]:
         """The traces go with the session; its types and handlers stay (telltale 2.15)."""
-        row = self._row(PROTOCOLS, (session_id,))
-        for key in () if row is None else self._edges(session_id, row):
-            edge = self._row(EDGES, key)
-            if edge is not None and edge[_TRACE] is not None:
-                yield self._set(EDGES, key, _changed(edge, _TRACE, None))
+        for key in self._edges(session_id):
+            row = self._row(EDGES, key)
+            if row is not None and row[_TRACE] is not None:
+                yield from self._edge_changed(Edge(*map(str, key)), _TRACE, None)
 
     def _handled(self, session_id: str, edge: Edge | None, handler: str | None) -> Iterable[Change]:
         if edge is not None:
             return self._edge_changed(edge, _HANDLER, handler)
-        row = self._row(PROTOCOLS, (session_id,)) or _NO_PROTOCOL
-        return (self._set(PROTOCOLS, (session_id,), _changed(row, _DEFAULT, handler)),)
+        return (self._set(PROTOCOLS, (session_id,), (handler, self._others(session_id))),)
 
-    def _queued(self, envelope: Envelope) -> Iterable[Change]:
+    def _queued(self, envelope: Envelope) -> Iterator[Change]:
         edge = envelope.edge
         if edge is None:
-            return ()
-        row = self._row(EDGES, (edge.session_id, edge.sender, edge.receiver)) or _NEW_EDGE
-        grown = to_frontier(row[_LEAVES], row[_TREE]).appended(envelope_digest(envelope))
-        tree = "".join(each.hex() for each in grown.hashes)
-        return self._edge_set(edge, (*row[:_LEAVES], grown.count, tree))
-
-    def _edge_changed(self, edge: Edge, place: int, value: Value) -> Iterable[Change]:
-        row = self._row(EDGES, (edge.session_id, edge.sender, edge.receiver)) or _NEW_EDGE
-        return self._edge_set(edge, _changed(row, place, value))
-
-    def _edge_set(self, edge: Edge, value: tuple[Value, ...]) -> Iterator[Change]:
-        """Set an edge's row; of one that no plan has, remember that there is one."""
+            return
+        yield from self._known(edge)
         key = (edge.session_id, edge.sender, edge.receiver)
-        if self._row(EDGES, key) is None:
-            row = self._row(PROTOCOLS, (edge.session_id,)) or _NO_PROTOCOL
-            others = [*_other_edges(row), [edge.sender, edge.receiver]]
-            yield self._set(PROTOCOLS, (edge.session_id,), _changed(row, _OTHERS, json.dumps(others)))
-        yield self._set(EDGES, key, value)
+        grown = to_frontier(*(self._row(TREES, key) or (0, ""))).appended(envelope_digest(envelope))
+        yield self._set(TREES, key, (grown.count, "".join(each.hex() for each in grown.hashes)))
 
-    def _edges(self, session_id: str, row: tuple[Value, ...]) -> Iterator[tuple[Value, ...]]:
+    def _edge_changed(self, edge: Edge, place: int, value: Value) -> Iterator[Change]:
+        yield from self._known(edge)
+        key = (edge.session_id, edge.sender, edge.receiver)
+        row = list(self._row(EDGES, key) or _NEW_EDGE)
+        row[place] = value
+        if tuple(row) != _NEW_EDGE or self._row(TREES, key) is not None or self._is_planned(edge):
+            yield self._set(EDGES, key, tuple(row))
+        else:
+            # Nothing is said of it any more, and it is none of a plan's.
+            yield self._unset(EDGES, key)
+
+    def _known(self, edge: Edge) -> Iterator[Change]:
+        """Have a row of an edge; of one that no plan has, remember that there is one."""
+        key = (edge.session_id, edge.sender, edge.receiver)
+        if self._row(EDGES, key) is not None:
+            return
+        count = self._others(edge.session_id)
+        row = self._row(PROTOCOLS, (edge.session_id,)) or _NO_PROTOCOL
+        yield self._set(PROTOCOLS, (edge.session_id,), (row[0], count + 1))
+        yield self._set(OTHER_EDGES, (edge.session_id, count), (edge.sender, edge.receiver))
+        yield self._set(EDGES, key, _NEW_EDGE)
+
+    def _plan(self, session_id: str) -> SessionPlan | None:
+        row = self._row(PLANS, (session_id,))
+        return None if row is None else plan_of(str(row[0]))
+
+    def _is_planned(self, edge: Edge) -> bool:
+        plan = self._plan(edge.session_id)
+        return plan is not None and plan.has_edge(edge.sender, edge.receiver)
+
+    def _others(self, session_id: str) -> int:
+        """How many rows there are of edges that no plan has."""
+        row = self._row(PROTOCOLS, (session_id,)) or _NO_PROTOCOL
+        return int(row[1] or 0)
+
+    def _edges(self, session_id: str) -> Iterator[tuple[Value, ...]]:
         """The keys of a session's edges."""
-        if row[_PLAN] is not None:
-            for edge in plan_of(str(row[_PLAN])).edges:
-                yield session_id, edge.sender, edge.receiver
-        for sender, receiver in _other_edges(row):
-            yield session_id, sender, receiver
+        plan = self._plan(session_id)
+        for edge in () if plan is None else plan.edges:
+            yield session_id, edge.sender, edge.receiver
+        for place in range(self._others(session_id)):
+            row = self._row(OTHER_EDGES, (session_id, place))
+            if row is not None:
+                yield session_id, *row
 
     def _stepped(self, session_id: str, advance: TypeAdvance | None) -> Iterable[Change]:
         if advance is None:
@@ -155,14 +198,6 @@ class ProtocolsProjection(RememberingProjection):
 
 def _session_of(event: session.HandlerSet | session.HandlerRestored) -> str:
     return event.capability.session_id if isinstance(event, session.HandlerSet) else event.session_id
-
-
-def _changed(row: tuple[Value, ...], place: int, value: Value) -> tuple[Value, ...]:
-    return (*row[:place], value, *row[place + 1 :])
-
-
-def _other_edges(row: tuple[Value, ...]) -> list[list[str]]:
-    return [] if row[_OTHERS] is None else json.loads(str(row[_OTHERS]))
 
 
 @lru_cache(maxsize=256)

@@ -18,7 +18,7 @@ from .delegations import DelegationsProjection
 from .footprints import FootprintsProjection
 from .inboxes import INBOX
 from .owners import OwnersProjection
-from .protocols import EDGES, PROTOCOLS, TYPES
+from .protocols import EDGES, OTHER_EDGES, PLANS, PROTOCOLS, TREES, TYPES
 from .sessions import ARCHIVE, ROLES, SESSIONS
 from .store import TemporalStore
 from .temporal import TemporalTable
@@ -55,7 +55,7 @@ class Usage:
         live_sessions: how many sessions are not put away.
         finished_sessions: how many of those have finished.
         archived_sessions: how many incarnations are put away.
-        local_types: how many roles have a local type.
+        local_types: how many roles have a local type; among the entries of the kind are the plans, too.
         edges: how many edges there are.
         buffered_envelopes: how many envelopes are not acknowledged.
         edge_handlers: how many edges have a handler of their own.
@@ -118,8 +118,11 @@ _OF_TABLE: Final[Mapping[TemporalTable, UsageKind]] = {
     ARCHIVE: UsageKind.ARCHIVE,
     INBOX: UsageKind.BUFFERS,
     TYPES: UsageKind.LOCAL_TYPES,
+    PLANS: UsageKind.LOCAL_TYPES,
     PROTOCOLS: UsageKind.SESSIONS,
+    OTHER_EDGES: UsageKind.SESSIONS,
     EDGES: UsageKind.BUFFERS,
+    TREES: UsageKind.EDGE_TREES,
     **{
         table: kind
         for kind, projections in {
@@ -134,18 +137,16 @@ _OF_TABLE: Final[Mapping[TemporalTable, UsageKind]] = {
 """What the rows of a table are counted under; those of others under ``other``."""
 
 _OF_COLUMN: Final[Mapping[tuple[TemporalTable, str], UsageKind]] = {
-    (PROTOCOLS, "plan"): UsageKind.LOCAL_TYPES,
     (PROTOCOLS, "default_handler"): UsageKind.HANDLERS,
     (EDGES, "handler"): UsageKind.HANDLERS,
     (EDGES, "trace"): UsageKind.TRACES,
-    (EDGES, "tree"): UsageKind.EDGE_TREES,
 }
 """What the values of a column are counted under, where that is not what its table is."""
 
 _FINISHED: Final = ", ".join(f"'{status.value}'" for status in SessionStatus if status.is_finished)
 _SUMS: Final[Mapping[TemporalTable, tuple[str, ...]]] = {
     SESSIONS: (f"CASE WHEN status IN ({_FINISHED}) THEN 1 ELSE 0 END",),
-    EDGES: ("leaves",),
+    TREES: ("leaves",),
 }
 
 
@@ -167,8 +168,7 @@ def measure(store: TemporalStore, position: int, events: tuple[int, int]) -> Usa
         for column, size in weight.column_bytes.items():
             sizes[_OF_COLUMN.get((table, column), kind)] += size
     for (table, column), kind in _OF_COLUMN.items():
-        if kind is not UsageKind.LOCAL_TYPES:
-            entries[kind] += weights[table].present[column]
+        entries[kind] += weights[table].present[column]
     entries[UsageKind.EVENTS], sizes[UsageKind.EVENTS] = events
     edges = weights[EDGES]
     return Usage(
@@ -181,8 +181,8 @@ def measure(store: TemporalStore, position: int, events: tuple[int, int]) -> Usa
         buffered_envelopes=weights[INBOX].rows,
         edge_handlers=edges.present["handler"],
         edge_traces=edges.present["trace"],
-        edge_leaves=edges.sums[0],
-        edge_trees=edges.present["tree"],
+        edge_leaves=weights[TREES].sums[0],
+        edge_trees=weights[TREES].rows,
         entries=dict(entries),
         stored_bytes=dict(sizes),
     )

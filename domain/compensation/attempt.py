@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, NamedTuple, Protocol
 
+from ..artifacts import OwnershipCapability
 from ..bundle import BundleLinked, BundleRegistered, UpgradeEvent, UpgradeFailed, UpgradeStaged, links_as_before
 from ..condition import Condition, NoneSince, Unchanged
 from ..errors import AlreadyCompensated, CommandRefused, InvalidArgument, LaterEventDepends, NotCompensable
@@ -291,20 +292,25 @@ class UndoAttempt:
             history.state.known()
             self._conditions.append(Unchanged(history.stream, history.version))
         if isinstance(event, TypeAdvanced):
+            self._require_live(record, event.capability)
             self._open_again(record, event.capability.session_id, event.advance.incarnation)
         if isinstance(event, TypeRestored):
             self._open_again(record, event.capability.session_id, event.undone.incarnation)
         if isinstance(event, EnvelopePut):
             session = self._open_again(record, event.session_id, event.incarnation)
+            if event.advance is not None and event.capability is not None:
+                self._require_live(record, event.capability)
             require_putting_again(self._history(record.stream).state, session, event.envelope)
-        if (
-            isinstance(event, EnvelopeTaken)
-            and self._open_session(event.capability.session_id).live != event.capability
-        ):
-            raise NotCompensable(record.id, record.type, "the capability that took the envelope is not live any more")
+        if isinstance(event, EnvelopeTaken):
+            self._require_live(record, event.capability)
         if isinstance(event, BundleLinked) and not links_as_before(event, *(each.state for each in histories)):
             reason = f"{event.left!r} and {event.right!r}, which it was linked from, are not what they were"
             raise NotCompensable(record.id, record.type, reason)
+
+    def _require_live(self, record: RecordedEvent, capability: OwnershipCapability) -> None:
+        """What is done again under a capability, is done again only while that is live."""
+        if self._open_session(capability.session_id).live != capability:
+            raise NotCompensable(record.id, record.type, "the capability that it was done under is not live any more")
 
     def _open_again(self, record: RecordedEvent, session_id: str, incarnation: int) -> SessionState:
         """The session, open in the same incarnation as then."""

@@ -108,7 +108,8 @@ class InboxState:
             self.names[event.envelope.name] = (event.number, envelope_digest(event.envelope))
             if len(self.names) > MAX_REMEMBERED_NAMES:
                 # The oldest that is over: one that is unread is a duplicate whenever it comes again.
-                del self.names[next(name for name, (number, _) in self.names.items() if number not in self.unread)]
+                over = (name for name, (number, _) in self.names.items() if number not in self.unread)
+                self.names.pop(next(over, ""), None)
         if (edge := event.envelope.edge) is not None:
             self.queued[edge.sender, edge.receiver] = self.queued.get((edge.sender, edge.receiver), 0) + 1
         self._step(event.advance)

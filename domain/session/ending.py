@@ -36,6 +36,7 @@ def end_of(
         rounds=state.rounds,
         edge_envelopes=sum(inbox.queued.values()) if is_own else 0,
         used_edges=len(inbox.queued) if is_own else 0,
+        edges=len(state.plan.edges if state.plan is not None else {*inbox.queued, *state.edges.handlers}),
         cleared=tuple(sorted(state.footprint)),
     )
     lost = EnvelopesLost(state.session_id, state.incarnation, numbers)
@@ -44,15 +45,15 @@ def end_of(
 
 def counts_of(state: SessionState) -> SessionCounts:
     """What a finished session consisted of (telltale 1.4)."""
-    leaves, used = (0, 0) if state.ending is None else (state.ending.edge_envelopes, state.ending.used_edges)
+    ending = SessionEnding() if state.ending is None else state.ending
     return SessionCounts(
         roles=len(state.roles),
         local_types=0 if state.plan is None else len(state.plan.types),
-        edges=used if state.plan is None else len(state.plan.edges),
+        edges=ending.edges,
         edge_handlers=len(state.edges.handlers),
-        edge_leaves=leaves,
-        edge_trees=used,
-        edge_roots=used,
+        edge_leaves=ending.edge_envelopes,
+        edge_trees=ending.used_edges,
+        edge_roots=ending.used_edges,
     )
 
 

@@ -71,6 +71,7 @@ class SessionEnding:
         rounds: how many rounds were recorded.
         edge_envelopes: how many envelopes were put along its edges.
         used_edges: along how many edges.
+        edges: how many edges it had: those of its plan; without one, those that were used or had a handler.
         cleared: the authorities that had the session, and have it no more, sorted.
     """
 
@@ -84,6 +85,7 @@ class SessionEnding:
     cleared: tuple[Identifier, ...] = ()
     edge_envelopes: Counter = 0
     used_edges: Counter = 0
+    edges: Counter = 0
 
 
 @value_type()
@@ -94,7 +96,7 @@ class SessionCounts:
     Attributes:
         roles: how many roles it had.
         local_types: for how many of them its plan had a local type.
-        edges: how many edges its plan had; without a plan, how many were used.
+        edges: how many edges its plan had; without a plan, how many were used or had a handler.
         edge_handlers: how many edges had a handler of their own.
         edge_leaves: how many envelopes are proven by the trees of its edges.
         edge_trees: how many edges have a tree.

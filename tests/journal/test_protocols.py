@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -333,6 +334,61 @@ def test_closing_clears_buffers_and_traces_and_keeps_types_and_handlers(
     assert (counts.roles, counts.local_types, counts.edges, counts.edge_handlers) == (2, 2, 2, 1)
     assert (counts.edge_leaves, counts.edge_trees, counts.edge_roots) == (1, 1, 1)
     assert (dict(journal.types), dict(journal.edges)) == ({}, {})
+
+
+def test_a_step_is_taken_again_only_under_the_live_capability(journal: Journal, held: OwnershipCapability) -> None:
+    journal.sessions.advance(held, "buyer", "send", "seller", "offer", "price")
+    journal.revert(journal.head())
+    journal.inbox.put("s-1", OFFER, capability=held)
+    journal.revert(journal.head())
+    withdrawn = journal.head()
+    journal.sessions.transfer(held, "bob")
+    for position in (withdrawn, withdrawn - 2):
+        error = refused(journal, NotCompensable, lambda position=position: journal.revert(position))  # type: ignore[misc]
+        assert "not live any more" in str(error)
+
+
+def test_a_handler_that_is_undone_leaves_no_edge_behind(url: str) -> None:
+    with Journal.open(url) as journal:
+        journal.sessions.open("s", ["a", "b"])
+        held = journal.sessions.claim("s", "alice")
+        edge = Edge("s", "a", "b")
+        journal.sessions.set_edge_handler(held, edge, "mine")
+        journal.revert(journal.head())
+        journal.sessions.set_edge_trace(held, edge, ["price"])
+        journal.sessions.set_edge_trace(held, edge, [])
+        assert (dict(journal.edges), journal.usage().edges) == ({}, 0)
+        journal.sessions.set_edge_handler(held, edge, "mine")
+        assert journal.edges["s", "a", "b"].handler == "mine"
+        journal.sessions.set_edge_trace(held, Edge("s", "b", "a"), ["price"])
+        journal.sessions.close(held)
+        assert list(journal.edges) == [("s", "a", "b")]
+        journal.sessions.reap()
+        counts = journal.archive["s", 1].counts
+        assert (counts.edges, counts.edge_handlers, counts.edge_trees) == (1, 1, 0)
+        assert journal.replay().differences == {}
+
+
+def test_a_proof_is_of_the_moment_that_it_is_asked_for(shared_url: str) -> None:
+    """Whoever puts meanwhile changes nothing of it."""
+    plan = SessionPlan(("a", "b"), {"a": Mu("x", Send("b", {"n": Var("x")}))})
+    edge = Edge("s", "a", "b")
+    with Journal.open(shared_url) as journal:
+        held = journal.sessions.start("s", "alice", plan=plan).capability
+        first = Envelope("B", "A", "c", 0, edge=edge, label="n")
+        journal.inbox.put("s", first, capability=held)
+
+        def put() -> None:
+            for number in range(1, 60):
+                journal.inbox.put("s", Envelope("B", "A", "c", number, edge=edge, label="n"), capability=held)
+
+        writer = threading.Thread(target=put)
+        writer.start()
+        while writer.is_alive():
+            then = journal.at(position=journal.head()).edges
+            assert is_proven(envelope_digest(first), then.proof(edge, 1), then.root(edge))
+            assert journal.edges.proof(edge, 1).index == 0
+        writer.join()
 
 
 def test_edges_without_a_plan_lie_between_any_two_roles(url: str) -> None:

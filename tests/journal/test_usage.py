@@ -14,7 +14,7 @@ def by_hand(journal: Journal) -> dict[UsageKind, int]:
     """How many rows hold, and how many events there are, counted in other ways."""
     return {
         UsageKind.ARCHIVE: len(journal.archive),
-        UsageKind.LOCAL_TYPES: len(journal.types),
+        UsageKind.LOCAL_TYPES: len(journal.types) + len({session_id for session_id, _ in journal.types}),
         UsageKind.BUFFERS: len(journal.inbox) + len(journal.edges),
         UsageKind.TRACES: sum(bool(row.trace) for row in journal.edges.values()),
         UsageKind.EDGE_TREES: sum(row.queued > 0 for row in journal.edges.values()),
