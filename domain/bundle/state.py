@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import BundleNotFound
 from ..event import Event
 from . import events
-from .values import ComposedBundle, RuntimeUpgradeArtifact
+from .values import ComposedBundle, RuntimeUpgradeArtifact, UpgradePhase
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class BundleState:
         members: who runs it.
         epoch: how often its members were changed; it never falls.
         pending: the upgrade under way, or None.
+        placed_by: the upgrade that made the members what they are; None if none did, or if that was undone.
         last_upgrade: the upgrade that last reached a phase, in that phase; None if there was none.
         upgrades: the ids of all upgrades ever staged.
         refusals: how many refused links are on record.
@@ -54,6 +55,7 @@ class BundleState:
         "last_upgrade",
         "members",
         "pending",
+        "placed_by",
         "refusals",
         "refused",
         "sources",
@@ -68,6 +70,7 @@ class BundleState:
         self.epoch = 0
         self.pending: RuntimeUpgradeArtifact | None = None
         self.last_upgrade: RuntimeUpgradeArtifact | None = None
+        self.placed_by: RuntimeUpgradeArtifact | None = None
         self.upgrades: set[str] = set()
         self.refusals = 0
         self.failures = 0
@@ -111,7 +114,7 @@ class BundleState:
         self.refused.add((event.right, event.linked, event.reason))
 
     def _on_seeded(self, event: events.MembersSeeded) -> None:
-        self.members, self.epoch = event.members, event.epoch
+        self.members, self.epoch, self.placed_by = event.members, event.epoch, None
 
     def _on_under_way(self, event: events.UpgradeEvent) -> None:
         self.pending = event.artifact
@@ -119,7 +122,7 @@ class BundleState:
 
     def _on_committed(self, event: events.UpgradeCommitted) -> None:
         self.pending = None
-        self.members, self.epoch = event.artifact.next_members, event.epoch
+        self.members, self.epoch, self.placed_by = event.artifact.next_members, event.epoch, event.artifact
 
     def _on_failed(self, event: events.UpgradeFailed) -> None:
         self.pending = None
@@ -131,6 +134,10 @@ class BundleState:
     def _on_restored(self, event: events.MembersRestored) -> None:
         self.members, self.epoch, self.pending = event.members, event.epoch, event.pending
         self.last_upgrade = event.upgrade or self.last_upgrade
+        if event.upgrade is not None and event.upgrade.phase is UpgradePhase.COMMITTED_CUTOVER:
+            self.placed_by = event.upgrade
+        elif event.members != event.previous:
+            self.placed_by = None
 
 
 _HANDLERS: dict[type[Event[Any]], Callable[[BundleState, Any], None]] = {

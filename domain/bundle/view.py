@@ -19,27 +19,20 @@ class BundleSnapshot:
         members: who runs it, sorted.
         epoch: how often its members were changed, undoing included.
         upgrade: the last upgrade, whole; None if there was none.
+        boundaries: what lies between its members, if an upgrade made them members and says where they run. Undoing a
+            later upgrade does not tell it again.
     """
 
     bundle_id: str
     members: tuple[str, ...]
     epoch: int
     upgrade: RuntimeUpgradeArtifact | None
+    boundaries: tuple[TransportBoundary, ...] = ()
 
     @property
     def phase(self) -> UpgradePhase | None:
         """Where the last upgrade stands; None if there was none."""
         return None if self.upgrade is None else self.upgrade.phase
-
-    @property
-    def boundaries(self) -> tuple[TransportBoundary, ...]:
-        """What lies between its members, if the last upgrade made them members and says where they run."""
-        upgrade = self.upgrade
-        if upgrade is None or upgrade.phase is not UpgradePhase.COMMITTED_CUTOVER:
-            return ()
-        # Others may have been seeded since.
-        is_theirs = upgrade.next_members == frozenset(self.members)
-        return upgrade.request.plan.steps[-1].boundaries if is_theirs else ()
 
 
 def snapshot_of(state: BundleState) -> BundleSnapshot:
@@ -52,4 +45,5 @@ def snapshot_of(state: BundleState) -> BundleSnapshot:
     state.known()
     if not state.members:
         raise MembersNotSeeded(state.bundle_id)
-    return BundleSnapshot(state.bundle_id, tuple(sorted(state.members)), state.epoch, state.last_upgrade)
+    placed = () if state.placed_by is None else state.placed_by.request.plan.steps[-1].boundaries
+    return BundleSnapshot(state.bundle_id, tuple(sorted(state.members)), state.epoch, state.last_upgrade, placed)

@@ -242,7 +242,10 @@ class ScopeViolation(CommandRefused):
     actual: OwnershipScope
 
     def __str__(self) -> str:
-        wider = "a wider scope takes an authority that hosts it, or its host, who ends it and opens it again"
+        wider = (
+            "a wider scope takes an authority that begins to host it while nobody owns it, or its host, who ends it "
+            "and opens it again"
+        )
         if self.owner is None:
             return (
                 f"session {self.session_id!r}: its last owner held {self.actual}, so it can be claimed for no more, "

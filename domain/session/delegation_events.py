@@ -20,7 +20,7 @@ class SessionHosted(Fact):
     Attributes:
         session_id: the session.
         authority: the authority.
-        lifted: how far a claim could reach until here; None if it could reach over the whole session (law 3).
+        lifted: how far a claim could reach until here, if that ends with this; None if nothing changes (law 3).
     """
 
     session_id: Identifier

@@ -137,7 +137,7 @@ class BundleCommands:
     def snapshot(self, bundle_id: str) -> BundleSnapshot:
         """Read who runs a bundle now, how often that changed, and where its last upgrade stands (telltale 7.1).
 
-        ``journal.bundles[id]`` has the same of any bundle that is registered, and of any moment.
+        ``journal.bundles[id]`` has members and epoch, ``journal.upgrades`` every upgrade's phase, also as they were.
 
         Raises:
             MembersNotSeeded: nobody said who runs it.

@@ -155,10 +155,10 @@ class Redeciding:
                 return Verdict(1, note=f"undoing would not append this any more: {verdict.problem}")
             return verdict
         verdict = self._decided_again(record, policy)
-        if verdict.problem and is_old:
-            return self._by_older_rules(record, verdict)
         if isinstance(record.event, ConversationEvent) and self._is_before_endings(record):
             verdict = self._in_older_conversation(record, verdict)
+        if verdict.problem and is_old:
+            return self._by_older_rules(record, verdict)
         if verdict.problem and isinstance(record.event, ConfigSynced) and self._is_before_endings(record):
             return Verdict(1, note=f"would not be adopted any more: {verdict.problem}")
         return verdict

@@ -9,6 +9,7 @@ from typing import Any
 from ...domain import MunimentError, Placed, RecordedEvent, session_stream
 from ...domain.bundle import BundleLinked, BundleWithdrawn
 from ...domain.compensation import SagaUndone, StreamHistory, UndoAttempt
+from ...domain.conversation import ProposalOpened, ProposalReceived
 from ...domain.record import split_event_id
 from ...domain.saga import SagaCompensated, SagaCompleted, SagaResolved
 from ...domain.session import OwnershipRestored, SessionDelegated, SessionHandedOver, SessionHosted
@@ -166,10 +167,12 @@ class Replanning:
 
 
 def _as_before_endings(made: Placed) -> Placed:
-    """What undoing appends, as the first two formats say it: without how far a claim may reach again."""
+    """What undoing appends, as the first two formats say it: without how far a claim reaches, and who is to vote."""
     event = made.event
     if isinstance(event, OwnershipRestored):
         return replace(made, event=replace(event, claimable=None, last_owner=None))
+    if isinstance(event, ProposalOpened | ProposalReceived):
+        return replace(made, event=replace(event, members=None))
     return replace(made, event=replace(event, lifted=None)) if isinstance(event, SessionHosted) else made
 
 

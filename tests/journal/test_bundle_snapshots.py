@@ -98,6 +98,11 @@ def test_it_tells_what_lies_between_the_members(journal: Journal) -> None:
     assert snapshot.boundaries == (TransportBoundary("y", "z", "network", False),)
     assert snapshot.upgrade is not None
     assert [each.role for each in snapshot.upgrade.request.plan.steps[0].placements] == ["y", "z"]
+    # An upgrade that has not taken effect, or is given up, moves nobody.
+    journal.bundles.stage_upgrade("chat", upgrade_to("q", "y", upgrade_id="u-2"))
+    assert journal.bundles.snapshot("chat").boundaries == snapshot.boundaries
+    journal.bundles.rollback_upgrade("chat", "u-2", "no time")
+    assert journal.bundles.snapshot("chat").boundaries == snapshot.boundaries
     # Where others run that were seeded since, nobody said.
     journal.bundles.seed_members("chat", ["w"])
     assert journal.bundles.snapshot("chat").boundaries == ()
