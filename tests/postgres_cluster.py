@@ -43,6 +43,8 @@ class Cluster:
             # PostgreSQL refuses to run as the superuser.
             self._user = "embedded_postgres"
             brought("utils").ensure_user_exists(self._user)
+            # The user reaches the programs wherever the environment lies.
+            brought("utils").ensure_prefix_permissions(self._programs)
         self._folder = Path(mkdtemp(prefix="muniment-cluster-"))
         self._ports = {name: _free_port() for name in NAMES}
         self.primary = NAMES[0]

@@ -170,7 +170,8 @@ class SessionPlan:
 
     def has_edge(self, sender: str, receiver: str) -> bool:
         """Whether messages go from one role to another."""
-        return (sender, receiver) in self._edge_names
+        # What is no plain text may raise where it is looked up, and names no role.
+        return type(sender) is type(receiver) is str and (sender, receiver) in self._edge_names
 
     @cached_property
     def _edge_names(self) -> frozenset[tuple[str, str]]:

@@ -24,7 +24,7 @@ soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 with Journal.open(url) as journal:
     journal.sessions.open("s-1")
     held = journal.sessions.claim("s-1", "alice")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, hard))
     acknowledged = journal.head()
     failures = 0
     while failures < 5:
