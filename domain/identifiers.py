@@ -9,7 +9,15 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints
 
-from .bounds import MAX_IDENTIFIER_LENGTH, MAX_NAMES, MAX_NAMES_BYTES, MAX_NUMBER, MAX_PART_LENGTH, MAX_TEXT_LENGTH
+from .bounds import (
+    MAX_IDENTIFIER_LENGTH,
+    MAX_NAMES,
+    MAX_NAMES_BYTES,
+    MAX_NUMBER,
+    MAX_PART_LENGTH,
+    MAX_ROLES,
+    MAX_TEXT_LENGTH,
+)
 from .errors.input import InvalidArgument, InvalidIdentifier
 from .shown import shown
 from .value import require_size, several
@@ -74,6 +82,19 @@ def names(argument: str, values: Iterable[str]) -> frozenset[str]:
     checked = frozenset(identifier(argument, value) for value in several(argument, values, MAX_NAMES))
     require_size(argument, sorted(checked), MAX_NAMES_BYTES)
     return checked
+
+
+def role_names(roles: object) -> tuple[str, ...]:
+    """The names of roles, if each may serve as one, and they are distinct.
+
+    Raises:
+        InvalidIdentifier, InvalidArgument, BoundExceeded
+    """
+    names = tuple(identifier("role", role) for role in several("roles", roles, MAX_ROLES))
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidArgument("roles", f"must be distinct, and {twice!r} is named twice")
+    return names
 
 
 def text(argument: str, value: object) -> str:

@@ -125,8 +125,10 @@ class TypesView(_ProtocolView[TypeRow]):
 
     def _to_row(self, row: Row, *beside: Row | None) -> TypeRow:
         _, role, state, step, since = row
-        ((stored, _),) = (found for found in beside if found is not None)
-        plan = plan_of(stored)
+        (with_plan,) = beside
+        if with_plan is None:
+            raise KeyError("session_plans")
+        plan = plan_of(with_plan[0])
         automaton = plan.automata[role]
         return TypeRow(automaton.type_at(state), dict(plan.types)[role], tuple(automaton.steps(state)), step, since)
 

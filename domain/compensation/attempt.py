@@ -291,9 +291,6 @@ class UndoAttempt:
         for history in histories:
             history.state.known()
             self._conditions.append(Unchanged(history.stream, history.version))
-        if isinstance(event, TypeAdvanced):
-            self._require_live(record, event.capability)
-            self._open_again(record, event.capability.session_id, event.advance.incarnation)
         if isinstance(event, TypeRestored):
             self._open_again(record, event.capability.session_id, event.undone.incarnation)
         if isinstance(event, EnvelopePut):
@@ -301,7 +298,8 @@ class UndoAttempt:
             if event.advance is not None and event.capability is not None:
                 self._require_live(record, event.capability)
             require_putting_again(self._history(record.stream).state, session, event.envelope)
-        if isinstance(event, EnvelopeTaken):
+        if isinstance(event, EnvelopeTaken | TypeAdvanced):
+            # A capability that is live is of this incarnation.
             self._require_live(record, event.capability)
         if isinstance(event, BundleLinked) and not links_as_before(event, *(each.state for each in histories)):
             reason = f"{event.left!r} and {event.right!r}, which it was linked from, are not what they were"

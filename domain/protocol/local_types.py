@@ -13,7 +13,6 @@ from ..errors.input import BoundExceeded, InvalidArgument
 from ..errors.protocol import InvalidLocalType
 from ..identifiers import identifier
 from ..shown import kind_of, shown
-from ..step import Direction
 from ..value import several
 
 Node: TypeAlias = dict[str, Any]
@@ -168,7 +167,6 @@ class _Communication(LocalType):
     """
 
     __slots__ = ("branches", "partner")
-    direction: Direction
     partner: str
     branches: tuple[Branch, ...]
 
@@ -195,7 +193,6 @@ class Send(_Communication):
     """
 
     __slots__ = ()
-    direction = Direction.SEND
 
 
 class Recv(_Communication):
@@ -207,7 +204,6 @@ class Recv(_Communication):
     """
 
     __slots__ = ()
-    direction = Direction.RECEIVE
 
 
 def _of_mapping(branches: Mapping[str, LocalType]) -> list[Branch]:

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from ..bounds import MAX_PLAN_BYTES, MAX_ROLES
 from ..errors.input import BoundExceeded, InvalidArgument
 from ..errors.protocol import InvalidLocalType
-from ..identifiers import identifier
+from ..identifiers import identifier, role_names
 from ..shown import shown
 from ..value import VALUE, require_size, several, value_type
 from .automaton import Automaton
@@ -51,13 +51,6 @@ class PlannedType(NamedTuple):
 _LEAST_NODE_BYTES: Final = len('{"kind":"end"}')
 
 
-def _roles(value: object) -> tuple[str, ...]:
-    roles = tuple(identifier("roles", role) for role in several("roles", value, MAX_ROLES))
-    if len(set(roles)) < len(roles):
-        raise InvalidArgument("roles", "must be distinct")
-    return roles
-
-
 def _types(value: object) -> tuple[tuple[str, LocalType], ...]:
     if isinstance(value, Mapping):
         value = tuple(value.items())
@@ -77,7 +70,7 @@ def _within_plan(pairs: Iterable[tuple[str, object]]) -> Iterator[tuple[str, Loc
         yield role, local_type
 
 
-_Roles: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_roles)]
+_Roles: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(role_names)]
 _Types: TypeAlias = Annotated[
     tuple[tuple[str, Any], ...], BeforeValidator(_types), PlainSerializer(lambda types: dict(_stored(types)))
 ]

@@ -11,7 +11,6 @@ from ...domain import (
     CancellationWitness,
     CompositionManifest,
     Decision,
-    InvalidArgument,
     MissingTaskBinding,
     OwnershipCapability,
     Policy,
@@ -23,11 +22,11 @@ from ...domain import (
     session,
     session_stream,
 )
-from ...domain.bounds import MAX_DURATION_MS, MAX_INBOX_CAPACITY, MAX_ROLES
-from ...domain.identifiers import identifier, natural_number, text
+from ...domain.bounds import MAX_DURATION_MS, MAX_INBOX_CAPACITY
+from ...domain.identifiers import identifier, natural_number, role_names, text
 from ...domain.protocol import SessionPlan
 from ...domain.session import SessionStatus, SessionTerms
-from ...domain.value import function_or_none, several
+from ...domain.value import function_or_none
 from ...projections import Progress, Projector, SessionsView, TemporalStore
 from ..writing.bindings import Binding, Bindings
 from ..writing.times import time_ms
@@ -326,19 +325,6 @@ def _incarnation(state: session.SessionState) -> int | None:
 def timed(command: Callable[..., Decision[ResultT]], now: int | None) -> Callable[..., Decision[ResultT]]:
     """A command at a time that the caller says; without one, the write path reads the clock."""
     return command if now is None else partial(command, now=time_ms("now", now))
-
-
-def role_names(roles: Iterable[str]) -> tuple[str, ...]:
-    """The names of roles, if each may serve as one, and they are distinct.
-
-    Raises:
-        InvalidIdentifier, InvalidArgument, BoundExceeded
-    """
-    names = tuple(identifier("role", role) for role in several("roles", roles, MAX_ROLES))
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidArgument("roles", f"must be distinct, and {twice!r} is named twice")
-    return names
 
 
 def session_terms(

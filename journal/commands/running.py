@@ -17,11 +17,11 @@ from ...domain import (
     session,
     session_stream,
 )
-from ...domain.identifiers import identifier
+from ...domain.identifiers import identifier, role_names
 from ...domain.protocol import SessionPlan
 from ..writing.bindings import Binding
 from .base import Ask, Checks, Command, Steps, carry_out, checked, checked_or_none
-from .lifecycle import LifecycleCommands, role_names, session_terms, timed
+from .lifecycle import LifecycleCommands, session_terms, timed
 from .owned import OwnedSession
 from .protocols import planned_roles
 

@@ -21,8 +21,7 @@ def types(session: str | None, at: str | None, url: str, lock_timeout: float, as
     """Show the local type of every role, or of those of one session: which steps it permits next."""
     with open_caught_up(url, lock_timeout) as journal:
         as_of = tables_at(journal, at)
-        view = as_of.types
-        items = sorted((view if session is None else view.of_session(identifier("SESSION", session))).items())
+        items = _of_session(as_of.types, session)
     if as_json:
         data = [{"session_id": name, "role": role, **to_plain(row)} for (name, role), row in items]
         envelope("types", data, journal=journal.url, position=as_of.position)
@@ -43,8 +42,7 @@ def edges(session: str | None, at: str | None, url: str, lock_timeout: float, as
     """Show the edges of every session, or of one: handler, trace, and the root of what was queued."""
     with open_caught_up(url, lock_timeout) as journal:
         as_of = tables_at(journal, at)
-        view = as_of.edges
-        items = sorted((view if session is None else view.of_session(identifier("SESSION", session))).items())
+        items = _of_session(as_of.edges, session)
     if as_json:
         data = [_edge(key, row) for key, row in items]
         envelope("edges", data, journal=journal.url, position=as_of.position)
@@ -54,6 +52,11 @@ def edges(session: str | None, at: str | None, url: str, lock_timeout: float, as
     ]
     columns = ["session", "sender", "receiver", "handler", "trace", "queued", "root", "since"]
     show(table(f"{journal.url} as of position {as_of.position}", columns, rows))
+
+
+def _of_session(view: Any, session: str | None) -> list[tuple[Any, Any]]:
+    """What a view has of one session, or of all, in order."""
+    return sorted((view if session is None else view.of_session(identifier("SESSION", session))).items())
 
 
 def _edge(key: tuple[str, ...], row: Any) -> dict[str, Any]:
