@@ -28,6 +28,18 @@ from .commands.sites import (
 )
 from .follow import Following
 from .journal import Journal
+from .past.changes import (
+    Blame,
+    Diff,
+    RowChange,
+    RowVersion,
+)
+from .past.moment import (
+    Moment,
+)
+from .past.questions import (
+    MomentLike,
+)
 from .projecting import Projecting, ProjectionHealth
 from .restoring import import_journal, restore
 from .storage.address import without_password
@@ -51,11 +63,13 @@ __all__ = [
     "AsyncSagas",
     "AsyncSessions",
     "AsyncSites",
+    "Blame",
     "BundleCommands",
     "Bundles",
     "Clock",
     "ConversationCommands",
     "Conversations",
+    "Diff",
     "Finding",
     "Following",
     "FormatSince",
@@ -64,12 +78,16 @@ __all__ = [
     "Journal",
     "LogHealth",
     "MAX_LINE_BYTES",
+    "Moment",
+    "MomentLike",
     "OwnedSession",
     "Projecting",
     "ProjectionHealth",
     "Projections",
     "ProposalCommands",
     "Restore",
+    "RowChange",
+    "RowVersion",
     "Saga",
     "Sagas",
     "Sessions",

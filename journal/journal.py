@@ -382,6 +382,13 @@ class Journal(Reading):
         """
         return self._saga_commands._new(name)
 
+    def _now(self) -> int:
+        return self._planner.now()
+
+    def _folded(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
+        # What the write path knows of the stream need not be read again.
+        return self.read_state(stream, view)
+
     def _write(self, steps: Steps[ResultT]) -> ResultT:
         return self._executor.drive(steps)
 

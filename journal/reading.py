@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import datetime
 from itertools import chain, islice
 from weakref import WeakSet
 
-from ..domain import InvalidArgument, JournalClosed, RecordedEvent, UnknownPosition
-from ..domain.identifiers import integer, natural_number, text
-from ..domain.shown import shown
+from ..domain import JournalClosed, RecordedEvent, UnknownPosition
+from ..domain.identifiers import natural_number, text
 from ..domain.value import exact
 from ..projections import Projector, TemporalStore, Usage, measure
 from .follow import Following
+from .past.questions import Questions
 from .projecting import Projecting
 from .storage.commits import Running
 from .storage.engine import Storage
 from .storage.mapper import decode
 from .storage.recording import PAGE_SIZE
-from .tables import Projections
 from .upkeep.upkeep import Upkeep
-from .writing.times import to_ms
 
 
-class Reading(Upkeep):
+class Reading(Upkeep, Questions):
     """What is read of a journal, and what goes on reading until the journal is closed.
 
     Attributes:
@@ -35,25 +32,6 @@ class Reading(Upkeep):
         self.application = storage.application
         self._running: WeakSet[Running] = WeakSet()
         self._is_closed = False
-
-    def at(self, *, position: int | None = None, time: int | datetime | None = None) -> Projections:
-        """The tables as they were.
-
-        Args:
-            position: as of this position; 0 is before the first event.
-            time: as of this time: UTC ms since 1970, or a ``datetime`` that knows its time zone.
-
-        Raises:
-            UnknownPosition: the journal has not reached the position.
-            InvalidArgument: neither or both are given, or the time has no time zone.
-        """
-        if (position is None) == (time is None):
-            raise InvalidArgument("at", "takes either a position or a time")
-        if time is not None:
-            position = self.timeline.position_at(to_ms(time))
-        else:
-            position = self._known_position(position, least=0)
-        return Projections(self, self._store, self._projector, position)
 
     def record(self, position: int) -> RecordedEvent:
         """Read the record at a position.
@@ -68,15 +46,6 @@ class Reading(Upkeep):
             if record.position == position:
                 return record
         raise UnknownPosition(position, self.head())
-
-    def _known_position(self, position: object, *, least: int) -> int:
-        given = integer(position)
-        if given is None:
-            raise InvalidArgument("position", f"must be an integer, not {shown(position)}")
-        head = self.head()
-        if not least <= given <= head:
-            raise UnknownPosition(given, head)
-        return given
 
     def usage(self) -> Usage:
         """Measure what the journal holds: sessions, types, envelopes, handlers, proofs, events (telltale 5).

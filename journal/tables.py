@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, TypeVar
+
+from ..domain import (
+    ConversationNotFound,
+    SessionNotFound,
+    bundle_stream,
+    conversation_stream,
+    session_stream,
+)
+from ..domain.bundle import BundleSnapshot, snapshot_of
+from ..domain.conversation import ConversationView, Life
+from ..domain.identifiers import identifier
+from ..domain.session import SessionStatus, SessionView
+from ..domain.states import new_state
 from ..projections import (
     ArchiveView,
     AuditView,
@@ -22,12 +37,16 @@ from ..projections import (
     SagasView,
     SessionsView,
     SitesView,
+    StoredTable,
     TemporalStore,
     TimelineView,
     TypesView,
     UpgradesView,
     WitnessesView,
 )
+
+ResultT = TypeVar("ResultT")
+ViewT = TypeVar("ViewT")
 
 
 class Projections:
@@ -39,127 +58,211 @@ class Projections:
 
     def __init__(self, events: Events, store: TemporalStore, projector: Projector, position: int | None = None) -> None:
         self.position = position
-        self._owners = OwnersView(store, projector, position)
-        self._audit = AuditView(events, position)
-        self._sessions: SessionsView = SessionsView(store, projector, position)
-        self._inbox: InboxView = InboxView(store, projector, position)
-        self._archive = ArchiveView(store, projector, position)
-        self._types = TypesView(store, projector, position)
-        self._edges = EdgesView(events, store, projector, position)
-        self._sites: SitesView = SitesView(store, projector, position)
-        self._witnesses = WitnessesView(store, projector, position)
-        self._footprints = FootprintsView(store, projector, position)
-        self._delegations = DelegationsView(store, projector, position)
-        self._bundles: BundlesView = BundlesView(store, projector, position)
-        self._upgrades = UpgradesView(store, projector, position)
-        self._sagas: SagasView = SagasView(store, projector, position)
-        self._conversations: ConversationsView = ConversationsView(store, projector, position)
-        self._deadlines = DeadlinesView(store, projector, position)
-        self._proposals = ProposalsView(events, store, projector, position)
-        self._phase_visits = PhaseVisitsView(store, projector, position)
-        self._late_firings = LateFiringsView(store, projector, position)
-        self._timeline = TimelineView(events, store, projector, position)
+        self._events = events
+        self._store = store
+        self._projector = projector
+        # Made when they are asked for: who looks at many moments looks at few tables of each.
+        self._views: dict[Callable[..., Any], Any] = {}
+
+    @property
+    def tables(self) -> Mapping[str, Mapping[Any, Any]]:
+        """Every table by name: those that are named here, and what else is stored, as rows of plain columns."""
+        return Tables(self, self._store, self._projector)
+
+    def session(self, session_id: str) -> SessionView:
+        """A session, folded from its events.
+
+        Raises:
+            SessionNotFound: it was never opened.
+        """
+        view = self._folded(session_stream(identifier("session_id", session_id)), SessionView.of)
+        if view.status is SessionStatus.UNOPENED:
+            raise SessionNotFound(session_id)
+        return view
+
+    def bundle(self, bundle_id: str) -> BundleSnapshot:
+        """Who runs a bundle, and where its last upgrade stands, folded from its events (telltale 7.1).
+
+        Raises:
+            BundleNotFound: it is not registered.
+            MembersNotSeeded: nobody said who runs it.
+        """
+        return self._folded(bundle_stream(identifier("bundle_id", bundle_id)), snapshot_of)
+
+    def conversation(self, conversation_id: str) -> ConversationView:
+        """A conversation, folded from its events.
+
+        Raises:
+            ConversationNotFound: it was never opened.
+        """
+        stream = conversation_stream(identifier("conversation_id", conversation_id))
+        view: ConversationView = self._folded(stream, ConversationView.of)
+        if view.life is Life.UNOPENED:
+            raise ConversationNotFound(conversation_id)
+        return view
+
+    def _folded(self, stream: str, view: Callable[[Any], ResultT]) -> ResultT:
+        """Look at the state that a stream's events add up to."""
+        state = new_state(stream)
+        for record in self._events.read_stream(stream, through=self.position):
+            state.apply(record.event)
+        return view(state)
+
+    def _view(self, kind: Callable[..., ViewT], *, reads_events: bool = False) -> ViewT:
+        view: ViewT | None = self._views.get(kind)
+        if view is None:
+            about = (self._events,) if reads_events else ()
+            view = self._views[kind] = kind(*about, self._store, self._projector, self.position)
+        return view
 
     @property
     def owners(self) -> OwnersView:
         """Who holds each session: a mapping from session id to owner, generation, scope, status and since."""
-        return self._owners
+        return self._view(OwnersView)
 
     @property
     def sessions(self) -> SessionsView:
         """The sessions that are not put away: a mapping from session id to how each stands."""
-        return self._sessions
+        return self._view(SessionsView)
 
     @property
     def inbox(self) -> InboxView:
         """The envelopes that are not acknowledged: a mapping from (session id, number) to whom each is for."""
-        return self._inbox
+        return self._view(InboxView)
 
     @property
     def types(self) -> TypesView:
         """The local types: a mapping from (session id, role) to what the role does from here on."""
-        return self._types
+        return self._view(TypesView)
 
     @property
     def edges(self) -> EdgesView:
         """The edges: a mapping from (session id, sender, receiver) to handler, trace, and what was queued."""
-        return self._edges
+        return self._view(EdgesView, reads_events=True)
 
     @property
     def archive(self) -> ArchiveView:
         """The finished incarnations that were put away: a mapping from (session id, incarnation) to a summary."""
-        return self._archive
+        return self._view(ArchiveView)
 
     @property
     def sites(self) -> SitesView:
         """The sites: a mapping from site to the time-out that runs, and whether it crashed."""
-        return self._sites
+        return self._view(SitesView)
 
     @property
     def audit(self) -> AuditView:
         """What became of every artifact."""
-        return self._audit
+        return AuditView(self._events, self.position)
 
     @property
     def witnesses(self) -> WitnessesView:
         """Every witness: a mapping from (session id, witness id) to what became of it."""
-        return self._witnesses
+        return self._view(WitnessesView)
 
     @property
     def footprints(self) -> FootprintsView:
         """Which sessions each authority has: a mapping from authority to native, delegated in and delegated out."""
-        return self._footprints
+        return self._view(FootprintsView)
 
     def coherence(self) -> tuple[CoherenceViolation, ...]:
         """Where authorities contradict each other over a session: nowhere, unless rows were changed (law 7)."""
-        return self._footprints.violations()
+        return self.footprints.violations()
 
     @property
     def delegations(self) -> DelegationsView:
         """Every delegation: a mapping from (session id, delegation id) to who gave it to whom."""
-        return self._delegations
+        return self._view(DelegationsView)
 
     @property
     def bundles(self) -> BundlesView:
         """The bundles that are known: a mapping from bundle id to what it is and who runs it."""
-        return self._bundles
+        return self._view(BundlesView)
 
     @property
     def upgrades(self) -> UpgradesView:
         """Every upgrade: a mapping from (bundle id, upgrade id) to where it stands."""
-        return self._upgrades
+        return self._view(UpgradesView)
 
     @property
     def sagas(self) -> SagasView:
         """Every saga: a mapping from saga id to where it stands."""
-        return self._sagas
+        return self._view(SagasView)
 
     @property
     def conversations(self) -> ConversationsView:
         """Every conversation: a mapping from conversation id to its phase, deadlines and counts."""
-        return self._conversations
+        return self._view(ConversationsView)
 
     @property
     def deadlines(self) -> DeadlinesView:
         """What is due in all conversations, earliest first."""
-        return self._deadlines
+        return self._view(DeadlinesView)
 
     @property
     def proposals(self) -> ProposalsView:
         """Every proposal: a mapping from (conversation id, proposal id) to what became of it; and its timeline."""
-        return self._proposals
+        return self._view(ProposalsView, reads_events=True)
 
     @property
     def phase_visits(self) -> PhaseVisitsView:
         """Which phases each conversation went through, and how long each took."""
-        return self._phase_visits
+        return self._view(PhaseVisitsView)
 
     @property
     def late_firings(self) -> LateFiringsView:
         """Which deadlines were fired late, and how late."""
-        return self._late_firings
+        return self._view(LateFiringsView)
 
     @property
     def timeline(self) -> TimelineView:
         """Which position the journal had reached at a time."""
-        return self._timeline
+        return self._view(TimelineView, reads_events=True)
+
+
+class Tables(Mapping[str, Mapping[Any, Any]]):
+    """Every table by name.
+
+    Args:
+        named: the tables that have views of their own.
+        store: where they are.
+        projector: what keeps them caught up.
+    """
+
+    def __init__(self, named: Projections, store: TemporalStore, projector: Projector) -> None:
+        self._named = named
+        self._store = store
+        self._projector = projector
+
+    def __getitem__(self, name: str) -> Mapping[Any, Any]:
+        if name in _NAMED:
+            view: Mapping[Any, Any] = getattr(self._named, name)
+            return view
+        projection, table = self._projector.tables[name]
+        return StoredTable(projection, table, self._store, self._projector, self._named.position)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted({*_NAMED, *self._projector.tables}))
+
+    def __len__(self) -> int:
+        return len({*_NAMED, *self._projector.tables})
+
+
+_NAMED: Final = (
+    "archive",
+    "bundles",
+    "conversations",
+    "delegations",
+    "edges",
+    "footprints",
+    "inbox",
+    "owners",
+    "proposals",
+    "sagas",
+    "sessions",
+    "sites",
+    "types",
+    "upgrades",
+    "witnesses",
+)
+"""The tables that are mappings of their own."""

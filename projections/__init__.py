@@ -5,6 +5,7 @@ from ..domain.effects import WitnessStatus
 from ..domain.session.coherence import CoherenceViolation, ViolationKind, coherence_violations
 from .audit import AuditRecord, AuditView, Events, audit_records
 from .bundles import BundleRow, BundlesProjection, BundlesView, UpgradeRow, UpgradesView
+from .changes import TableChange, changes, history
 from .conversation_views import (
     ConversationRow,
     ConversationsView,
@@ -33,10 +34,16 @@ from .sessions import ArchivedSession, ArchiveView, SessionsProjection
 from .sites import SiteRow, SitesProjection, SitesView
 from .stamps import STEP_MS, Stamp, Stamps
 from .store import TRACKING, TemporalStore
+from .stored_tables import StoredRow, StoredTable
 from .temporal import FOREVER, PREFIX, Change, Row, Set, TemporalTable, Unset, Value
 from .timeline import TimelineProjection, TimelineView
 from .usage import Usage, UsageKind, measure
-from .views import MappingView, TableMapping, TableReader
+from .views import (
+    MappingView,
+    TableMapping,
+    TableReader,
+    to_columns,
+)
 from .witnesses import WitnessesProjection, WitnessesView, WitnessRow
 
 __all__ = [
@@ -109,7 +116,10 @@ __all__ = [
     "Source",
     "Stamp",
     "Stamps",
+    "StoredRow",
+    "StoredTable",
     "TRACKING",
+    "TableChange",
     "TableMapping",
     "TableReader",
     "TemporalStore",
@@ -131,7 +141,10 @@ __all__ = [
     "WitnessesView",
     "all_projections",
     "audit_records",
+    "changes",
     "coherence_violations",
     "footprint_changes",
+    "history",
     "measure",
+    "to_columns",
 ]

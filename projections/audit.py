@@ -186,7 +186,10 @@ _ENTRIES: Final[dict[type[Event[Any]], Callable[[Any], list[_Entry]]]] = {
 
 
 class Events(Protocol):
-    """Where the trail reads the events."""
+    """Where views read events."""
+
+    def head(self) -> int:
+        """The last position; 0 when there is none."""
 
     def read(self, after: int = 0, limit: int | None = None) -> Iterator[RecordedEvent]:
         """Decode records of all streams, from the one behind a position."""

@@ -13,7 +13,8 @@ from eventsourcing.persistence import DataError, IntegrityError
 
 from ..domain import Event, JournalError, MunimentError, ProjectionStopped, RecordedEvent
 from .holding import Held, Locks
-from .store import Differences, Rebuild, TemporalStore
+from .store import TemporalStore
+from .table_writing import Differences, Rebuild
 from .temporal import Change, Row, TemporalTable, Value
 
 BATCH_SIZE: Final = 2_000
@@ -42,7 +43,7 @@ class Projection:
     @property
     def tracking_name(self) -> str:
         """The name under which its progress is kept; a table of a new version starts from the first event."""
-        return f"{self.name}.{'.'.join(f'v{table.version}' for table in self.tables)}"
+        return f"{self.name}.{'.'.join(table.shape for table in self.tables)}"
 
     def resume(self, current: CurrentRow) -> None:
         """Read what ``handle`` needs of the tables, before each batch. Most projections need nothing."""
@@ -90,6 +91,9 @@ class Projector:
         source: where the journal is read.
         batch_size: how many events one transaction takes.
         locks: how long threads that catch up wait for each other.
+
+    Attributes:
+        tables: every table by name, with the name of the projection that makes it.
     """
 
     def __init__(
@@ -104,6 +108,7 @@ class Projector:
         self._batch_size = batch_size
         self._store = store
         self._projections = tuple(projections)
+        self.tables = {table.name: (each.name, table) for each in self._projections for table in each.tables}
         self._source = source
         self._lock = (locks or Locks("the tables")).new()
         self._reached = 0

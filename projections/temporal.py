@@ -13,6 +13,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 FOREVER: Final = 2**63 - 1
 """The ``until`` of a row that has not ended."""
 
+LAYOUT: Final = 2
+"""Raised when all tables have other indexes, or other columns beside those of their own."""
+
 PREFIX: Final = "projection_"
 """What the names of all tables begin with in the database."""
 
@@ -46,7 +49,12 @@ class TemporalTable:
     @property
     def physical_name(self) -> str:
         """The table's name in the database."""
-        return f"{PREFIX}{self.name}_v{self.version}"
+        return f"{PREFIX}{self.name}_{self.shape}"
+
+    @property
+    def shape(self) -> str:
+        """What tells tables of this version, in this layout, from others."""
+        return f"v{self.version}_{LAYOUT}"
 
     def order(self, row: Row) -> Row:
         """What rows are sorted by: the key, and the position they began at."""
@@ -55,6 +63,14 @@ class TemporalTable:
     def row_position(self, row: Row) -> int:
         """The position at which a row began."""
         return int(row[len(self.key) + len(self.columns)])
+
+    def key_of(self, row: Row) -> Any:
+        """The key of a row, as callers know it: of several columns, a tuple."""
+        return row[0] if len(self.key) == 1 else tuple(row[: len(self.key)])
+
+    def values_of(self, row: Row) -> dict[str, Value]:
+        """The columns of a row behind its key, by name."""
+        return dict(zip(self.columns, row[len(self.key) :], strict=False))
 
     def require_types(self, row: Row) -> None:
         """Make sure that a row as read holds what its columns may.
@@ -65,6 +81,20 @@ class TemporalTable:
         for value, (column, kind) in zip(row, (*self.key.items(), *self.columns.items()), strict=False):
             if not isinstance(value, kind) and not (value is None and column in self.nullable):
                 raise TypeError(f"{column} is {value!r:.100}, which is no {kind.__name__}")
+
+    @property
+    def indexes(self) -> Mapping[str, str]:
+        """The indexes that readers need: what each is called, and what it covers."""
+        name = self.physical_name
+        # Where an index is of the rows that hold now alone, what is over does not make it longer.
+        now = f"WHERE until={FOREVER}"
+        return {
+            **{f"{name}_by_{column}": f"({column}, since)" for column in self.lookup},
+            **{f"{name}_now_by_{column}": f"({column}) {now}" for column in self.ordered},
+            f"{name}_now": f"({', '.join(self.key)}) {now}",
+            f"{name}_began": "(since)",
+            f"{name}_ended": f"(until) WHERE until<{FOREVER}",
+        }
 
     @property
     def selected(self) -> str:

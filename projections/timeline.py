@@ -125,6 +125,11 @@ class TimelineView(TableReader):
                 return latest
             return doubts.latest_at(position, -1 if latest is None else latest)
 
+    def greatest(self) -> int:
+        """The greatest stamp of all, in ms, set aside or not; -1 before the first event."""
+        row = self._store.get(TIMELINE, self._catch_up(), _KEY)
+        return -1 if row is None else int(row[1])
+
     def set_aside(self) -> tuple[Stamp, ...]:
         """The stamps that are set aside, by position; those that repeat one of them count with it."""
         head = self._catch_up()

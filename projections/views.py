@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from contextlib import contextmanager
-from typing import Any, ClassVar, Generic, TypeGuard, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 from ..domain import InvalidInput, ProjectionStopped
 from .projection import Projector, collector_paused
@@ -28,8 +28,8 @@ class TableReader:
         position: the position to read as of; None for now.
     """
 
-    _table: ClassVar[TemporalTable]
-    _projection: ClassVar[str]
+    _table: TemporalTable
+    _projection: str
 
     def __init__(self, store: TemporalStore, projector: Projector, position: int | None = None) -> None:
         self._store = store
@@ -73,7 +73,7 @@ class TableReader:
         return self._projector.catch_up(self._projection, self._position)
 
 
-def _to_columns(table: TemporalTable, key: object) -> tuple[Value, ...] | None:
+def to_columns(table: TemporalTable, key: object) -> tuple[Value, ...] | None:
     """A key's columns: of several, a tuple; None if no row can have such a key."""
     columns = key if len(table.key) > 1 else (key,)
     if type(columns) is not tuple or len(columns) != len(table.key):
@@ -142,7 +142,7 @@ class TableMapping(MappingView[KeyT, RowT]):
         """Read a row."""
 
     def __getitem__(self, key: KeyT) -> RowT:
-        columns = _to_columns(self._table, key)
+        columns = to_columns(self._table, key)
         row = None if columns is None else self._get(columns)
         if row is None:
             raise KeyError(key)

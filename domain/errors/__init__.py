@@ -81,6 +81,12 @@
     │   ├── InvalidEdge
     │   ├── InvalidExport
     │   ├── UnknownPosition
+    │   ├── InvalidMoment
+    │   ├── MomentInFuture
+    │   ├── MomentsReversed
+    │   ├── UnknownTable
+    │   ├── InvalidKey
+    │   ├── UnknownRow
     │   ├── OtherPast
     │   ├── SelfDelegation
     │   ├── ManifestWithoutBundles
@@ -183,6 +189,14 @@ from .input import (
     UnknownPosition,
     UnknownVersion,
 )
+from .moments import (
+    InvalidKey,
+    InvalidMoment,
+    MomentInFuture,
+    MomentsReversed,
+    UnknownRow,
+    UnknownTable,
+)
 from .protocol import (
     EnvelopeNeedsCapability,
     EnvelopeOutOfOrder,
@@ -283,7 +297,9 @@ __all__ = [
     "InvalidExport",
     "InvalidIdentifier",
     "InvalidInput",
+    "InvalidKey",
     "InvalidLocalType",
+    "InvalidMoment",
     "InvalidWitness",
     "JournalClosed",
     "JournalDamaged",
@@ -303,6 +319,8 @@ __all__ = [
     "MembersNotSeeded",
     "MissingSurface",
     "MissingTaskBinding",
+    "MomentInFuture",
+    "MomentsReversed",
     "MunimentError",
     "NestedCommand",
     "NewerSchema",
@@ -348,6 +366,8 @@ __all__ = [
     "UnknownEventType",
     "UnknownPosition",
     "UnknownRole",
+    "UnknownRow",
+    "UnknownTable",
     "UnknownVersion",
     "UnsuitableServer",
     "UpgradeExists",

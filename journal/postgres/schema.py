@@ -188,6 +188,8 @@ def _projected_table(table: TemporalTable) -> Facts:
             *((f"{column}, since", "") for column in table.lookup),
             *((column, holds_now) for column in table.ordered),
             (", ".join(table.key), holds_now),
+            ("since", ""),
+            ("until", f"(until < '{FOREVER}'::bigint)"),
         ],
     )
 

@@ -8,7 +8,8 @@ from typing import Any, Final, Protocol
 
 from psycopg.rows import tuple_row
 
-from ...projections.store import Differences, Rebuild, TableWriter, TemporalStore
+from ...projections.store import TemporalStore
+from ...projections.table_writing import Differences, Rebuild, TableWriter
 from ...projections.temporal import FOREVER, Row, TemporalTable, Value
 
 # Text is compared byte by byte, as everywhere else, so that every engine has the same order.

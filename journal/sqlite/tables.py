@@ -10,7 +10,8 @@ from typing import Any, Final, Protocol, cast
 
 from eventsourcing.persistence import DataError
 
-from ...projections.store import REBUILD, Differences, Rebuild, TableWriter, TemporalStore
+from ...projections.store import TemporalStore
+from ...projections.table_writing import REBUILD, Differences, Rebuild, TableWriter
 from ...projections.temporal import FOREVER, Row, TemporalTable, Value
 
 _TYPES: Final = {str: "TEXT", int: "INTEGER"}

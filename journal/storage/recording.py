@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -231,6 +231,20 @@ class PositionedRecorder(ApplicationRecorder):
             parameters.append(stop)
         self._of_types(topics, conditions, parameters)
         return self._notifications(conditions, parameters, self._position, limit)
+
+    def names(self, positions: Collection[int]) -> dict[int, tuple[str, str]]:
+        """The id, ``<stream>@<version>``, and the type of the events at these positions, without decoding any."""
+        found: dict[int, tuple[str, str]] = {}
+        wanted = sorted(positions)
+        for begin in range(0, len(wanted), _LIMIT):
+            batch = wanted[begin : begin + _LIMIT]
+            statement = (
+                f"SELECT {self._position}, originator_id, originator_version, topic FROM {self._table} "
+                f"WHERE {self._position} IN ({','.join('?' * len(batch))})"
+            )
+            for position, originator_id, version, topic in self.fetch(statement, batch):
+                found[position] = f"{self._from_column(originator_id)}@{version}", topic
+        return found
 
     def usage(self, through: int) -> tuple[int, int]:
         """How many events there are up to a position, and how many bytes they take: stream, type and content."""

@@ -391,18 +391,20 @@ EDITS: Final = (
     Edit("the format is said to be in force from later on", sql("UPDATE journal SET position=19 WHERE kind='format'")),
     Edit("a restore is invented", sql("INSERT INTO journal VALUES (9, 'restore', 'x', 999)")),
     Edit("the table journal is missing", sql("DROP TABLE journal")),
-    Edit("a row of a table is changed", sql("UPDATE projection_owners_v1 SET owner='mallory' WHERE session_id='s-2'")),
-    Edit("a row of a table is deleted", sql("DELETE FROM projection_owners_v1 WHERE session_id='s-2'")),
+    Edit(
+        "a row of a table is changed", sql("UPDATE projection_owners_v1_2 SET owner='mallory' WHERE session_id='s-2'")
+    ),
+    Edit("a row of a table is deleted", sql("DELETE FROM projection_owners_v1_2 WHERE session_id='s-2'")),
     Edit(
         "a row of a table is invented",
         sql(
-            "INSERT INTO projection_owners_v1 SELECT 'x', owner, generation, scope, status, since, until "
-            "FROM projection_owners_v1 WHERE session_id='s-2' LIMIT 1"
+            "INSERT INTO projection_owners_v1_2 SELECT 'x', owner, generation, scope, status, since, until "
+            "FROM projection_owners_v1_2 WHERE session_id='s-2' LIMIT 1"
         ),
     ),
     Edit("an index of a table is missing", sql("DROP INDEX projection_owners_v1_now")),
     Edit("a table claims more events than there are", sql("UPDATE tracking SET notification_id=99")),
-    Edit("a table is missing", sql("DROP TABLE projection_owners_v1")),
+    Edit("a table is missing", sql("DROP TABLE projection_owners_v1_2")),
     overwritten("bytes lie behind the last page", -1, b"hidden" * 100),
     overwritten("a page is overwritten", 4096 * 3 + 8, b"\xff" * 64),
     overwritten("the header of the file is overwritten", 0, b"none"),

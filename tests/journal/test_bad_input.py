@@ -248,7 +248,7 @@ def test_a_lost_table_is_made_again(written: Path) -> None:
     with Journal.open(f"sqlite:///{written}") as journal:
         before = dict(journal.owners.items())
     connection = sqlite3.connect(written)
-    connection.execute("DROP TABLE projection_owners_v1")
+    connection.execute("DROP TABLE projection_owners_v1_2")
     connection.close()
     with Journal.open(f"sqlite:///{written}") as journal:
         assert dict(journal.owners.items()) == before
@@ -259,7 +259,7 @@ def test_replay_finds_and_mends_a_changed_row(written: Path) -> None:
     with Journal.open(f"sqlite:///{written}") as journal:
         before = dict(journal.owners.items())
     connection = sqlite3.connect(written, isolation_level=None)
-    connection.execute("UPDATE projection_owners_v1 SET owner='mallory' WHERE session_id='s-1' AND since=2")
+    connection.execute("UPDATE projection_owners_v1_2 SET owner='mallory' WHERE session_id='s-1' AND since=2")
     connection.close()
     with Journal.open(f"sqlite:///{written}") as journal:
         report = journal.replay()

@@ -376,7 +376,7 @@ def test_a_receipt_without_a_time_is_told_as_it_is(tmp_path: Path) -> None:
     edit(
         path,
         "UPDATE stored_events SET state=CAST(json_remove(CAST(state AS TEXT), '$.data.receipt.delegated_at') AS BLOB)",
-        "DROP TABLE projection_delegations_v2",
+        "DROP TABLE projection_delegations_v2_2",
     )
     with Journal.open(f"sqlite:///{path}") as journal:
         journal.replay()

@@ -112,7 +112,7 @@ def test_a_row_that_somebody_changed_is_found_incoherent(journal: Journal) -> No
     journal.sessions.delegate("s-1", "A", "B")
     assert journal.coherence() == ()
     with journal._store.write() as writer:
-        writer.run("UPDATE projection_footprints_v1 SET class='native' WHERE authority='A' AND class='delegated_out'")
+        writer.run("UPDATE projection_footprints_v1_2 SET class='native' WHERE authority='A' AND class='delegated_out'")
     assert journal.coherence() == (CoherenceViolation(ViolationKind.MULTIPLE_ACTIVE_OWNERS, "s-1", ("A", "B")),)
     assert [finding.layer for finding in journal.verify().findings] == ["table", "table"]
     journal.replay()

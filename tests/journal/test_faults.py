@@ -131,9 +131,9 @@ def test_several_processes_find_tables_of_an_older_version(shared_url: str) -> N
             journal.sessions.open(f"s-{number}")
         journal.catch_up()
         with journal._store.write() as writer:
-            writer.run("ALTER TABLE projection_owners_v1 RENAME TO projection_owners_v0")
+            writer.run("ALTER TABLE projection_owners_v1_2 RENAME TO projection_owners_v0")
             writer.run("DROP INDEX projection_owners_v1_now")
-            writer.run("UPDATE tracking SET application_name='owners.v0' WHERE application_name='owners.v1'")
+            writer.run("UPDATE tracking SET application_name='owners.v0' WHERE application_name='owners.v1_2'")
     finish(start_at_once([[READER, shared_url]] * 4))
     with Journal.open(shared_url) as journal:
         assert journal.verify().findings == ()

@@ -109,8 +109,8 @@ def edit(server: Server, url: str, statements: str) -> None:
         "lax": "lax",
         "host": "host",
         "seen": "seen",
-        "owners": "projection_owners_v1",
-        "index": "projection_owners_v1_now",
+        "owners": "projection_owners_v1_2",
+        "index": "projection_owners_v1_2_now",
     }
     with server.connect() as connection:
         connection.execute(SQL(statements).format(**{key: Identifier(schema, name) for key, name in names.items()}))
@@ -176,7 +176,7 @@ def test_what_a_host_keeps_beside_a_journal_is_no_finding(postgres_url: str, pos
             "DROP TABLE {identity}; CREATE MATERIALIZED VIEW {identity} AS SELECT 1 AS number",
             "journal is a materialized",
         ),
-        ("DROP TABLE {owners}; CREATE VIEW {owners} AS SELECT 1 AS x", "projection_owners_v1 is a view"),
+        ("DROP TABLE {owners}; CREATE VIEW {owners} AS SELECT 1 AS x", "projection_owners_v1_2 is a view"),
     ],
 )
 def test_a_schema_that_is_no_journal_any_more_is_not_opened(

@@ -38,7 +38,7 @@ def test_tables_are_kept_caught_up_with_this_process(journal: Journal) -> None:
         assert {health.position for health in projecting.health().values()} == {5}
         open_sessions(journal, 5)
         until(lambda: is_caught_up(projecting))
-        assert journal._store.positions()["owners.v1"] == 10
+        assert journal._store.positions()["owners.v1_2"] == 10
         assert projecting.error is None
 
 
@@ -74,7 +74,7 @@ def test_a_row_in_the_way_stops_the_projection_that_met_it_and_no_other(journal:
     with journal._store.write() as writer:
         # Nothing that this journal writes could have put it there.
         values: list[str | int | None] = ["s-1", poisoned, "void", "x", 1, None, "x", position, 2**63 - 1]
-        writer.run("INSERT INTO projection_witnesses_v1 VALUES (?,?,?,?,?,?,?,?,?)", values)
+        writer.run("INSERT INTO projection_witnesses_v1_2 VALUES (?,?,?,?,?,?,?,?,?)", values)
     with journal.project() as projecting:
         journal.sessions.open("s-1")
         held = journal.sessions.claim("s-1", "alice")

@@ -172,7 +172,7 @@ def test_a_table_that_is_gone_is_found_by_who_only_reads(tmp_path: Path) -> None
     with Journal.open(f"sqlite:///{path}") as journal:
         len(journal.owners)
     connection = sqlite3.connect(path)
-    connection.execute("DROP TABLE projection_owners_v1")
+    connection.execute("DROP TABLE projection_owners_v1_2")
     connection.close()
     with Journal.open(f"sqlite:///{path}", read_only=True) as reader:
         (finding,) = reader.verify().findings

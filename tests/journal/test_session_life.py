@@ -494,7 +494,7 @@ def test_sessions_are_counted_by_an_index(tmp_path: Path) -> None:
         journal.sessions.end("s-3")
         assert (journal.sessions.active_count(), journal.at(position=5).sessions.active_count()) == (19, 5)
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        statement = f"SELECT COUNT(*) FROM projection_sessions_v1 WHERE until={FOREVER} AND status='active'"
+        statement = f"SELECT COUNT(*) FROM projection_sessions_v1_2 WHERE until={FOREVER} AND status='active'"
         plan = " ".join(row[-1] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}"))
     assert "SEARCH" in plan
     assert "SCAN" not in plan

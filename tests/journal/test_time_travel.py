@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 from hypothesis import given, strategies as st
-from muniment.domain import FULL_SESSION, Fragments, InvalidArgument, UnknownPosition
+from muniment.domain import FULL_SESSION, Fragments, InvalidArgument, MomentInFuture, UnknownPosition
 from muniment.journal import Journal
 
 from ..conftest import Clock
@@ -72,7 +72,8 @@ def test_as_of_a_time(journal: Journal, clock: Clock) -> None:
     assert journal.at(time=1_000).position == 1
     assert journal.at(time=2_999).owners["s-1"].owner == "alice"
     assert journal.at(time=datetime.fromtimestamp(3, UTC)).owners["s-1"].owner == "bob"
-    assert journal.at(time=10**15).position == 3
+    with pytest.raises(MomentInFuture):
+        journal.at(time=3_001)
     assert journal.timeline.latest_at(2) == 2_000
     assert journal.timeline.latest_at(0) is None
 

@@ -239,7 +239,7 @@ def test_a_changed_table_on_every_engine(journal: Journal) -> None:
         journal.sessions.open(f"s-{number}")
     assert len(journal.owners) == 3
     with journal._store.write() as writer:
-        writer.run("UPDATE projection_owners_v1 SET status='closed' WHERE session_id='s-1'")
+        writer.run("UPDATE projection_owners_v1_2 SET status='closed' WHERE session_id='s-1'")
     assert places(journal.verify().findings) == [("table", 2), ("table", 2)]
     assert journal.replay().differences.keys() == {"owners"}
     assert journal.verify().findings == ()
@@ -260,9 +260,9 @@ def test_a_backup_overwrites_nothing(path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE projection_owners_v1 SET status='gone'",
-        "UPDATE projection_owners_v1 SET scope='{'",
-        "UPDATE projection_witnesses_v1 SET status='gone'",
+        "UPDATE projection_owners_v1_2 SET status='gone'",
+        "UPDATE projection_owners_v1_2 SET scope='{'",
+        "UPDATE projection_witnesses_v1_2 SET status='gone'",
     ],
 )
 def test_a_table_that_cannot_be_read_says_so(path: Path, statement: str) -> None:
@@ -343,9 +343,9 @@ def test_damage_behind_a_position_does_not_matter_as_of_it(path: Path) -> None:
 
 
 def test_a_table_that_cannot_be_compared_is_a_finding(path: Path) -> None:
-    findings = edited(path, "ALTER TABLE projection_owners_v1 RENAME COLUMN status TO state")
+    findings = edited(path, "ALTER TABLE projection_owners_v1_2 RENAME COLUMN status TO state")
     assert places(findings) == [("storage", None), ("table", None)]
-    assert "projection_owners_v1 does not read as Muniment made it" in findings[0].problem
+    assert "projection_owners_v1_2 does not read as Muniment made it" in findings[0].problem
     assert "owners cannot be compared" in findings[1].problem
 
 
@@ -410,11 +410,14 @@ def test_a_witness_that_is_spent_twice(path: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "position"),
     [
-        ("UPDATE projection_owners_v1 SET owner='mallory' WHERE since=2", 2),
-        ("UPDATE projection_owners_v1 SET until=5 WHERE since=2", 2),
-        ("DELETE FROM projection_witnesses_v1 WHERE witness_id=2 AND since=4", 4),
-        ("INSERT INTO projection_owners_v1 VALUES ('s-9', 'x', 1, '\"session\"', 'active', 4, 9223372036854775807)", 4),
-        ("UPDATE projection_idempotency_keys_v1 SET version=1", 6),
+        ("UPDATE projection_owners_v1_2 SET owner='mallory' WHERE since=2", 2),
+        ("UPDATE projection_owners_v1_2 SET until=5 WHERE since=2", 2),
+        ("DELETE FROM projection_witnesses_v1_2 WHERE witness_id=2 AND since=4", 4),
+        (
+            "INSERT INTO projection_owners_v1_2 VALUES ('s-9', 'x', 1, 'full', 'active', 4, 9223372036854775807)",
+            4,
+        ),
+        ("UPDATE projection_idempotency_keys_v1_2 SET version=1", 6),
     ],
 )
 def test_a_changed_table(path: Path, statement: str, position: int) -> None:

@@ -109,8 +109,8 @@ def test_a_rebuild_that_runs_out_of_memory_gives_the_same_rows(
     store_ = SQLiteTemporalStore(datastore)
     projector = Projector(store_, [Script(history)], Positions(len(history)), batch_size=batch_size)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("muniment.projections.store.MAX_OPENED", limits[0])
-        patch.setattr("muniment.projections.store.MAX_FINISHED", limits[1])
+        patch.setattr("muniment.projections.table_writing.MAX_OPENED", limits[0])
+        patch.setattr("muniment.projections.table_writing.MAX_FINISHED", limits[1])
         assert projector.rebuild().differences == {}
     for position, state in [*enumerate(naive(history)), (None, naive(history)[-1])]:
         assert {row[:2]: row[2:] for row in store_.select(FACTS, position)} == state
@@ -218,7 +218,7 @@ def test_a_table_of_a_new_version_is_built_beside_the_old(store: TemporalStore) 
     assert store.select(newer, None) == [("p", "new", 1)]
     assert store.select(FACTS, None) == [("p", 0, "x", 1, 1)]
     projector.rebuild()
-    assert "projection_facts_v1" not in store.table_names()
+    assert "projection_facts_v1_2" not in store.table_names()
 
 
 def test_two_projectors_share_tables_exactly_once(shared_url: str) -> None:

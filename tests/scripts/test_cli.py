@@ -201,7 +201,7 @@ def test_replay_of_an_honest_journal(muniment: Run) -> None:
 def test_replay_finds_a_changed_row(muniment: Run, tmp_path: Path) -> None:
     data(muniment("owners", "--json"))
     connection = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
-    connection.execute("UPDATE projection_owners_v1 SET owner='mallory' WHERE since=4")
+    connection.execute("UPDATE projection_owners_v1_2 SET owner='mallory' WHERE since=4")
     connection.close()
     result = muniment("replay")
     assert result.exit_code == 1
@@ -304,7 +304,7 @@ def test_verify(muniment: Run, tmp_path: Path) -> None:
     assert "6 events read; 0 findings" in muniment("verify").stdout
     path = tmp_path / "journal.db"
     connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("UPDATE projection_owners_v1 SET owner='mallory' WHERE since=4")
+    connection.execute("UPDATE projection_owners_v1_2 SET owner='mallory' WHERE since=4")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     found = muniment("verify", "--json")

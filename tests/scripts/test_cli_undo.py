@@ -62,7 +62,7 @@ def test_footprints_that_contradict_each_other_are_found(muniment: Run, url: str
     with Journal.open(url) as journal:
         assert journal.coherence() == ()
         with journal._store.write() as writer:
-            writer.run("UPDATE projection_footprints_v1 SET class='native' WHERE authority='A' AND until>1000000")
+            writer.run("UPDATE projection_footprints_v1_2 SET class='native' WHERE authority='A' AND until>1000000")
     (violation,) = data(muniment("footprints", "--json"), 1)["violations"]
     assert violation == {"kind": "multiple_active_owners", "session_id": "s-1", "authorities": ["A", "B"]}
     result = muniment("footprints")
