@@ -40,6 +40,11 @@ from .past.moment import (
 from .past.questions import (
     MomentLike,
 )
+from .past.search import (
+    SKIP,
+    Bisection,
+    Predicate,
+)
 from .projecting import Projecting, ProjectionHealth
 from .restoring import import_journal, restore
 from .storage.address import without_password
@@ -63,6 +68,7 @@ __all__ = [
     "AsyncSagas",
     "AsyncSessions",
     "AsyncSites",
+    "Bisection",
     "Blame",
     "BundleCommands",
     "Bundles",
@@ -81,6 +87,7 @@ __all__ = [
     "Moment",
     "MomentLike",
     "OwnedSession",
+    "Predicate",
     "Projecting",
     "ProjectionHealth",
     "Projections",
@@ -88,6 +95,7 @@ __all__ = [
     "Restore",
     "RowChange",
     "RowVersion",
+    "SKIP",
     "Saga",
     "Sagas",
     "Sessions",

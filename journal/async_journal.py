@@ -26,6 +26,8 @@ from .commands.async_inboxes import AsyncInboxes, AsyncSites
 from .commands.async_sessions import AsyncSessions
 from .commands.awaited import drive
 from .journal import Journal, by_stream
+from .past.async_questions import AsyncQuestions
+from .past.questions import Questions
 from .storage.application import JournalApplication
 from .storage.commits import LoopBell, closing_after
 from .storage.group_commit import MAX_EVENTS, Request, write_together
@@ -45,7 +47,7 @@ _LOOK_AGAIN_S: Final = 5.0
 """How often a task that follows looks all the same."""
 
 
-class AsyncJournal:
+class AsyncJournal(AsyncQuestions):
     """A journal whose commands are awaited. Open one with ``await AsyncJournal.open``; use it from one event loop.
 
     Commands are decided in the event loop, and what they append is written by one thread, in one transaction for all
@@ -199,6 +201,9 @@ class AsyncJournal:
     async def next_wakeup(self, now: int | None = None) -> int | None:
         """How long until something is due anywhere, in ms; see ``Journal.next_wakeup``."""
         return await self._call(partial(self._journal.next_wakeup, now))
+
+    async def _ask(self, question: Callable[[Questions], ResultT]) -> ResultT:
+        return await self._call(partial(question, self._journal))
 
     async def usage(self) -> Usage:
         """What the journal holds, and what it weighs; see ``Journal.usage``."""

@@ -235,34 +235,34 @@ class Tables(Mapping[str, Mapping[Any, Any]]):
         self._projector = projector
 
     def __getitem__(self, name: str) -> Mapping[Any, Any]:
-        if name in _NAMED:
+        if name in READ_BY:
             view: Mapping[Any, Any] = getattr(self._named, name)
             return view
         projection, table = self._projector.tables[name]
         return StoredTable(projection, table, self._store, self._projector, self._named.position)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted({*_NAMED, *self._projector.tables}))
+        return iter(sorted({*READ_BY, *self._projector.tables}))
 
     def __len__(self) -> int:
-        return len({*_NAMED, *self._projector.tables})
+        return len({*READ_BY, *self._projector.tables})
 
 
-_NAMED: Final = (
-    "archive",
-    "bundles",
-    "conversations",
-    "delegations",
-    "edges",
-    "footprints",
-    "inbox",
-    "owners",
-    "proposals",
-    "sagas",
-    "sessions",
-    "sites",
-    "types",
-    "upgrades",
-    "witnesses",
-)
-"""The tables that are mappings of their own."""
+READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "archive": ("session_archive",),
+    "bundles": ("bundles", "bundle_members"),
+    "conversations": ("conversations", "conversation_configs", "deadlines", "proposals"),
+    "delegations": ("delegations",),
+    "edges": ("edges", "edge_trees", "inbox", "other_edges", "protocols", "session_plans"),
+    "footprints": ("footprints",),
+    "inbox": ("inbox",),
+    "owners": ("owners",),
+    "proposals": ("proposals",),
+    "sagas": ("sagas",),
+    "sessions": ("sessions", "session_roles", "owners", "footprints", "inbox"),
+    "sites": ("sites",),
+    "types": ("local_types", "protocols", "session_plans", "sessions"),
+    "upgrades": ("upgrades",),
+    "witnesses": ("witnesses",),
+}
+"""The tables that have views of their own, and which stored tables each of those reads."""

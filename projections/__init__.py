@@ -5,7 +5,12 @@ from ..domain.effects import WitnessStatus
 from ..domain.session.coherence import CoherenceViolation, ViolationKind, coherence_violations
 from .audit import AuditRecord, AuditView, Events, audit_records
 from .bundles import BundleRow, BundlesProjection, BundlesView, UpgradeRow, UpgradesView
-from .changes import TableChange, changes, history
+from .changes import (
+    TableChange,
+    changed_positions,
+    changes,
+    history,
+)
 from .conversation_views import (
     ConversationRow,
     ConversationsView,
@@ -24,7 +29,14 @@ from .holding import Birth, Grip, Held, Lock, Locks
 from .idempotency import IdempotencyProjection, IdempotencyView, KeyUse
 from .inboxes import InboxProjection, InboxRow, InboxView
 from .owners import OwnerRow, OwnersProjection, OwnersView
-from .projection import Progress, Projection, Projector, RebuildReport, Source
+from .projection import (
+    Progress,
+    Projection,
+    Projector,
+    RebuildReport,
+    Source,
+    collector_paused,
+)
 from .proposal_views import ProposalEntry, ProposalRow, ProposalsView
 from .protocol_views import EdgeRow, EdgesView, TypeRow, TypesView
 from .protocols import ProtocolsProjection
@@ -42,6 +54,7 @@ from .views import (
     MappingView,
     TableMapping,
     TableReader,
+    readable,
     to_columns,
 )
 from .witnesses import WitnessesProjection, WitnessesView, WitnessRow
@@ -141,10 +154,13 @@ __all__ = [
     "WitnessesView",
     "all_projections",
     "audit_records",
+    "changed_positions",
     "changes",
     "coherence_violations",
+    "collector_paused",
     "footprint_changes",
     "history",
     "measure",
+    "readable",
     "to_columns",
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple, TypeVar
 
 from .store import TemporalStore
 from .temporal import FOREVER, Row, TemporalTable, Value
+
+FoundT = TypeVar("FoundT")
 
 _FEW: Final = 1_000
 """Below how many rows the next window is wider, and above four times how many it is narrower."""
@@ -57,11 +59,27 @@ def changes(
         through: the position up to which the table is caught up.
         key: only rows whose key begins with these.
     """
+    for found in _windows(after, through, lambda begin, end: _in_window(store, table, begin, end, key)):
+        yield from (change for change in found if change.columns)
+
+
+def changed_positions(store: TemporalStore, tables: Sequence[TemporalTable], after: int, through: int) -> Iterator[int]:
+    """Read the positions between two at which an event set or unset a row of any of these tables, in order."""
+
+    def changed(begin: int, end: int) -> list[int]:
+        return sorted({position for table in tables for position in store.changed(table, begin, end)})
+
+    for found in _windows(after, through, changed):
+        yield from found
+
+
+def _windows(after: int, through: int, read: Callable[[int, int], list[FoundT]]) -> Iterator[list[FoundT]]:
+    """Read from one position to another, in windows that hold neither little nor very much."""
     width = _WINDOW
     while after < through:
         end = min(through, after + width)
-        found = _in_window(store, table, after, end, key)
-        yield from (change for change in found if change.columns)
+        found = read(after, end)
+        yield found
         width = width * 2 if len(found) < _FEW else max(1, width // 2) if len(found) > 4 * _FEW else width
         after = end
 

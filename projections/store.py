@@ -166,6 +166,15 @@ class TemporalStore(ABC):
         """Read the rows that ended behind a position and up to another; see ``began``."""
         return self._in_between(table, "until", after, through, key)
 
+    def changed(self, table: TemporalTable, after: int, through: int) -> list[int]:
+        """Read the positions behind one and up to another at which rows began or ended, in order."""
+        name = table.physical_name
+        statement = (
+            f"SELECT since FROM {name} WHERE since>? AND since<=? UNION "
+            f"SELECT until FROM {name} WHERE until>? AND until<=? AND until<{FOREVER} ORDER BY 1"
+        )
+        return [row[0] for row in self.fetch(statement, [after, through, after, through])]
+
     def _in_between(
         self, table: TemporalTable, bound: str, after: int, through: int, key: Sequence[Value]
     ) -> list[Row]:

@@ -87,6 +87,10 @@
     │   ├── UnknownTable
     │   ├── InvalidKey
     │   ├── UnknownRow
+    │   ├── UnknownCheck
+    │   ├── PredicateFailed
+    │   ├── EndIsBad
+    │   ├── EndIsGood
     │   ├── OtherPast
     │   ├── SelfDelegation
     │   ├── ManifestWithoutBundles
@@ -190,10 +194,14 @@ from .input import (
     UnknownVersion,
 )
 from .moments import (
+    EndIsBad,
+    EndIsGood,
     InvalidKey,
     InvalidMoment,
     MomentInFuture,
     MomentsReversed,
+    PredicateFailed,
+    UnknownCheck,
     UnknownRow,
     UnknownTable,
 )
@@ -279,6 +287,8 @@ __all__ = [
     "DelegationConstrained",
     "DuplicateBundle",
     "DuplicateEnvelope",
+    "EndIsBad",
+    "EndIsGood",
     "EnvelopeNeedsCapability",
     "EnvelopeNotFound",
     "EnvelopeNotTaken",
@@ -335,6 +345,7 @@ __all__ = [
     "OtherPast",
     "OverlappingSessions",
     "PartialFreeze",
+    "PredicateFailed",
     "ProjectionStopped",
     "ProposalExists",
     "ProposalExpired",
@@ -361,6 +372,7 @@ __all__ = [
     "TypeViolation",
     "Unclaimed",
     "UndoMissing",
+    "UnknownCheck",
     "UnknownEdge",
     "UnknownEvent",
     "UnknownEventType",

@@ -119,3 +119,63 @@ class UnknownRow(InvalidInput):
         if self.position is None:
             return f"{self.table} never had a row {shown(self.key)}"
         return f"{self.table} has no row {shown(self.key)} at position {self.position}"
+
+
+@dataclass(eq=False)
+class UnknownCheck(InvalidInput):
+    """There is no check of this name.
+
+    Attributes:
+        check: the name.
+        near: the checks whose names are most like it; all if none is.
+    """
+
+    check: str
+    near: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"there is no check {shown(self.check)}; did you mean {' or '.join(self.near)}?"
+
+
+@dataclass(eq=False)
+class PredicateFailed(InvalidInput):
+    """A predicate that was given raised an error instead of answering.
+
+    Attributes:
+        position: the position of the moment that it was asked about.
+        problem: what it raised.
+    """
+
+    position: int
+    problem: str
+
+    def __str__(self) -> str:
+        return f"the predicate raised at position {self.position}: {self.problem}"
+
+
+@dataclass(eq=False)
+class EndIsBad(InvalidInput):
+    """The good end of what is to be halved is bad already, or cannot be told.
+
+    Attributes:
+        position: its position.
+    """
+
+    position: int
+
+    def __str__(self) -> str:
+        return f"position {self.position} is given as good, and the predicate does not hold there; begin earlier"
+
+
+@dataclass(eq=False)
+class EndIsGood(InvalidInput):
+    """The bad end of what is to be halved is good, or cannot be told.
+
+    Attributes:
+        position: its position.
+    """
+
+    position: int
+
+    def __str__(self) -> str:
+        return f"position {self.position} is given as bad, and the predicate holds there; end later"

@@ -2,6 +2,9 @@
 
 from ..bounds import MAX_RECORDED_REFUSALS
 from ..effects import SessionStatus
+from .coherence import (
+    coherence_violations,
+)
 from .delegation import DelegationRequest, delegate, hand_over, host
 from .delegation_events import (
     DelegationRejected,
@@ -174,6 +177,7 @@ __all__ = [
     "claim",
     "claim_fragments",
     "close",
+    "coherence_violations",
     "commit_transfer",
     "consume_witness",
     "delegate",

@@ -1,0 +1,51 @@
+"""What can be asked of the past, awaited."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .changes import Blame, Diff, RowVersion
+from .moment import Moment
+from .questions import MomentLike, Questions
+from .search import Bisection, Predicate
+
+ResultT = TypeVar("ResultT")
+
+
+class AsyncQuestions:
+    """What can be asked of the past, in a thread each; see ``Questions``.
+
+    Predicates are called in that thread too.
+    """
+
+    @abstractmethod
+    async def _ask(self, question: Callable[[Questions], ResultT]) -> ResultT:
+        """Ask the journal in a thread."""
+
+    async def at(self, moment: MomentLike | None = None, /, **said: Any) -> Moment:
+        """The tables, sessions, bundles and conversations as they were; read them with ``run``. See ``Journal.at``."""
+        return await self._ask(lambda journal: journal.at(moment, **said))
+
+    async def diff(self, start: MomentLike, end: MomentLike | None = None, **settings: Any) -> Diff:
+        """What changed between two moments; see ``Journal.diff``."""
+        return await self._ask(lambda journal: journal.diff(start, end, **settings))
+
+    async def history(self, table: str, key: Any) -> tuple[RowVersion, ...]:
+        """Every row that a key of a table ever had; see ``Journal.history``."""
+        return await self._ask(lambda journal: journal.history(table, key))
+
+    async def blame(self, table: str, key: Any, at: MomentLike | None = None) -> dict[str, Blame]:
+        """Which event gave each column of a row its value; see ``Journal.blame``."""
+        return await self._ask(lambda journal: journal.blame(table, key, at))
+
+    async def first(self, predicate: Predicate | str, **settings: Any) -> Moment | None:
+        """The first moment at which a predicate does not hold; see ``Journal.first``."""
+        return await self._ask(lambda journal: journal.first(predicate, **settings))
+
+    async def bisect(
+        self, predicate: Predicate | str, good: MomentLike, bad: MomentLike | None = None, **settings: Any
+    ) -> Bisection:
+        """Find by halving where a predicate ceases to hold; see ``Journal.bisect``."""
+        return await self._ask(lambda journal: journal.bisect(predicate, good, bad, **settings))
