@@ -54,6 +54,7 @@ from .views import (
     MappingView,
     TableMapping,
     TableReader,
+    is_storable,
     readable,
     to_columns,
 )
@@ -160,6 +161,7 @@ __all__ = [
     "collector_paused",
     "footprint_changes",
     "history",
+    "is_storable",
     "measure",
     "readable",
     "to_columns",

@@ -54,16 +54,16 @@ class TableReader:
         if not all(_may_be_in(wanted, column, value) for column, value in (where or {}).items()):
             return []
         where = {column: _plain(value) for column, value in (where or {}).items()}
-        if not _is_storable(after):
+        if not is_storable(after):
             return []
-        if limit is not None and not _is_storable(limit):
+        if limit is not None and not is_storable(limit):
             limit = None
         as_of = self._position if position is None else position
         return self._store.select(wanted, as_of, where, after=after, limit=limit, between=between, order=order)
 
     def _get(self, key: tuple[Value, ...]) -> Row | None:
         self._catch_up()
-        return self._store.get(self._table, self._position, key) if all(map(_is_storable, key)) else None
+        return self._store.get(self._table, self._position, key) if all(map(is_storable, key)) else None
 
     def _count(self) -> int:
         self._catch_up()
@@ -85,7 +85,7 @@ def to_columns(table: TemporalTable, key: object) -> tuple[Value, ...] | None:
 def _may_be_in(table: TemporalTable, column: str, value: object) -> bool:
     """Whether a column of a table can hold a value."""
     expected = table.key.get(column) or table.columns[column]
-    return _is_of(value, expected) and _is_storable(_plain(value))
+    return _is_of(value, expected) and is_storable(_plain(value))
 
 
 def _is_of(value: object, expected: type) -> TypeGuard[str | int]:
@@ -101,7 +101,7 @@ def _plain(value: Any) -> Value:
     return int.__int__(value) if issubclass(kind, int) else value
 
 
-def _is_storable(value: Value) -> bool:
+def is_storable(value: Value) -> bool:
     """Whether a row can hold a value: what no database can hold, no row has."""
     if isinstance(value, int):
         return abs(value) <= FOREVER

@@ -70,7 +70,11 @@ class SessionView:
             pending_receipt=state.pending,
             terminal_reason=state.terminal_reason,
             outstanding_witnesses=state.outstanding_witnesses(),
-            consumed_witnesses=tuple(state.issued[witness_id] for witness_id in sorted(state.consumed)),
+            consumed_witnesses=tuple(
+                # Whoever writes a row by hand may have one spent that was never issued.
+                state.issued[witness_id]
+                for witness_id in sorted(state.consumed & state.issued.keys())
+            ),
             generation=state.generation,
             holder=state.holder,
             footprint=dict(sorted(state.footprint.items())),

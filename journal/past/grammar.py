@@ -166,10 +166,11 @@ def _placed(said: str, at: datetime) -> AtTime:
     if at.tzinfo is not None:
         return AtTime(_ms(said, at))
     first, second = _ms(said, at.replace(fold=0)), _ms(said, at.replace(fold=1))
-    if first != second:
-        how = "comes twice" if first < second else "does not come at all"
-        raise InvalidMoment(said, f"{how} where the clocks are changed; say the zone, as in {at.isoformat()}+01:00")
     local = at.astimezone()
+    if first != second:
+        # One that the clocks leave out is another time when it is read back.
+        how = "comes twice" if local.replace(tzinfo=None) == at else "does not come at all"
+        raise InvalidMoment(said, f"{how} where the clocks are changed; say the zone, as in {at.isoformat()}+01:00")
     return AtTime(first, f"{shown(said)} is read as {local.isoformat()}, local time ({local.tzname()})")
 
 

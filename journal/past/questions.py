@@ -23,7 +23,7 @@ from ...domain.bounds import MAX_PARTS
 from ...domain.identifiers import integer, plain_text
 from ...domain.shown import shown, utc
 from ...domain.value import exact, function, function_or_none, several
-from ...projections import Progress, TemporalTable, Value, changed_positions, to_columns
+from ...projections import Progress, TemporalTable, Value, changed_positions, is_storable, to_columns
 from ..storage.application import JournalApplication
 from ..tables import READ_BY, Projections
 from ..writing.times import to_ms
@@ -129,7 +129,7 @@ class Questions(Projections):
             chosen = fitting
         for name in {name for name, _ in chosen.values()}:
             self._projector.catch_up(name, last.position)
-        found = (table for _, table in chosen.values())
+        found = [table for _, table in chosen.values()] if _may_be_stored(prefix) else []
         return Changes(self.application, self._store).diff(found, prefix, first.position, last.position, every=every)
 
     def history(self, table: str, key: Any) -> tuple[RowVersion, ...]:
@@ -146,7 +146,7 @@ class Questions(Projections):
         projection, found = self._table(table)
         columns = _columns(found, key)
         self._projector.catch_up(projection)
-        return Changes(self.application, self._store).history(found, columns)
+        return Changes(self.application, self._store).history(found, columns) if _may_be_stored(columns) else ()
 
     def blame(self, table: str, key: Any, at: MomentLike | None = None) -> dict[str, Blame]:
         """Which event gave each column of a row its value: the one after which it first had it, and kept it.
@@ -166,7 +166,8 @@ class Questions(Projections):
         columns = _columns(found, key)
         position = self.head() if at is None else self._moment(at).position
         self._projector.catch_up(projection, position)
-        blamed = Changes(self.application, self._store).blame(found, columns, position)
+        changes = Changes(self.application, self._store)
+        blamed = changes.blame(found, columns, position) if _may_be_stored(columns) else None
         if blamed is None:
             raise UnknownRow(found.name, key, position)
         return blamed
@@ -352,6 +353,11 @@ def _columns(table: TemporalTable, key: object) -> tuple[Value, ...]:
     if columns is None:
         raise InvalidKey(table.name, key, tuple(table.key))
     return columns
+
+
+def _may_be_stored(columns: Iterable[Value]) -> bool:
+    """Whether any row can have these columns: what no database can hold, no row has."""
+    return all(map(is_storable, columns))
 
 
 def _begins(table: TemporalTable, prefix: tuple[object, ...]) -> bool:
