@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from importlib.metadata import version
+from time import monotonic
 from typing import Any, Final, TextIO
 
 import click
@@ -16,65 +18,75 @@ from muniment.domain.content import stored_content
 from muniment.domain.protocol import LocalType, SessionPlan
 from muniment.domain.scope import scope_to_json
 from muniment.domain.shown import utc, visible
+from muniment.scripts.layout import Tabular, folded, print_table
+from muniment.scripts.paging import say_after_paging
 from pydantic_core import to_json, to_jsonable_python
-from rich import box
-from rich.console import Console, Group
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 
 _UNFOLDED_WIDTH: Final = 100_000
-_LONG_TABLE: Final = 200
+_LONG_S: Final = 0.5
+"""From how many seconds on work is long, and shows how far it has come."""
+_WIDE: Final = f"{__name__}.wide"
 
 
-def _console(*, stderr: bool) -> Console:
-    stream = sys.stderr if stderr else sys.stdout
-    # What goes into a pipe is not folded to a screen's width.
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else _UNFOLDED_WIDTH)
+def is_fitted() -> bool:
+    """Whether what is printed has to fit a width: that of the terminal, or ``COLUMNS``.
+
+    Pipes are for programs, and ``--wide`` is for who wants to see all: they get whole values, and lines of any width.
+    """
+    context = click.get_current_context(silent=True)
+    if context is not None and context.meta.get(_WIDE):
+        return False
+    return sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal()
 
 
-def show(renderable: Group | str) -> None:
-    """Print data."""
-    if isinstance(renderable, str):
-        click.echo(renderable)
+def screen() -> Console:
+    """Where data is printed. Outside of a terminal there is neither colour nor, without ``COLUMNS``, a width."""
+    return Console(file=sys.stdout, highlight=False, width=None if is_fitted() else _UNFOLDED_WIDTH)
+
+
+def show(shown: Tabular | str) -> None:
+    """Print data. The rows of a table may be made while they are printed, and are then not kept."""
+    if isinstance(shown, str):
+        click.echo(shown)
     else:
-        _console(stderr=False).print(renderable)
+        print_table(shown, screen(), fitted=is_fitted())
+
+
+def show_line(line: str) -> None:
+    """Print data that is a line; what does not fit the terminal is wrapped at words, and indented."""
+    click.echo(folded(visible(line), screen()) if is_fitted() else visible(line))
 
 
 def say(message: str) -> None:
     """Print what is not data."""
-    click.echo(message, err=True)
+    if not say_after_paging(message):
+        click.echo(message, err=True)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Group | str:
-    """Make a table; numbers stand on the right. A long one is plain text, which is made in a tenth of the time."""
-    rows = list(rows)
-    if len(rows) > _LONG_TABLE:
-        return _plain_table(title, columns, rows)
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, column in enumerate(columns):
-        is_number = bool(rows) and all(isinstance(row[index], int | None) for row in rows)
-        made.add_column(column, justify="right" if is_number else "left", overflow="fold")
-    for row in rows:
-        # Not as markup, which would make a picture of a name such as :fire:.
-        made.add_row(*(Text("" if cell is None else visible(cell)) for cell in row))
-    # Not the table's own title, which is folded to the table's width.
-    return Group(Text(visible(title), style="bold"), made)
+wide_option = click.option(
+    "--wide",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda context, _, is_set: context.meta.update({_WIDE: is_set}),
+    help="Print every value whole, whatever the width of the screen.",
+)
 
 
-def _plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    cells = [["" if cell is None else visible(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
-    numbers = [all(isinstance(cell, int | None) for cell in column) for column in zip(*rows, strict=True)]
-    lines = [visible(title), ""]
-    for line in (columns, ["-" * width for width in widths], *cells):
-        parts = (
-            cell.rjust(width) if is_number else cell.ljust(width)
-            for cell, width, is_number in zip(line, widths, numbers, strict=True)
-        )
-        lines.append("   ".join(parts).rstrip())
-    return "\n".join(lines)
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, stacked: tuple[str, ...] = ()
+) -> Tabular:
+    """Make a table, for ``show``.
+
+    Args:
+        title: what it is a table of.
+        columns: the headings.
+        rows: the cells; they may be made while they are printed.
+        stacked: columns that share one column, each below the one before, where there is no room for all.
+    """
+    return Tabular(title, columns, rows, stacked)
 
 
 def envelope(command: str, data: object, **about: object) -> None:
@@ -119,20 +131,30 @@ def _json(document: object, stream: TextIO, indent: int | None = None) -> str:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how far long work has come, if stderr is a terminal.
+    """Show how far work has come, once it takes long, if stderr is a terminal.
 
     Yields:
         A function to call with how much is done, and how much there is.
     """
-    console = _console(stderr=True)
+    console = Console(stderr=True, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(escape(label), total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    task = progress.add_task(escape(label), total=None)
+    began = monotonic()
+
+    def show_how_far(done: int, total: int) -> None:
+        progress.update(task, completed=done, total=total)
+        if monotonic() - began > _LONG_S:
+            progress.start()
+
+    try:
+        yield show_how_far
+    finally:
+        progress.stop()
 
 
 def utc_or_none(time_ms: int | None) -> str | None:
-    """The same, where None stands for none."""
+    """A time as ISO 8601, UTC; None for none."""
     return None if time_ms is None else utc(time_ms)
 
 

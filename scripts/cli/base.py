@@ -4,34 +4,45 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 from muniment.domain import InvalidArgument, JournalError, JournalReadOnly, MunimentError, SessionNotFound
 from muniment.domain.identifiers import identifier
 from muniment.journal import Journal, Projections
 from muniment.scripts.cli.advice import told
-from muniment.scripts.output import error_envelope, progress_bar, say
+from muniment.scripts.output import error_envelope, progress_bar, say, wide_option
+from muniment.scripts.paging import paged
 
 LARGEST = 2**63 - 1
+_NO_PAGER: Final = f"{__name__}.no_pager"
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 
 class _Command(click.Command):
-    """A command whose expected errors are one line on stderr and exit code 2."""
+    """A command whose expected errors are one line on stderr and exit code 2, and which has a pager on a terminal."""
+
+    is_paged = True
 
     def invoke(self, context: click.Context) -> Any:
-        try:
-            return super().invoke(context)
-        except MunimentError as error:
-            if context.params.get("as_json"):
-                error_envelope(error, told(error))
-            else:
-                say(f"Error: {told(error)}")
-            sys.exit(2)
+        with paged() if self.is_paged and not context.meta.get(_NO_PAGER) else nullcontext():
+            try:
+                return super().invoke(context)
+            except MunimentError as error:
+                if context.params.get("as_json"):
+                    error_envelope(error, told(error))
+                else:
+                    say(f"Error: {told(error)}")
+                sys.exit(2)
+
+
+class UnpagedCommand(_Command):
+    """A command that prints as it goes on, whatever is on the screen: no pager may wait for its end."""
+
+    is_paged = False
 
 
 class _Group(click.Group):
@@ -59,12 +70,21 @@ def journal_options(command: CommandT) -> CommandT:
             help="How long to wait for another process that writes.",
         ),
         json_option,
+        wide_option,
+        _no_pager_option,
     )
     for option in reversed(options):
         command = option(command)
     return command
 
 
+_no_pager_option = click.option(
+    "--no-pager",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda context, _, is_set: context.meta.update({_NO_PAGER: True} if is_set else {}),
+    help="Print to the terminal, not through a pager.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 actor_option = click.option(
     "--actor", envvar="MUNIMENT_ACTOR", show_envvar=True, metavar="NAME", help="On whose behalf it is appended."
@@ -123,6 +143,7 @@ def require_session(tables: Projections, session_id: str) -> None:
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="muniment")
+@_no_pager_option
 def cli() -> None:
     """Read, replay and undo in a Muniment journal: who holds what, by whose leave, and how it came about.
 

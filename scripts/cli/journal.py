@@ -21,7 +21,7 @@ from muniment.domain import (
     session_stream,
 )
 from muniment.domain.identifiers import identifier
-from muniment.domain.shown import utc, visible
+from muniment.domain.shown import utc
 from muniment.journal import (
     MAX_LINE_BYTES,
     Finding,
@@ -33,6 +33,7 @@ from muniment.journal import (
 )
 from muniment.scripts.cli.base import (
     LARGEST,
+    UnpagedCommand,
     at_option,
     cli,
     journal_options,
@@ -53,6 +54,7 @@ from muniment.scripts.output import (
     say,
     short_kind,
     show,
+    show_line,
     table,
     to_plain,
 )
@@ -61,7 +63,7 @@ _NOTES = 20
 """How many notes are shown; a journal of the references' policy may have one for every second command."""
 
 
-@cli.command()
+@cli.command(cls=UnpagedCommand)
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @json_option
 def demo(file: Path | None, as_json: bool) -> None:
@@ -101,7 +103,8 @@ def log(
         (each.position, utc(each.metadata.recorded_at), each.id, each.type, what_happened(each), each.metadata.actor)
         for each in records
     ]
-    show(table(journal.url, ["position", "time", "event", "type", "what", "actor"], rows))
+    columns = ["position", "time", "event", "type", "what", "actor"]
+    show(table(journal.url, columns, rows, stacked=("type", "what")))
     if limit and len(rows) == limit:
         say(f"at most {limit} events are listed; --limit 0 lists all")
 
@@ -121,7 +124,7 @@ def _log_of(
     return list(journal.read(max(0, journal.head() - limit) if limit else 0))[::-1]
 
 
-@cli.command()
+@cli.command(cls=UnpagedCommand)
 @click.option(
     "-n", "--limit", type=click.IntRange(min=0, max=LARGEST), default=10, show_default=True, help="Begin with so many."
 )
@@ -170,7 +173,7 @@ def _print_line(record: RecordedEvent, journal: Journal | None) -> None:
         click.echo(json_line(record_to_plain(record) | {"cursor": cursor}))
     else:
         when = utc(record.metadata.recorded_at)
-        click.echo(visible(f"{record.position}  {when}  {record.id}  {record.type}  {what_happened(record)}"))
+        show_line(f"{record.position}  {when}  {record.id}  {record.type}  {what_happened(record)}")
 
 
 @cli.command("show")
@@ -232,7 +235,8 @@ def audit(session: str | None, at: str | None, url: str, lock_timeout: float, as
         for each in records
     ]
     title = f"{journal.url} as of position {as_of.position}"
-    show(table(title, ["position", "session", "event", "artifact", "what", "reason"], rows))
+    columns = ["position", "session", "event", "artifact", "what", "reason"]
+    show(table(title, columns, rows, stacked=("artifact", "what", "reason")))
 
 
 @cli.command()

@@ -115,7 +115,7 @@ def show_session(session: str, limit: int, url: str, lock_timeout: float, as_jso
         (each.position, utc(each.metadata.recorded_at), each.type, what_happened(each), each.metadata.actor)
         for each in history
     ]
-    show(table("History", ["position", "time", "type", "what", "actor"], rows))
+    show(table("History", ["position", "time", "type", "what", "actor"], rows, stacked=("type", "what")))
     if len(found) > len(history):
         say(f"the last {limit} events are listed; --limit 0 lists all")
 

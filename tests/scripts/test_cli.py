@@ -72,7 +72,7 @@ def test_a_long_table_is_plain_and_aligned(muniment: Run, url: str) -> None:
             journal.sessions.open(f"session-{number:03}")
     lines = muniment("owners").stdout.splitlines()
     assert lines[2].split() == ["session", "owner", "generation", "scope", "status", "since"]
-    assert len(lines) == 4 + 302
+    assert len(lines) == 4 + 302 + 1
     row = next(line for line in lines if line.startswith("s-42"))
     assert row.index("active") == lines[2].index("status")
     assert row.endswith("  4")

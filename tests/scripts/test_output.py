@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from muniment.journal import Journal
+from muniment.scripts.layout import print_table
 from muniment.scripts.output import table
 from rich.console import Console
 
@@ -175,7 +176,7 @@ def test_a_title_shows_what_turns_text_round_as_an_escape() -> None:
     for rows in (1, 2_000):
         shown = table("session \u202eabc", ["name"], [("x",)] * rows)
         console = Console(file=io.StringIO(), width=80)
-        console.print(shown)
+        print_table(shown, console, fitted=True)
         printed = console.file.getvalue()  # type: ignore[attr-defined]
         assert "session \\u202eabc" in printed
         assert "\u202e" not in printed
