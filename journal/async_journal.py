@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, AsyncExitStack, suppress
 from contextvars import copy_context
@@ -19,6 +19,7 @@ from ..domain import Decision, Event, JournalClosed, OtherEventLoop, Policy, Rec
 from ..domain.compensation import UndoPlan
 from ..domain.value import exact, function as require_function
 from ..projections import Usage
+from .async_reading import AsyncReading
 from .commands import base as commands
 from .commands.async_bundles import AsyncBundles
 from .commands.async_conversations import AsyncConversations
@@ -29,7 +30,7 @@ from .journal import Journal, by_stream
 from .past.async_questions import AsyncQuestions
 from .past.questions import Questions
 from .storage.application import JournalApplication
-from .storage.commits import LoopBell, closing_after
+from .storage.commits import closing_after
 from .storage.group_commit import MAX_EVENTS, Request, write_together
 from .undo.async_saga import AsyncSaga, AsyncSagas
 from .undo.planner import Undoing
@@ -43,11 +44,7 @@ CLOSE_TIMEOUT_S: Final = 3.0
 """How long closing waits for the commands that are under way."""
 
 
-_LOOK_AGAIN_S: Final = 5.0
-"""How often a task that follows looks all the same."""
-
-
-class AsyncJournal(AsyncQuestions):
+class AsyncJournal(AsyncReading, AsyncQuestions):
     """A journal whose commands are awaited. Open one with ``await AsyncJournal.open``; use it from one event loop.
 
     Commands are decided in the event loop, and what they append is written by one thread, in one transaction for all
@@ -64,7 +61,7 @@ class AsyncJournal(AsyncQuestions):
     """
 
     def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+        super().__init__(journal)
         self._writer = _Writer(journal.application)
         self._streams = StreamCache(asyncio.Lock)
         self._is_closed = False
@@ -212,32 +209,6 @@ class AsyncJournal(AsyncQuestions):
     async def outcome(self, idempotency_key: str) -> RecordedEvent | None:
         """The record of a command that was given under an idempotency key; see ``Journal.outcome``."""
         return await self._call(partial(self._journal.outcome, idempotency_key))
-
-    async def cursor(self, position: int | None = None) -> str:
-        """What a consumer keeps to go on behind a position; see ``Journal.cursor``."""
-        self._require_own_loop()
-        return await asyncio.to_thread(self._journal.cursor, position)
-
-    async def follow(self, after: int | str = 0, types: Collection[str] = ()) -> AsyncIterator[RecordedEvent]:
-        """Yield records as they are committed, by this process or another; see ``Journal.follow``."""
-        self._require_own_loop()
-        following = await asyncio.to_thread(self._journal.follow, after, types)
-        # No thread waits for the next record: it would keep the process from ending, or others from being read.
-        committed = LoopBell()
-        following.ring(committed)
-        try:
-            while True:
-                committed.mute()
-                if (found := await asyncio.to_thread(following.ready)) is None:
-                    return
-                is_anything = False
-                for record in found:
-                    is_anything = True
-                    yield record
-                if not is_anything:
-                    await committed.wait(_LOOK_AGAIN_S)
-        finally:
-            following.stop()
 
     async def _undo(self, undoing: Undoing, *, dry_run: bool) -> UndoPlan:
         planner = self._journal._undo_planner

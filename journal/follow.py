@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 
-from ..domain import CATALOGUE, InvalidArgument, RecordedEvent
-from ..domain.bounds import MAX_PARTS
-from ..domain.identifiers import plain_text
-from ..domain.shown import shown
-from ..domain.value import several
+from eventsourcing.persistence import Notification as StoredNotification
+
+from ..domain import RecordedEvent
+from .filtering import RecordFilter
 from .storage.commits import Listener, Running
 from .storage.mapper import EventMapper
 from .storage.recording import PositionedRecorder
@@ -21,23 +20,21 @@ class Following(Running, Iterator[RecordedEvent]):
         recorder: where events are recorded.
         mapper: decodes them.
         after: begin behind this position.
-        types: only records of these types; all if there are none.
+        wanted: chooses the records.
     """
 
-    def __init__(self, recorder: PositionedRecorder, mapper: EventMapper, after: int, types: Collection[str]) -> None:
-        wanted = {plain_text(each) for each in several("types", types, MAX_PARTS)}
-        # What an older Muniment stored is of the same type, under an older name.
-        topics = {name for each in wanted for name in _stored_names(each)}
+    def __init__(self, recorder: PositionedRecorder, mapper: EventMapper, after: int, wanted: RecordFilter) -> None:
         self._mapper = mapper
-        self._subscription = recorder.subscribe(gt=after, topics=sorted(topics))
+        self._wanted = wanted
+        self._subscription = recorder.subscribe(gt=after, topics=wanted.topics)
 
     def __next__(self) -> RecordedEvent:
-        return self._mapper.to_domain_event(next(self._subscription))
+        return next(self._chosen(self._subscription))
 
     def ready(self) -> Iterator[RecordedEvent] | None:
         """What can be had without waiting, decoded one by one; None if the iteration has ended."""
         found = self._subscription.ready()
-        return None if found is None else map(self._mapper.to_domain_event, found)
+        return None if found is None else self._chosen(found)
 
     def ring(self, listener: Listener) -> None:
         """Have a listener told of what is committed, and of the end, instead of waiting for it."""
@@ -51,9 +48,6 @@ class Following(Running, Iterator[RecordedEvent]):
         """End the iteration, also where another thread waits in it."""
         self._subscription.stop()
 
-
-def _stored_names(type_name: str) -> tuple[str, ...]:
-    try:
-        return CATALOGUE.stored_names(type_name)
-    except (KeyError, ValueError):
-        raise InvalidArgument("types", f"must be names of event types; {shown(type_name)} is none") from None
+    def _chosen(self, stored: Iterable[StoredNotification]) -> Iterator[RecordedEvent]:
+        records = map(self._mapper.to_domain_event, filter(self._wanted.may_choose, stored))
+        return filter(self._wanted.chooses, records)

@@ -10,8 +10,10 @@ from ..domain import JournalClosed, RecordedEvent, UnknownPosition
 from ..domain.identifiers import natural_number, text
 from ..domain.value import exact
 from ..projections import Projector, TemporalStore, Usage, measure
+from .filtering import RecordFilter
 from .follow import Following
-from .past.questions import Questions
+from .past.questions import MomentLike, Questions
+from .past.records import chosen_records, similar
 from .projecting import Projecting
 from .storage.commits import Running
 from .storage.engine import Storage
@@ -116,7 +118,79 @@ class Reading(Upkeep, Questions):
             through=None if through is None else natural_number("through", through),
         )
 
-    def follow(self, after: int | str = 0, types: Collection[str] = ()) -> Following:
+    def records(
+        self,
+        *,
+        types: Collection[str] = (),
+        stream: str | None = None,
+        actor: str | None = None,
+        correlation_id: str | None = None,
+        grep: str | None = None,
+        since: MomentLike | None = None,
+        until: MomentLike | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[RecordedEvent]:
+        """Read the records that filters choose, of those that there are now. What several filters choose must suit all.
+
+        Types, stream and positions are chosen by the database. The newest few are found from the end.
+
+        Args:
+            types: types, beginnings of types such as ``session.``, or globs such as ``*rejected``; any of them.
+            stream: one stream's, such as ``session-s-42``.
+            actor: those that were appended on this behalf.
+            correlation_id: those that belong to this conversation or request.
+            grep: a text in what is stored of the record, its data and metadata as compact JSON. A text in lower case
+                stands for upper case too.
+            since: only what came after this moment: behind a position or an event, or recorded after a time.
+            until: only what had happened by this moment, so that ``since`` and ``until`` choose the events that make
+                the difference between two moments.
+            newest_first: whether to begin with the last.
+            limit: at most so many.
+
+        Raises:
+            NoTypeMatches: no type of event is called so.
+            MomentsReversed: the second moment lies before the first.
+            InvalidMoment, MomentInFuture, UnknownPosition, UnknownEvent: see ``at``.
+            InvalidArgument, InvalidIdentifier: something else cannot be what it is given for.
+            UnknownEventType, DamagedRecord: when the record that cannot be decoded is reached.
+        """
+        wanted = RecordFilter(types, stream, actor, correlation_id, grep)
+        first, last = self.between(0 if since is None else since, self.head() if until is None else until)
+        return chosen_records(
+            self.application,
+            wanted,
+            first.position,
+            last.position,
+            newest_first=exact("newest_first", newest_first, bool),
+            limit=None if limit is None else natural_number("limit", limit),
+        )
+
+    def similar_streams(self, stream: str, most: int = 3) -> tuple[str, ...]:
+        """The streams of the same kind whose names are most like one that is not there, to say what may be meant.
+
+        Of a large journal only names are looked at that begin alike.
+
+        Args:
+            stream: the name, such as ``session-s-42``.
+            most: at most so many.
+
+        Raises:
+            InvalidArgument, InvalidIdentifier
+        """
+        recorder = self.application.recorder
+        return similar(recorder, text("stream", stream), natural_number("most", most))
+
+    def follow(
+        self,
+        after: int | str = 0,
+        types: Collection[str] = (),
+        *,
+        stream: str | None = None,
+        actor: str | None = None,
+        correlation_id: str | None = None,
+        grep: str | None = None,
+    ) -> Following:
         """Yield records as they are committed, by this process or another, beginning with those that are there.
 
         A consumer that keeps how far it has come keeps a cursor, ``journal.cursor(record.position)``. A position says
@@ -124,13 +198,19 @@ class Reading(Upkeep, Questions):
 
         Args:
             after: begin behind this position, or behind that of a cursor; ``journal.head()`` for new ones only.
-            types: only records of these types, such as ``session.closed.v1``; all if there are none.
+            types: only records of these types, such as ``session.closed.v1``; all if there are none. They are chosen as
+                in ``records``, as is what follows.
+            stream: one stream's.
+            actor: those that were appended on this behalf.
+            correlation_id: those that belong to this conversation or request.
+            grep: a text in what is stored of the record.
 
         Returns:
             An endless iterator, to be used in a ``with`` block. Closing the journal ends it too.
 
         Raises:
-            InvalidArgument: a type, the position or the cursor makes no sense.
+            NoTypeMatches: no type of event is called so.
+            InvalidArgument: the position, the cursor or a filter makes no sense.
             UnknownPosition: the journal has not reached the position.
             OtherPast: the cursor is of another journal, or of events that this copy of it does not have.
             JournalWithoutId: an older Muniment made the journal, which knows no cursors yet.
@@ -139,7 +219,8 @@ class Reading(Upkeep, Questions):
         """
         # Asks the journal in any case, so that a closed one says so here, and not in the thread that reads.
         position = self.position_of(after)
-        following = Following(self.application.recorder, self.application.mapper, position, types)
+        wanted = RecordFilter(types, stream, actor, correlation_id, grep)
+        following = Following(self.application.recorder, self.application.mapper, position, wanted)
         self._keep(following)
         return following
 

@@ -52,6 +52,7 @@ _EXAMPLES: Final[dict[str, Any]] = {
     "compensated_by": "session-s-42@6",
     "type": "session.opened.v1",
     "stream": "session-s-42",
+    "pattern": "session.clsed",
     "path": "handoffs.db",
     "problem": "…",
     "idempotency_key": "claim-1",

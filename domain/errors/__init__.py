@@ -81,6 +81,7 @@
     │   ├── InvalidEdge
     │   ├── InvalidExport
     │   ├── UnknownPosition
+    │   ├── NoTypeMatches
     │   ├── InvalidMoment
     │   ├── MomentInFuture
     │   ├── MomentsReversed
@@ -187,6 +188,7 @@ from .input import (
     InvalidExport,
     InvalidIdentifier,
     ManifestWithoutBundles,
+    NoTypeMatches,
     OtherPast,
     SelfDelegation,
     UnknownEvent,
@@ -335,6 +337,7 @@ __all__ = [
     "NestedCommand",
     "NewerSchema",
     "NoLocalType",
+    "NoTypeMatches",
     "NotAJournal",
     "NotActiveHolder",
     "NotAnElection",

@@ -186,3 +186,22 @@ class UnknownVersion(InvalidInput):
         if not self.last:
             return f"the stream {self.stream!r} holds no event"
         return f"stream {self.stream!r} has no version {self.version}; its last is {self.last}"
+
+
+@dataclass(eq=False)
+class NoTypeMatches(InvalidInput):
+    """No type of event is called so, begins so, or matches the glob.
+
+    Attributes:
+        pattern: what was given.
+        near: the types whose names are most like it.
+    """
+
+    pattern: str
+    near: tuple[str, ...]
+
+    def __str__(self) -> str:
+        meant = (
+            f"did you mean {' or '.join(self.near)}?" if self.near else "a type is said as session.closed or session.*"
+        )
+        return f"no type of event matches {shown(self.pattern)}; {meant}"

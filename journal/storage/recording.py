@@ -219,8 +219,9 @@ class PositionedRecorder(ApplicationRecorder):
         topics: Sequence[str] = (),
         *,
         inclusive_of_start: bool = True,
+        desc: bool = False,
     ) -> Sequence[StoredNotification]:
-        """Events of all originators, by position."""
+        """Events of all originators, by position; with ``desc`` the last first."""
         conditions: list[str] = []
         parameters: list[Any] = []
         if start is not None:
@@ -230,7 +231,19 @@ class PositionedRecorder(ApplicationRecorder):
             conditions.append(f"{self._position}<=?")
             parameters.append(stop)
         self._of_types(topics, conditions, parameters)
-        return self._notifications(conditions, parameters, self._position, limit)
+        return self._notifications(conditions, parameters, f"{self._position} {'DESC' if desc else 'ASC'}", limit)
+
+    def streams_from(self, name: str, most: int) -> list[str]:
+        """The names of the streams from a name on, in order; each is found by itself, however many events it has."""
+        statement = f"SELECT originator_id FROM {self._table} WHERE originator_id{{}}? ORDER BY originator_id LIMIT 1"
+        found: list[str] = []
+        while len(found) < most:
+            last = found[-1] if found else name
+            rows = self.fetch(statement.format(">" if found else ">="), [self._to_column(last)])
+            if not rows:
+                break
+            found.append(str(self._from_column(rows[0][0])))
+        return found
 
     def names(self, positions: Collection[int]) -> dict[int, tuple[str, str]]:
         """The id, ``<stream>@<version>``, and the type of the events at these positions, without decoding any."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from eventsourcing.persistence import StoredEvent
-from muniment.domain import InvalidArgument
+from muniment.domain import InvalidInput
 from muniment.journal import Journal
 from muniment.journal.storage.commits import Bell, Commits, Stop, poll
 from muniment.journal.storage.recording import PositionedRecorder
@@ -126,7 +126,7 @@ def test_closing_the_journal_ends_what_follows_it(journal: Journal) -> None:
     [{"types": ["nonsense"]}, {"types": "session.opened.v1"}, {"after": -1}, {"after": 2**63}, {"after": "x"}],
 )
 def test_following_nonsense(journal: Journal, settings: dict[str, Any]) -> None:
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidInput):
         journal.follow(**settings)
 
 
