@@ -53,12 +53,14 @@ class Chain(NamedTuple):
         records: the events, oldest first.
         depends_on: for each event's version, the versions of the events of the chain that its decision read.
         undone_by: the id of the event that undid an event whose effect does not hold any more, by its version.
+        last: the versions of the events that the owner and the holder were changed by last.
     """
 
     state: SessionState
     records: tuple[RecordedEvent, ...]
     depends_on: Mapping[int, tuple[int, ...]]
     undone_by: Mapping[int, str]
+    last: tuple[int, ...]
 
 
 def chain_of(session_id: str, records: Iterable[RecordedEvent]) -> Chain:
@@ -83,6 +85,7 @@ def chain_of(session_id: str, records: Iterable[RecordedEvent]) -> Chain:
         tuple(found[version] for version in versions),
         search.depends_on(),
         {version: found[history.undone_by[version]].id for version in undone},
+        search.last,
     )
 
 
@@ -108,7 +111,7 @@ _DELEGATED: Final = (Facet.LIFE, Facet.CONSTRAINTS, Facet.HOLDER, Facet.LIVE)
 _COMMANDS: Final[Mapping[type[Event[Any]], tuple[Facet, ...]]] = {
     SessionOpened: (),
     SessionArchived: (Facet.LIFE, Facet.TERMS, Facet.LAST_OWNER),
-    TermsChanged: (Facet.LIFE, Facet.TERMS),
+    TermsChanged: (Facet.LIFE,),
     OwnershipClaimed: (Facet.LIFE, Facet.LIVE),
     OwnershipReleased: _OWNED,
     OwnershipTransferred: _OWNED,
@@ -153,15 +156,18 @@ class _Search:
     Attributes:
         chain: the versions of its events.
         end: the version behind the last event.
+        last: the versions of the events that the owner and the holder were changed by last.
     """
 
     def __init__(self, history: FacetHistory) -> None:
         self.chain: set[int] = set()
         self._kept: set[int] = set()
         self._history = history
+        self.last: tuple[int, ...] = ()
         self.end = max(history.records, default=0) + 1
         self._needs: dict[int, list[_Need]] = {}
-        self._readers: dict[int, list[_Need]] = {}
+        # What was read of the chain: by the event that set it, with what it was before that.
+        self._read: dict[int, list[tuple[_Need, Any]]] = {}
 
     def run(self) -> None:
         """Find the chain."""
@@ -171,18 +177,19 @@ class _Search:
         life: Incarnation | None = history.now(Facet.LIFE).value
         if not last and life is not None:
             last = self._kept = {life.opening}
+        self.last = tuple(sorted(last))
         self._add(last)
         for _ in range(2 * len(history.records) + 1):
             if not self._add(self._missing()) and not self._dropped():
                 return
 
     def depends_on(self) -> dict[int, tuple[int, ...]]:
-        """What each event of the chain depends on: what its decision read, and what it undoes."""
+        """What each event of the chain depends on: what its decision could not do without, and what it undoes."""
         opening = {version for version in self.chain if isinstance(self._history.records[version].event, SessionOpened)}
         found: dict[int, set[int]] = {version: set() for version in self.chain}
-        for provider, needs in self._readers.items():
-            for need in needs:
-                if need.reader in found and provider:
+        for provider in self.chain:
+            for need, before in self._read.get(provider, ()):
+                if need.reader in found and not need.accepts(before):
                     found[need.reader].add(provider)
         for version in self.chain & self._history.undone.keys():
             found[version].add(self._history.undone[version])
@@ -216,14 +223,12 @@ class _Search:
         needs[self.end] = [self._same(facet, self.end, self.end) for facet in (Facet.LIVE, Facet.HOLDER)]
         missing: set[int] = set()
         values: dict[str, tuple[int, Any, Any]] = {}
-        self._readers = {}
-        self._without: dict[int, list[tuple[_Need, Any]]] = {}
+        self._read = {}
         for version in (*sorted(self.chain), self.end):
             for need in needs.get(version, ()):
                 setter, value, before = values.get(need.facet, (0, first(need.facet).value, None))
                 if need.accepts(value):
-                    self._readers.setdefault(setter, []).append(need)
-                    self._without.setdefault(setter, []).append((need, before))
+                    self._read.setdefault(setter, []).append((need, before))
                 elif (found := self._setter(need, setter)) is not None:
                     missing.add(found)
             if version != self.end:
@@ -243,7 +248,7 @@ class _Search:
         """Drop the last event without which all the others are decided the same, if there is one."""
         undone = {self._history.undone.get(version) for version in self.chain}
         for version in sorted(self.chain - undone - self._kept, reverse=True):
-            if all(need.accepts(before) for need, before in self._without.get(version, ())):
+            if all(need.accepts(before) for need, before in self._read.get(version, ())):
                 self.chain.remove(version)
                 return True
         return False
@@ -259,6 +264,9 @@ class _Search:
             yield self._same(facet, version, version)
         if isinstance(event, SessionOpened):
             yield _Need(Facet.LIFE, version, version, _is_not_open)
+        if isinstance(event, TermsChanged):
+            changed = event.terms
+            yield _Need(Facet.TERMS, version, version, lambda terms: terms != changed)
         if isinstance(event, OwnershipClaimed):
             yield _Need(Facet.BOUND, version, version, _reaches(event.capability.scope, record.metadata.policy))
         if isinstance(event, SessionDelegated | SessionHandedOver):

@@ -20,7 +20,7 @@ from ...domain import (
     UnknownTable,
 )
 from ...domain.bounds import MAX_PARTS
-from ...domain.identifiers import integer, plain_text
+from ...domain.identifiers import identifier, integer, plain_text
 from ...domain.shown import shown, utc
 from ...domain.value import exact, function, function_or_none, several
 from ...projections import Progress, TemporalTable, Value, changed_positions, is_storable, to_columns
@@ -32,6 +32,7 @@ from .checks import Check, Sources, named_check
 from .grammar import AtTime, FromHead, cut, parse
 from .moment import Moment
 from .search import Bisection, Predicate, bisect, first_failure
+from .why import Provenance, why
 
 MomentLike: TypeAlias = int | str | datetime | Moment
 """A moment as callers say it: a position, a text (see ``docs/time-travel.md``), a time that knows its zone."""
@@ -259,6 +260,22 @@ class Questions(Projections):
         if type(name) is str and name in READ_BY:
             return [self._table(each) for each in READ_BY[name]]
         return [self._table(name)]
+
+    def why(self, session_id: str, at: MomentLike | None = None) -> Provenance:
+        """The events that make the owner and the holder of a session what they are; no more than that takes.
+
+        Args:
+            session_id: the session.
+            at: as of this moment; by default now.
+
+        Raises:
+            SessionNotFound: it was not opened, or not by then.
+            InvalidIdentifier: it is no id.
+            InvalidMoment, MomentInFuture, UnknownPosition, UnknownEvent, InvalidArgument: see ``at``.
+        """
+        session_id = identifier("session_id", session_id)
+        position = self.head() if at is None else self._moment(at).position
+        return why(self.application, session_id, position)
 
     def between(self, start: MomentLike, end: MomentLike | None = None) -> tuple[Moment, Moment]:
         """The moments that a range names.
