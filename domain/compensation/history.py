@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from ..bundle import UpgradeEvent
@@ -72,27 +72,33 @@ class StreamHistory:
         self._remaining = [record for record in self._remaining if record.id not in ids]
 
     def latest_that_stands_on(self, record: RecordedEvent) -> RecordedEvent | None:
-        """The latest event that depends on one of this stream.
+        """The latest event that depends on one of this stream; see ``all_that_stand_on``."""
+        return next(self.all_that_stand_on(record), None)
+
+    def all_that_stand_on(self, record: RecordedEvent) -> Iterator[RecordedEvent]:
+        """The events that depend on one of this stream, newest first.
 
         Events that were undone, that have ended by themselves, or that were set aside are passed over.
         """
         later: RecordedEvent
         for later in reversed(self._remaining):
             if later.version <= record.version:
-                return None
+                return
             stands = self._made_a_difference(later, record) and stands_on(later.event, record.event)
             if stands and not has_ended(later.event, self.state):
-                return later
-        return None
+                yield later
 
     def latest_put(self, incarnation: int) -> RecordedEvent | None:
         """Of an inbox's stream, the last envelope for an incarnation, or step of its types, that was not undone."""
+        return next(self.all_put(incarnation), None)
+
+    def all_put(self, incarnation: int) -> Iterator[RecordedEvent]:
+        """The same, all of them, newest first."""
         record: RecordedEvent
         for record in reversed(self._remaining):
             event = record.event
             if _incarnation(event) == incarnation and not self.is_undone(record):
-                return record
-        return None
+                yield record
 
     def _made_a_difference(self, later: RecordedEvent, record: RecordedEvent) -> bool:
         """Whether an event ends its chain, and the chain's events since ``record`` do not cancel each other out."""

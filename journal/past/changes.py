@@ -37,6 +37,11 @@ class RowChange:
     type: str
 
     def __str__(self) -> str:
+        return f"{self.position}  {self.what}  ({visible(self.event_id)} {self.type})"
+
+    @property
+    def what(self) -> str:
+        """What changed, in a line, without the event that made it so."""
         key = ", ".join(map(visible, self.key if isinstance(self.key, tuple) else (self.key,)))
         if self.was is None or self.now is None:
             how, values = ("new", self.now) if self.was is None else ("gone", self.was)
@@ -44,7 +49,7 @@ class RowChange:
         else:
             how, said = "", [f"{name} {_told(self.was[name])} -> {_told(self.now[name])}" for name in self.columns]
         what = "; ".join([how, *said] if how else said)
-        return f"{self.position}  {self.table} {key}: {what}  ({visible(self.event_id)} {self.type})"
+        return f"{self.table} {key}: {what}"
 
     def to_json(self) -> dict[str, Any]:
         """The change as what JSON knows."""

@@ -29,6 +29,7 @@ from ..tables import READ_BY, Projections
 from ..writing.times import to_ms
 from .changes import Blame, Changes, Diff, RowVersion
 from .checks import Check, Sources, named_check
+from .explain import Explanation, explain
 from .grammar import AtTime, FromHead, cut, parse
 from .moment import Moment
 from .search import Bisection, Predicate, bisect, first_failure
@@ -276,6 +277,27 @@ class Questions(Projections):
         session_id = identifier("session_id", session_id)
         position = self.head() if at is None else self._moment(at).position
         return why(self.application, session_id, position)
+
+    def explain(self, event: str | int) -> Explanation:
+        """What one event did, what it follows from and what follows from it; of a refusal, why it was refused.
+
+        What is read is the event's own stream, the events elsewhere that depend on it, and the rows that it changed.
+
+        Args:
+            event: its id, such as ``session-s-42@3``, or its position.
+
+        Raises:
+            UnknownEvent, UnknownPosition: there is none.
+            InvalidArgument: it is neither.
+        """
+        if issubclass(type(event), str):
+            record = self.application.named(plain_text(event))
+        else:
+            record = self.application.record_at(self._known_position(event, least=1))
+        tables = self._projector.tables.values()
+        for name in {name for name, _ in tables}:
+            self._projector.catch_up(name, record.position)
+        return explain(self.application, self, self._store, (table for _, table in tables), record)
 
     def between(self, start: MomentLike, end: MomentLike | None = None) -> tuple[Moment, Moment]:
         """The moments that a range names.
