@@ -10,10 +10,10 @@ from typing import Any, Self, TypeVar
 
 from ..domain import Decision, Event, JournalClosed, Policy, RecordedEvent, Surfaces, conversation_stream
 from ..domain.bounds import DEFAULT_LOCK_TIMEOUT_S
-from ..domain.compensation import UndoPlan
 from ..domain.identifiers import identifier, text
 from ..domain.value import exact, function
 from ..projections import IdempotencyView, Progress, Projector, all_projections
+from .branch.storage import BranchStorage
 from .commands.bundles import Bundles
 from .commands.conversations import Conversations
 from .commands.inboxes import Inboxes
@@ -25,8 +25,9 @@ from .storage.address import parse_address
 from .storage.commits import closing_after
 from .storage.engine import Storage, open_storage
 from .storage.forks import InsideBlock, require_usable
+from .undo.facade import Undo
 from .undo.planner import UndoPlanner
-from .undo.sagas import Saga, Sagas
+from .undo.sagas import Sagas
 from .writing.context import ContextHolder
 from .writing.execution import Clock, CommandPlanner, Steps
 from .writing.executor import Executor
@@ -35,7 +36,7 @@ from .writing.times import SteadyClock, system_clock
 ResultT = TypeVar("ResultT")
 
 
-class Journal(Reading):
+class Journal(Reading, Undo):
     """An append-only journal of who holds what. Open one with ``Journal.open``; use it from as many threads as needed.
 
     Attributes:
@@ -44,7 +45,7 @@ class Journal(Reading):
 
     def __init__(self, storage: Storage, policy: Policy, surfaces: Surfaces, clock: Clock) -> None:
         application = storage.application
-        self._policy, self._surfaces = policy, surfaces
+        self._policy, self._surfaces, self._clock = policy, surfaces, clock
         self._context = ContextHolder(policy)
         # Who may only read cannot keep the stored tables caught up, and has tables elsewhere.
         self._scratch = ScratchTables() if storage.is_read_only else None
@@ -323,64 +324,35 @@ class Journal(Reading):
         """
         return self._executor.read_state(text("stream", stream), function("view", view))
 
-    def revert(self, event: str | int, *, dry_run: bool = False) -> UndoPlan:
-        """Undo one event by appending what compensates it (law 8). A compensating event can be reverted like any other.
+    def what_if(self, at: int | None = None, *, without: str | int | None = None) -> Branch:
+        """Begin a journal in memory at a moment of this one, to try what would happen, or would have happened.
 
-        A hand-over and the upgrade that was committed with it are undone together. Who owned a session before owns it
-        again, under a new generation: ``journal.sessions.state(session_id).capability``.
+        It takes every command and undo, and nothing of it reaches this journal, whose events and tables up to the
+        moment are read where they are. It is gone when it is closed. ::
 
-        Args:
-            event: its id, such as ``session-s-42@3``, or its position.
-            dry_run: only preview the result, and what makes it impossible.
-
-        Returns:
-            What was undone, or would be, and what is different afterwards.
-
-        Raises:
-            UnknownPosition, UnknownEvent: there is none.
-            NotCompensable: nothing undoes it, or what it did has ended by itself.
-            AlreadyCompensated: it is undone already.
-            LaterEventDepends: a later event depends on it.
-            CommandRefused: something else is in the way; ``dry_run`` lists every obstacle.
-        """
-        planner, undoing = self._undo_planner, self._undo_planner.of_event(event)
-        return planner.plan(undoing) if exact("dry_run", dry_run, bool) else self._write(planner.steps(undoing))
-
-    def rollback(self, stream: str, to_version: int, *, dry_run: bool = False) -> UndoPlan:
-        """Undo everything in a stream that came after a version, newest first, in one append (law 8).
+            with journal.what_if(without="session-s-42@4") as branch:
+                print(branch.changes())
 
         Args:
-            stream: the stream's name, such as ``session-s-42``.
-            to_version: the last version that stays.
-            dry_run: only preview the result, and what makes it impossible.
-
-        Returns:
-            What was undone, or would be, and what is different afterwards.
+            at: the moment that it begins at; now, by default.
+            without: the id or the position of an event that it begins by reverting.
 
         Raises:
-            UnknownVersion: the stream has no such version.
-            NotCompensable: nothing undoes one of the events.
-            LaterEventDepends: an event of another stream depends on one of them.
+            UnknownPosition, UnknownEvent: the journal has no such position, or the branch no such event.
+            CommandRefused: the event cannot be reverted; see ``revert``.
+            ProjectionStopped, UnknownEventType, DamagedRecord: the tables cannot be brought up to the moment.
         """
-        planner, undoing = self._undo_planner, self._undo_planner.to_version(stream, to_version)
-        return planner.plan(undoing) if exact("dry_run", dry_run, bool) else self._write(planner.steps(undoing))
-
-    def saga(self, name: str) -> Saga:
-        """Do work with steps outside the journal, in a ``with`` block.
-
-        What the task or thread that enters the block appends in it belongs to the saga. A task or thread begun in it
-        does not, unless it joins with ``saga.joined()``. If the block raises, the steps outside whose undo is
-        registered are undone, newest first, then in one append all that was appended in the saga. The exception goes
-        on, with a note that says which saga it was and how it ended. If the process dies,
-        ``journal.sagas.unfinished()`` lists it after reopening, and ``journal.sagas.compensate`` finishes it.
-
-        Args:
-            name: what it is called.
-
-        Raises:
-            InvalidIdentifier: it may not serve as a name.
-        """
-        return self._saga_commands._new(name)
+        position = self.head() if at is None else self._known_position(at, least=0)
+        self._projector.catch_up_all(position)
+        with InsideBlock():
+            branch = Branch(BranchStorage(self._storage, self._store, position), self)
+        if without is not None:
+            try:
+                branch.revert(without)
+            except BaseException:
+                branch.close()
+                raise
+        return branch
 
     def _now(self) -> int:
         return self._planner.now()
@@ -394,6 +366,45 @@ class Journal(Reading):
 
     def __repr__(self) -> str:
         return f"<Journal {self.url}>"
+
+
+class Branch(Journal):
+    """A journal in memory that began at a moment of another one; see ``Journal.what_if``.
+
+    It can be asked and told whatever a journal can, but for what takes one that stands alone: ``backup``, ``replay``
+    and ``import_export`` raise ``NotInBranch``. If the other journal is closed, what is read of it raises
+    ``JournalClosed``.
+
+    Attributes:
+        base: the position of the other journal that it began at.
+    """
+
+    def __init__(self, storage: BranchStorage, journal: Journal) -> None:
+        # Nothing of that journal is kept but what is read of it.
+        super().__init__(storage, journal.policy, journal.surfaces, journal._clock)
+        self._past = storage.past
+        self.base = storage.past.position
+
+    def changes(self) -> Any:
+        """What is otherwise than at the moment that it began at."""
+        raise NotImplementedError
+
+    def compare(self, journal: Journal) -> Any:
+        """What is otherwise than in the journal that it began in, now. What is read is what changed in either since.
+
+        Args:
+            journal: that journal, or a copy of it that has the events up to there.
+
+        Raises:
+            OtherPast, JournalWithoutId: it is another one.
+            UnknownPosition: it has not come as far.
+        """
+        if not self._past.is_of(journal.application.recorder):
+            journal.position_of(self.cursor(self.base))
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<Branch: {self.url}>"
 
 
 def by_stream(happened: dict[str, tuple[Event[Any], ...]]) -> dict[str, tuple[Event[Any], ...]]:

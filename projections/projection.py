@@ -113,7 +113,7 @@ class Projector:
         self._lock = (locks or Locks("the tables")).new()
         self._reached = 0
         self._stopped: dict[str, ProjectionStopped] = {}
-        self._may_rebuild = True
+        self._may_rebuild = store.can_be_rebuilt
         store.create_missing({each.tracking_name: each.tables for each in self._projections})
         self._has_to_rebuild = False
 
@@ -143,9 +143,9 @@ class Projector:
             raise stopped
         return goal
 
-    def catch_up_all(self) -> int:
-        """Bring the tables up to the journal's end, for all of them to be read; see ``catch_up``."""
-        goal = self._source.head()
+    def catch_up_all(self, through: int | None = None) -> int:
+        """Bring the tables up to the journal's end, or a position, for all of them to be read; see ``catch_up``."""
+        goal = self._source.head() if through is None else through
         for projection in self._projections:
             self.catch_up(projection.name, goal)
         return goal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from .table_writing import POSITIONS, Rebuild, TableWriter, positions_of
 from .temporal import FOREVER, Row, TemporalTable, Value
@@ -22,6 +22,8 @@ class TemporalStore(ABC):
     tables: tuple[TemporalTable, ...] = ()
     octets: ClassVar[str]
     """The expression that tells how many bytes a value takes as text, ``{}`` being the value."""
+    can_be_rebuilt: ClassVar[bool] = True
+    """Whether tables can be made anew from the first event."""
 
     @abstractmethod
     def write(self) -> AbstractContextManager[TableWriter]:
@@ -207,9 +209,11 @@ class TemporalStore(ABC):
         )
         return self.fetch(statement, [*key, before, limit])
 
-    def last_position(self, table: TemporalTable) -> int:
-        """The last position at which a row of a table began; 0 if there is none."""
-        ((last,),) = self.fetch(f"SELECT coalesce(max(since), 0) FROM {table.physical_name}", [])
+    def last_position(self, table: TemporalTable, through: int = FOREVER) -> int:
+        """The last position, up to one, at which a row of a table began; 0 if there is none."""
+        # Without a bound, whatever somebody put there by hand is found too.
+        bound, parameters = ("", []) if through == FOREVER else (" WHERE since<=?", [through])
+        ((last,),) = self.fetch(f"SELECT coalesce(max(since), 0) FROM {table.physical_name}{bound}", parameters)
         return last if isinstance(last, int) else FOREVER
 
     def count(self, table: TemporalTable, position: int | None, where: Mapping[str, Value] | None = None) -> int:
@@ -227,11 +231,64 @@ class TemporalStore(ABC):
         Returns:
             A position, or ``FOREVER`` if that row has not ended.
         """
+        last = self.latest(table, column, at_most)
+        return None if last is None else int(last[2])
+
+    def latest(
+        self, table: TemporalTable, column: str, at_most: Value, through: int = FOREVER
+    ) -> tuple[Any, int, int] | None:
+        """Find the row with the greatest value of a column that is at most this, and of those the last to begin.
+
+        Args:
+            table: which table.
+            column: a column by which rows are looked up.
+            at_most: the greatest value that it may have.
+            through: only rows that began up to this position.
+
+        Returns:
+            The value, and where the row began and ended; None if there is no such row.
+        """
         rows = self.fetch(
-            f"SELECT until FROM {table.physical_name} WHERE {column}<=? ORDER BY {column} DESC, since DESC LIMIT 1",
-            [at_most],
+            f"SELECT {column}, since, until FROM {table.physical_name} WHERE {column}<=? AND since<=? "
+            f"ORDER BY {column} DESC, since DESC LIMIT 1",
+            [at_most, through],
         )
-        return int(rows[0][0]) if rows else None
+        return rows[0] if rows else None
+
+    def totals(
+        self,
+        table: TemporalTable,
+        position: int,
+        columns: Sequence[str],
+        nullable: Sequence[str],
+        sums: Sequence[str] = (),
+    ) -> tuple[list[int], list[int]]:
+        """Add up the rows that a table had come to at a position, in one statement.
+
+        Args:
+            table: which table.
+            position: the position.
+            columns: of which columns the bytes are to be added up.
+            nullable: of which columns it is to be counted where they say something.
+            sums: what else is to be added up, as SQL has it.
+
+        Returns:
+            Two times how many rows there are, and what was asked for, in that order: of those that held at the
+            position, and of those that had ended.
+        """
+        asked = [
+            *(f"COALESCE(SUM({self.octets.format(column)}), 0)" for column in columns),
+            *(f"COUNT({column})" for column in nullable),
+            *(f"COALESCE(SUM({each}), 0)" for each in sums),
+        ]
+        rows = self.fetch(
+            f"SELECT CASE WHEN until>? THEN 1 ELSE 0 END AS holds, COUNT(*), {', '.join(asked)} "
+            f"FROM {table.physical_name} WHERE since<=? GROUP BY holds",
+            [position, position],
+        )
+        found = {row[0]: list(map(int, row[1:])) for row in rows}
+        empty = [0] * (1 + len(asked))
+        return found.get(1, empty), found.get(0, empty)
 
 
 def _as_of(position: int | None) -> tuple[list[str], list[Value]]:

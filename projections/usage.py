@@ -190,21 +190,8 @@ def measure(store: TemporalStore, position: int, events: tuple[int, int]) -> Usa
 
 def weigh(store: TemporalStore, table: TemporalTable, position: int) -> Weight:
     """Measure one table, in one statement."""
-    columns, sums = [*table.key, *table.columns, "since"], _SUMS.get(table, ())
-    nullable = sorted(table.nullable)
-    asked = [
-        *(f"COALESCE(SUM({store.octets.format(column)}), 0)" for column in columns),
-        *(f"COUNT({column})" for column in nullable),
-        *(f"COALESCE(SUM({each}), 0)" for each in sums),
-    ]
-    rows = store.fetch(
-        f"SELECT CASE WHEN until>? THEN 1 ELSE 0 END AS holds, COUNT(*), {', '.join(asked)} "
-        f"FROM {table.physical_name} WHERE since<=? GROUP BY holds",
-        [position, position],
-    )
-    found = {row[0]: list(map(int, row[1:])) for row in rows}
-    empty = [0] * (1 + len(asked))
-    now, past = found.get(1, empty), found.get(0, empty)
+    columns, nullable = [*table.key, *table.columns, "since"], sorted(table.nullable)
+    now, past = store.totals(table, position, columns, nullable, _SUMS.get(table, ()))
     ends = 1 + len(columns)
     return Weight(
         rows=now[0],

@@ -107,6 +107,7 @@
         ├── JournalReplaced
         ├── NotAJournal
         ├── NotForApplications
+        ├── NotInBranch
         ├── NewerSchema
         ├── JournalWithoutId
         ├── JournalLocked
@@ -253,6 +254,7 @@ from .storage import (
     NewerSchema,
     NotAJournal,
     NotForApplications,
+    NotInBranch,
     NotStored,
     OtherEventLoop,
     ProjectionStopped,
@@ -343,6 +345,7 @@ __all__ = [
     "NotAnElection",
     "NotCompensable",
     "NotForApplications",
+    "NotInBranch",
     "NotStored",
     "OtherEventLoop",
     "OtherPast",

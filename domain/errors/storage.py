@@ -54,6 +54,26 @@ class JournalReadOnly(JournalError):
 
 
 @dataclass(eq=False)
+class NotInBranch(JournalError):
+    """A branch stands on another journal and is gone when it is closed; what was asked takes one that stands alone.
+
+    Attributes:
+        path: which branch it is.
+        asked: what was asked, such as ``backup``.
+    """
+
+    path: str
+    asked: str
+
+    def __str__(self) -> str:
+        return f"{self.asked} takes a journal that stands alone, and this is {self.path}; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        return "export it, and import that into an empty journal"
+
+
+@dataclass(eq=False)
 class NotAJournal(JournalError):
     """The file exists and is something else; it was not touched."""
 

@@ -27,13 +27,16 @@ class _Item(NamedTuple):
     sql: str
 
 
-def problems(cursor: sqlite3.Cursor, expected: dict[str, _Item], path: Path | None) -> Iterator[str]:
+def problems(
+    cursor: sqlite3.Cursor, expected: dict[str, _Item], path: Path | None, *, begins_after: int = 0
+) -> Iterator[str]:
     """Say what is wrong.
 
     Args:
         cursor: of a transaction.
         expected: what a journal's database holds; see ``schema``.
         path: the file; None for a database in memory.
+        begins_after: the position that comes before its first event.
     """
     cursor.row_factory = None
     yield from _pages(cursor, path)
@@ -45,7 +48,7 @@ def problems(cursor: sqlite3.Cursor, expected: dict[str, _Item], path: Path | No
     for host, table in cursor.execute(_FOREIGN_KEYS).fetchall():
         if str(table).lower() in ours and host not in ours:
             yield f"the table {host!r:.100} has a foreign key on {table}, which is none of Muniment's"
-    yield from _sequence(cursor)
+    yield from _sequence(cursor, begins_after)
 
 
 def schema(cursor: sqlite3.Cursor) -> dict[str, _Item]:
@@ -86,9 +89,9 @@ def _has_to_be(item: _Item, found: dict[str, _Item]) -> bool:
     return item.table == _EVENTS or (item.kind != "table" and item.table in found)
 
 
-def _sequence(cursor: sqlite3.Cursor) -> Iterator[str]:
+def _sequence(cursor: sqlite3.Cursor, begins_after: int) -> Iterator[str]:
     """Positions are given by a sequence that only goes on, so that a deleted end shows."""
-    last = _value(cursor, f"SELECT COALESCE(MAX(position), 0) FROM {_EVENTS}")
+    last = _value(cursor, f"SELECT COALESCE(MAX(position), {begins_after}) FROM {_EVENTS}")
     rows = cursor.execute("SELECT seq FROM sqlite_sequence WHERE name=?", [_EVENTS]).fetchall()
     given = rows[0][0] if len(rows) == 1 else 0
     if not isinstance(given, int) or len(rows) > 1 or given != last:

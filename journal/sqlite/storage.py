@@ -53,13 +53,18 @@ _TABLES_AND_VIEWS: Final = "SELECT name, type FROM sqlite_master WHERE type IN (
 class SQLiteStorage(Storage):
     """A journal in an SQLite file, or in memory."""
 
+    _begins_after = 0
+
     def __init__(self, address: Address, datastore: SQLiteDatastore, *, is_read_only: bool) -> None:
-        factory = SQLiteFactory({"SQLITE_DBNAME": ":memory:", "CREATE_TABLE": "no"}, datastore)
-        application = JournalApplication(factory)
+        application = JournalApplication(self._factory(datastore))
         self._datastore = datastore
         self._recorder = cast(SQLiteApplicationRecorder, application.recorder)
         identity = SQLiteIdentityTable(datastore, self._recorder, str(address))
         super().__init__(address, application, SQLiteTemporalStore(datastore), identity, is_read_only=is_read_only)
+
+    def _factory(self, datastore: SQLiteDatastore) -> SQLiteFactory:
+        """What builds the recorder."""
+        return SQLiteFactory({"SQLITE_DBNAME": ":memory:", "CREATE_TABLE": "no"}, datastore)
 
     def create(self) -> None:
         """Make the table of events in an empty database."""
@@ -113,7 +118,7 @@ class SQLiteStorage(Storage):
         with self._datastore.transaction(commit=False) as cursor:
             # Collected before any is yielded: a slow caller must not keep the transaction open.
             plain = cast(sqlite3.Cursor, cursor)
-            found = list(problems(plain, _expected_schema(), self.address.path))
+            found = list(problems(plain, _expected_schema(), self.address.path, begins_after=self._begins_after))
         yield from found
 
     def _fail_with(self, error: Exception) -> None:

@@ -40,7 +40,7 @@ class SQLiteTemporalStore(TemporalStore):
     @contextmanager
     def write(self) -> Iterator[TableWriter]:
         with self.datastore.transaction(commit=True, durable=False) as cursor:
-            yield _Writer(cursor)
+            yield SQLiteTableWriter(cursor)
 
     @contextmanager
     def rebuild(self) -> Iterator[Rebuild]:
@@ -56,15 +56,17 @@ class SQLiteTemporalStore(TemporalStore):
 
     def fetch(self, statement: str, parameters: Sequence[Value] = ()) -> list[Row]:
         with self.datastore.transaction(commit=False) as cursor:
-            return _rows(cursor, statement, parameters)
+            return rows_of(cursor, statement, parameters)
 
 
-class _Writer(TableWriter):
+class SQLiteTableWriter(TableWriter):
+    """A transaction that changes tables, on a cursor of its own."""
+
     def __init__(self, cursor: sqlite3.Cursor) -> None:
         self._cursor = cursor
 
     def run(self, statement: str, parameters: Sequence[Value] = ()) -> list[Row]:
-        return _rows(self._cursor, statement, parameters)
+        return rows_of(self._cursor, statement, parameters)
 
     def table_names(self) -> set[str]:
         return {name for (name,) in self.run(_TABLE_NAMES)}
@@ -147,7 +149,8 @@ class _Rebuild(Rebuild):
         return self._store.write()
 
 
-def _rows(cursor: Any, statement: str, parameters: Sequence[Value]) -> list[Row]:
+def rows_of(cursor: Any, statement: str, parameters: Sequence[Value]) -> list[Row]:
+    """Run a statement on a cursor; return the rows that it finds."""
     plain = cast(sqlite3.Cursor, cursor)
     plain.row_factory = None
     return plain.execute(statement, parameters).fetchall()

@@ -117,15 +117,19 @@ class PositionedRecorder(ApplicationRecorder):
             IntegrityError: it does not.
         """
         for condition in conditions:
-            if isinstance(condition, Unchanged):
-                statement = f"SELECT MAX(originator_version) FROM {self._table} WHERE originator_id=?"
-                holds = (run(statement, [self._to_column(condition.stream)]) or 0) == condition.version
-            else:
-                marks = ",".join("?" * len(condition.types))
-                statement = f"SELECT COUNT(*) FROM {self._table} WHERE {self._position}>? AND topic IN ({marks})"
-                holds = run(statement, [condition.position, *condition.types]) == 0
-            if not holds:
+            if not self._holds(run, condition):
                 raise IntegrityError(f"another writer was faster: {condition} does not hold any more")
+
+    def _holds(self, run: Callable[[str, Sequence[Any]], Any], condition: Condition) -> bool:
+        if isinstance(condition, Unchanged):
+            return self._last_version(run, condition.stream) == condition.version
+        marks = ",".join("?" * len(condition.types))
+        statement = f"SELECT COUNT(*) FROM {self._table} WHERE {self._position}>? AND topic IN ({marks})"
+        return bool(run(statement, [condition.position, *condition.types]) == 0)
+
+    def _last_version(self, run: Callable[[str, Sequence[Any]], Any], stream: str) -> int:
+        statement = f"SELECT MAX(originator_version) FROM {self._table} WHERE originator_id=?"
+        return int(run(statement, [self._to_column(stream)]) or 0)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Append events, all of them or none, and wake those who subscribed.

@@ -1,0 +1,1 @@
+"""Journals that begin at a moment of another one: its events and tables up to there, and their own in memory."""
