@@ -1,7 +1,7 @@
 """Where events are written, and the public face of Muniment."""
 
 from ..domain.compensation import StateChange, UndoPlan, UndoStep
-from .async_journal import AsyncJournal
+from .async_journal import AsyncBranch, AsyncJournal
 from .commands.async_bundles import AsyncBundles
 from .commands.async_conversations import AsyncConversations
 from .commands.async_inboxes import (
@@ -27,13 +27,14 @@ from .commands.sites import (
     Sites,
 )
 from .follow import Following
-from .journal import Journal
+from .journal import Branch, Journal
 from .past.changes import (
     Blame,
     Diff,
     RowChange,
     RowVersion,
 )
+from .past.comparison import Comparison, Difference
 from .past.moment import (
     Moment,
 )
@@ -59,6 +60,7 @@ from .writing.execution import Clock
 from .writing.times import system_clock
 
 __all__ = [
+    "AsyncBranch",
     "AsyncBundles",
     "AsyncConversations",
     "AsyncInboxes",
@@ -70,12 +72,15 @@ __all__ = [
     "AsyncSites",
     "Bisection",
     "Blame",
+    "Branch",
     "BundleCommands",
     "Bundles",
     "Clock",
+    "Comparison",
     "ConversationCommands",
     "Conversations",
     "Diff",
+    "Difference",
     "Finding",
     "Following",
     "FormatSince",

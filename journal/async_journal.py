@@ -6,14 +6,12 @@ import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, AsyncExitStack, suppress
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from contextvars import copy_context
 from functools import partial
 from os import PathLike
 from types import TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
-
-from eventsourcing.persistence import OperationalError
 
 from ..domain import Decision, Event, JournalClosed, OtherEventLoop, Policy, RecordedEvent, Surfaces
 from ..domain.compensation import UndoPlan
@@ -26,14 +24,16 @@ from .commands.async_conversations import AsyncConversations
 from .commands.async_inboxes import AsyncInboxes, AsyncSites
 from .commands.async_sessions import AsyncSessions
 from .commands.awaited import drive
-from .journal import Journal, by_stream
+from .commands.facade import by_stream
+from .journal import Branch, Journal
 from .past.async_questions import AsyncQuestions
-from .past.questions import Questions
-from .storage.application import JournalApplication
+from .past.changes import Diff
+from .past.comparison import Comparison
+from .past.questions import MomentLike, Questions
 from .storage.commits import closing_after
-from .storage.group_commit import MAX_EVENTS, Request, write_together
 from .undo.async_saga import AsyncSaga, AsyncSagas
 from .undo.planner import Undoing
+from .writing.async_writer import AsyncWriter
 from .writing.execution import Append, Insist, Read, Steps
 from .writing.streams import Stream, StreamCache, in_lock_order
 
@@ -62,7 +62,7 @@ class AsyncJournal(AsyncReading, AsyncQuestions):
 
     def __init__(self, journal: Journal) -> None:
         super().__init__(journal)
-        self._writer = _Writer(journal.application)
+        self._writer = AsyncWriter(journal.application)
         self._streams = StreamCache(asyncio.Lock)
         self._is_closed = False
         self._commands = 0
@@ -202,6 +202,15 @@ class AsyncJournal(AsyncReading, AsyncQuestions):
     async def _ask(self, question: Callable[[Questions], ResultT]) -> ResultT:
         return await self._call(partial(question, self._journal))
 
+    @asynccontextmanager
+    async def what_if(
+        self, at: MomentLike | None = None, *, without: str | int | None = None
+    ) -> AsyncIterator[AsyncBranch]:
+        """Begin a journal in memory at a moment of this one, for an ``async with`` block; see ``Journal.what_if``."""
+        branch = await self._call(partial(self._journal.what_if, at, without=without))
+        async with AsyncBranch(branch) as opened:
+            yield opened
+
     async def usage(self) -> Usage:
         """What the journal holds, and what it weighs; see ``Journal.usage``."""
         return await self._call(self._journal.usage)
@@ -320,71 +329,17 @@ class AsyncJournal(AsyncReading, AsyncQuestions):
             await held.enter_async_context(stream.lock)
 
 
-class _Writer:
-    """Appends in one thread what tasks want appended, together."""
+class AsyncBranch(AsyncJournal):
+    """A journal in memory that began at a moment of another one; see ``AsyncJournal.what_if`` and ``Branch``."""
 
-    def __init__(self, application: JournalApplication) -> None:
-        self._recorder = application.recorder
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="muniment-writer")
-        self._pending: list[tuple[Request, asyncio.Future[Sequence[int] | None]]] = []
-        self._is_writing = False
-        self._idle = asyncio.Event()
-        self._idle.set()
+    def __init__(self, branch: Branch) -> None:
+        super().__init__(branch)
+        self._branch = branch
 
-    def append(self, step: Append) -> asyncio.Future[Sequence[int] | None]:
-        """Queue an append; the future is done when they are durable, or could not be appended."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Sequence[int] | None] = loop.create_future()
-        self._pending.append((Request(step.events, step.conditions), future))
-        if not self._is_writing:
-            self._is_writing = True
-            self._idle.clear()
-            # Tasks that are ready now get to queue theirs before the first is written.
-            loop.call_soon(self._write_next, loop)
-        return future
+    async def changes(self, *, tables: Collection[str] = ()) -> Diff:
+        """What is otherwise than at the moment that it began at; see ``Branch.changes``."""
+        return await self._call(partial(self._branch.changes, tables=tables))
 
-    async def insist(self, step: Insist) -> Sequence[int] | None:
-        """Decide, and append what is decided, while nobody else can append."""
-        decided = partial(self._recorder.insert_events, (), decide=step.decide)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, decided)
-
-    def end(self) -> None:
-        """End the thread once it has written what it is at."""
-        self._thread.shutdown(wait=False)
-
-    async def close(self) -> None:
-        """Wait for what is queued, and end the thread."""
-        await self._idle.wait()
-        await asyncio.to_thread(self._thread.shutdown)
-
-    def _write_next(self, loop: asyncio.AbstractEventLoop) -> None:
-        batch: list[tuple[Request, asyncio.Future[Sequence[int] | None]]] = []
-        size = 0
-        for queued in self._pending:
-            size += len(queued[0].events)
-            if batch and size > MAX_EVENTS:
-                break
-            batch.append(queued)
-        del self._pending[: len(batch)]
-        if not batch:
-            self._is_writing = False
-            self._idle.set()
-            return
-        written = loop.run_in_executor(self._thread, write_together, self._recorder, [request for request, _ in batch])
-        written.add_done_callback(lambda done: self._answer(loop, batch, done))
-
-    def _answer(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        batch: list[tuple[Request, asyncio.Future[Sequence[int] | None]]],
-        done: asyncio.Future[None],
-    ) -> None:
-        failure = OperationalError("the event loop is ending") if done.cancelled() else done.exception()
-        for request, future in batch:
-            if future.cancelled():
-                continue
-            if (error := failure or request.error) is not None:
-                future.set_exception(error)
-            else:
-                future.set_result(request.positions)
-        self._write_next(loop)
+    async def compare(self, journal: AsyncJournal, *, tables: Collection[str] = ()) -> Comparison:
+        """What is otherwise than in the journal that it began in, now; see ``Branch.compare``."""
+        return await self._call(partial(self._branch.compare, journal._journal, tables=tables))

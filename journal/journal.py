@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from os import PathLike
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from ..domain import Decision, Event, JournalClosed, Policy, RecordedEvent, Surfaces, conversation_stream
-from ..domain.bounds import DEFAULT_LOCK_TIMEOUT_S
+from ..domain import Decision, JournalClosed, Policy, RecordedEvent, Surfaces
+from ..domain.bounds import DEFAULT_LOCK_TIMEOUT_S, MAX_PARTS
 from ..domain.identifiers import identifier, text
-from ..domain.value import exact, function
-from ..projections import IdempotencyView, Progress, Projector, all_projections
+from ..domain.value import exact, function, several
+from ..projections import IdempotencyView, Projector, all_projections
 from .branch.storage import BranchStorage
 from .commands.bundles import Bundles
 from .commands.conversations import Conversations
+from .commands.facade import Commands
 from .commands.inboxes import Inboxes
 from .commands.sessions import Sessions
 from .commands.sites import Sites
+from .past.changes import Diff
+from .past.comparison import Comparison, Side, compare
+from .past.moment import Moment
+from .past.questions import MomentLike
 from .reading import Reading
 from .sqlite.scratch import ScratchTables
 from .storage.address import parse_address
@@ -36,7 +41,7 @@ from .writing.times import SteadyClock, system_clock
 ResultT = TypeVar("ResultT")
 
 
-class Journal(Reading, Undo):
+class Journal(Commands, Undo, Reading):
     """An append-only journal of who holds what. Open one with ``Journal.open``; use it from as many threads as needed.
 
     Attributes:
@@ -216,64 +221,6 @@ class Journal(Reading, Undo):
             tick=tick,
         )
 
-    @property
-    def sessions(self) -> Sessions:
-        """The commands on sessions, and how each stands: a mapping from session id to a row."""
-        return self._session_commands
-
-    @property
-    def inbox(self) -> Inboxes:
-        """The commands on envelopes, and what is unread: a mapping from (session id, number) to a row."""
-        return self._inbox_commands
-
-    @property
-    def sites(self) -> Sites:
-        """The commands on sites, and how each stands: a mapping from site to a row."""
-        return self._site_commands
-
-    @property
-    def bundles(self) -> Bundles:
-        """The commands on bundles, and the bundles that are known: a mapping from bundle id to a row."""
-        return self._bundle_commands
-
-    @property
-    def conversations(self) -> Conversations:
-        """The commands on conversations, the passing of time, and where each stands: a mapping from id to a row."""
-        return self._conversation_commands
-
-    @property
-    def sagas(self) -> Sagas:
-        """Every saga: a mapping from saga id to where it stands; and how to finish one whose process died."""
-        return self._saga_commands
-
-    def tick(self, now: int | None = None, progress: Progress | None = None) -> dict[str, tuple[Event[Any], ...]]:
-        """Do what is due by itself, once. Only conversations have such deadlines; see ``Conversations.tick``.
-
-        Nothing happens to a session that is over its time: ``journal.sessions.timed_out`` lists them, and the host
-        decides. Sites go by ticks of their own: ``journal.sites.tick``.
-
-        Args:
-            now: the time, in ms; by default the journal's clock tells it.
-            progress: called with how much is done, and how much there is to do.
-
-        Returns:
-            What happened, by stream; empty if nothing did.
-        """
-        return by_stream(self._conversation_commands.tick(now, progress=progress))
-
-    def next_wakeup(self, now: int | None = None) -> int | None:
-        """How long until something is due in a conversation, or a session is over its time.
-
-        Args:
-            now: the time, in ms; by default the journal's clock tells it.
-
-        Returns:
-            A time in ms: 0 if something is due; None if nothing ever will be, as things are. A session that is over its
-            time already is no longer in it.
-        """
-        wakeups = (self._conversation_commands.next_wakeup(now), self._session_commands.next_wakeup(now))
-        return min((each for each in wakeups if each is not None), default=None)
-
     def execute(
         self, stream: str | tuple[str, ...], command: Callable[..., Decision[ResultT]], *arguments: object
     ) -> ResultT:
@@ -324,7 +271,7 @@ class Journal(Reading, Undo):
         """
         return self._executor.read_state(text("stream", stream), function("view", view))
 
-    def what_if(self, at: int | None = None, *, without: str | int | None = None) -> Branch:
+    def what_if(self, at: MomentLike | None = None, *, without: str | int | None = None) -> Branch:
         """Begin a journal in memory at a moment of this one, to try what would happen, or would have happened.
 
         It takes every command and undo, and nothing of it reaches this journal, whose events and tables up to the
@@ -338,14 +285,15 @@ class Journal(Reading, Undo):
             without: the id or the position of an event that it begins by reverting.
 
         Raises:
-            UnknownPosition, UnknownEvent: the journal has no such position, or the branch no such event.
             CommandRefused: the event cannot be reverted; see ``revert``.
+            UnknownPosition, UnknownEvent: there is no such event in the branch.
+            InvalidMoment, MomentInFuture, InvalidArgument: see ``at``.
             ProjectionStopped, UnknownEventType, DamagedRecord: the tables cannot be brought up to the moment.
         """
-        position = self.head() if at is None else self._known_position(at, least=0)
-        self._projector.catch_up_all(position)
+        moment = self.at(position=self.head()) if at is None else self.at(at)
+        self._projector.catch_up_all(moment.position)
         with InsideBlock():
-            branch = Branch(BranchStorage(self._storage, self._store, position), self)
+            branch = Branch(BranchStorage(self._storage, self._store, moment.position), self, moment.notes)
         if without is not None:
             try:
                 branch.revert(without)
@@ -361,6 +309,9 @@ class Journal(Reading, Undo):
         # What the write path knows of the stream need not be read again.
         return self.read_state(stream, view)
 
+    def _side(self) -> Side:
+        return Side(self.application.recorder, self._store, self._projector.catch_up_all())
+
     def _write(self, steps: Steps[ResultT]) -> ResultT:
         return self._executor.drive(steps)
 
@@ -374,39 +325,47 @@ class Branch(Journal):
     It can be asked and told whatever a journal can, but for what takes one that stands alone: ``backup``, ``replay``
     and ``import_export`` raise ``NotInBranch``. If the other journal is closed, what is read of it raises
     ``JournalClosed``.
-
-    Attributes:
-        base: the position of the other journal that it began at.
     """
 
-    def __init__(self, storage: BranchStorage, journal: Journal) -> None:
+    def __init__(self, storage: BranchStorage, journal: Journal, notes: tuple[str, ...] = ()) -> None:
         # Nothing of that journal is kept but what is read of it.
         super().__init__(storage, journal.policy, journal.surfaces, journal._clock)
         self._past = storage.past
-        self.base = storage.past.position
+        self._notes = notes
 
-    def changes(self) -> Any:
-        """What is otherwise than at the moment that it began at."""
-        raise NotImplementedError
+    @property
+    def base(self) -> Moment:
+        """The moment that it began at."""
+        return self._at(self._past.position, self._notes)
 
-    def compare(self, journal: Journal) -> Any:
+    def changes(self, *, tables: Collection[str] = ()) -> Diff:
+        """What is otherwise than at the moment that it began at.
+
+        Args:
+            tables: only in these tables; in all if there are none.
+
+        Raises:
+            UnknownTable: there is no such table.
+        """
+        return self.diff(self._past.position, tables=tables)
+
+    def compare(self, journal: Journal, *, tables: Collection[str] = ()) -> Comparison:
         """What is otherwise than in the journal that it began in, now. What is read is what changed in either since.
 
         Args:
             journal: that journal, or a copy of it that has the events up to there.
+            tables: only in these tables; in all if there are none.
 
         Raises:
-            OtherPast, JournalWithoutId: it is another one.
+            UnknownTable: there is no such table.
+            OtherPast, JournalWithoutId: it is another journal.
             UnknownPosition: it has not come as far.
         """
+        named = [self._table(name) for name in several("tables", tables, MAX_PARTS)]
+        wanted = {table.name: table for _, table in named or self._projector.tables.values()}
         if not self._past.is_of(journal.application.recorder):
-            journal.position_of(self.cursor(self.base))
-        raise NotImplementedError
+            journal.position_of(self.cursor(self._past.position))
+        return compare(self._side(), journal._side(), self._past.position, wanted.values())
 
     def __repr__(self) -> str:
         return f"<Branch: {self.url}>"
-
-
-def by_stream(happened: dict[str, tuple[Event[Any], ...]]) -> dict[str, tuple[Event[Any], ...]]:
-    """What happened in conversations, by their streams."""
-    return {conversation_stream(conversation_id): events for conversation_id, events in happened.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -58,6 +58,10 @@ class EventsThrough:
     def last_version(self, originator_id: UUID | str) -> int:
         """The version of an originator's last one; 0 if it has none."""
         return next((each.originator_version for each in self.recorded(originator_id, desc=True, limit=1)), 0)
+
+    def names(self, positions: Collection[int]) -> dict[int, tuple[str, str]]:
+        """What those at these positions are called; see ``PositionedRecorder.names``."""
+        return self._recorder.names([each for each in positions if each <= self.position])
 
     def usage(self, through: int) -> tuple[int, int]:
         """How many there are, and how many bytes they take; see ``PositionedRecorder.usage``."""
@@ -134,6 +138,10 @@ class BranchRecorder(SQLiteApplicationRecorder):
         if len(found) < limit and (stop is None or stop > begins):
             found += super().select_notifications(start, limit - len(found), **bounds)
         return found
+
+    def names(self, positions: Collection[int]) -> dict[int, tuple[str, str]]:
+        """The id and the type of the events at these positions, without decoding any."""
+        return self.past.names(positions) | super().names(positions)
 
     def usage(self, through: int) -> tuple[int, int]:
         """How many events there are up to a position, and how many bytes they take."""

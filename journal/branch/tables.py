@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ...domain import NotInBranch
 from ...projections import TemporalStore
-from ...projections.store import Rebuild, TableWriter
+from ...projections.table_writing import Rebuild, TableWriter
 from ...projections.temporal import FOREVER, Row, TemporalTable, Value
 from ..sqlite.tables import Datastore, SQLiteTableWriter, SQLiteTemporalStore, rows_of
 
@@ -119,6 +119,11 @@ class BranchTables(SQLiteTemporalStore):
         """Read the rows that ended behind a position and up to another, by that position."""
         past = self._base.ended(table, after, min(through, self._begins), key) if after < self._begins else []
         return [*past, *super().ended(table, after, through, key)]
+
+    def changed(self, table: TemporalTable, after: int, through: int) -> list[int]:
+        """Read the positions behind one and up to another at which rows began or ended, in order."""
+        past = self._base.changed(table, after, min(through, self._begins)) if after < self._begins else []
+        return sorted({*past, *super().changed(table, after, through)})
 
     def versions(self, table: TemporalTable, key: Sequence[Value], before: int, limit: int) -> list[Row]:
         """Read what a key's row was, newest first."""

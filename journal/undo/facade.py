@@ -24,6 +24,11 @@ class Undo:
     def _write(self, steps: Steps[ResultT]) -> ResultT:
         """Carry out what steps say."""
 
+    @property
+    def sagas(self) -> Sagas:
+        """Every saga: a mapping from saga id to where it stands; and how to finish one whose process died."""
+        return self._saga_commands
+
     def revert(self, event: str | int, *, dry_run: bool = False) -> UndoPlan:
         """Undo one event by appending what compensates it (law 8). A compensating event can be reverted like any other.
 

@@ -81,6 +81,7 @@ def _of_table(store: Any, table: TemporalTable, head: int) -> Iterator[tuple[str
         for end in {start, start + 1, head // 2, head}:
             yield f"began {start}..{end}", store.began(table, start, end)
             yield f"ended {start}..{end}", store.ended(table, start, end)
+            yield f"changed {start}..{end}", store.changed(table, start, end)
     for key in keys:
         for limit in (1, 2, 100):
             yield f"versions of {key}", [store.versions(table, key, before, limit) for before in range(head + 2)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from muniment.domain import (
     Envelope,
     IdempotencyConflict,
     JournalClosed,
+    JournalForked,
     LaterEventDepends,
     MunimentError,
     NotInBranch,
@@ -22,6 +25,7 @@ from muniment.domain import (
     StaleCapability,
     UnknownEvent,
     UnknownPosition,
+    UnknownTable,
 )
 from muniment.journal import Journal
 
@@ -200,7 +204,7 @@ def owner(journal: Journal) -> str | None:
 
 def test_it_begins_now_or_at_a_position(story: Journal) -> None:
     with story.what_if() as now, story.what_if(2) as early, story.what_if(0) as empty:
-        assert (now.base, early.base, empty.base) == (4, 2, 0)
+        assert (now.base.position, early.base.position, empty.base.position) == (4, 2, 0)
         assert [each.head() for each in (now, early, empty)] == [4, 2, 0]
         assert [owner(each) for each in (now, early, empty)] == ["carol", "alice", None]
         assert records_of(early) == records_of(story)[:2]
@@ -480,3 +484,175 @@ def test_a_journal_that_is_only_read_has_branches_too(shared_url: str) -> None:
         assert owner(branch) == "alice"
         assert owner(reader) == "bob"
         assert branch.verify().findings == ()
+
+
+def test_it_begins_at_a_moment_said_in_any_way(story: Journal) -> None:
+    for moment in (2, "2", "HEAD~2", "session-s@2", story.at(2)):
+        with story.what_if(moment) as branch:
+            assert branch.base.position == 2
+            assert branch.base.event == story.record(2)
+
+
+def test_it_tells_what_is_otherwise_than_where_it_began(story: Journal) -> None:
+    with story.what_if(without="session-s@4") as branch:
+        (change,) = branch.changes(tables=["owners"])
+        assert (change.key, change.columns) == ("s", ("owner", "generation"))
+        assert (change.was["owner"], change.now["owner"]) == ("carol", "bob")
+        assert (change.position, change.event_id) == (5, "session-s@5")
+        assert branch.changes() == branch.diff(4, 5)
+    with story.what_if() as branch:
+        assert len(branch.changes()) == 0
+
+
+def test_it_tells_what_is_otherwise_than_in_the_journal(story: Journal, clock: Clock) -> None:
+    story.sessions.open("t")
+    story.sessions.open("u")
+    with story.what_if(3) as branch:
+        clock.now += 1
+        branch.sessions.open("u")
+        branch.sessions.open("v")
+        found = {each.key: each for each in branch.compare(story, tables=["owners"])}
+    assert found.keys() == {"s", "t", "v"}
+    assert (found["s"].in_branch, found["s"].in_journal) == (
+        {"owner": "bob", "generation": 2, "scope": '"session"', "status": "active"},
+        {"owner": "carol", "generation": 3, "scope": '"session"', "status": "active"},
+    )
+    assert (found["s"].branch_event, found["s"].journal_event) == (None, "session-s@4")
+    assert found["s"].columns == ("owner", "generation")
+    assert (found["t"].in_branch, found["t"].journal_event) == (None, "session-t@1")
+    assert (found["v"].in_journal, found["v"].branch_event) == (None, "session-v@1")
+
+
+def test_a_branch_in_which_the_same_was_done_differs_in_nothing(story: Journal, clock: Clock) -> None:
+    with story.what_if(2) as branch:
+        held = branch.sessions.transfer(story.record(2).event.outcome, "bob")
+        branch.sessions.transfer(held, "carol")
+        comparison = branch.compare(story)
+    assert (comparison.base, comparison.branch_head, comparison.journal_head) == (2, 4, 4)
+    assert list(comparison) == []
+    assert str(comparison) == "nothing is otherwise in the branch than in the journal"
+
+
+@given(before=UNDO_COMMANDS, after=UNDO_COMMANDS, share=st.floats(0, 1))
+@settings(max_examples=10)
+def test_what_it_tells_is_what_differs_between_the_whole_tables(
+    before: list[Command], after: list[Command], share: float
+) -> None:
+    clock = Clock()
+    with Journal.open("memory://", clock=clock) as journal:
+        giver = UndoGiver(journal)
+        for command in before:
+            giver.give_any(command)
+        with journal.what_if(round(share * journal.head())) as branch:
+            clock.now += 1
+            there = UndoGiver(branch)
+            for command in after:
+                there.give_any(command)
+            told = {(each.table, each.key): (each.in_branch, each.in_journal) for each in branch.compare(journal)}
+            assert told == whole_difference(branch, journal)
+
+
+def whole_difference(branch: Journal, journal: Journal) -> dict[Any, Any]:
+    found = {}
+    for table in journal._store.tables:
+        here, there = (
+            {table.key_of(row): table.values_of(row[:-1]) for row in each._store.select(table, None)}
+            for each in (branch, journal)
+        )
+        for key in {**here, **there}:
+            if here.get(key) != there.get(key):
+                found[table.name, key] = here.get(key), there.get(key)
+    return found
+
+
+def test_a_journal_that_it_did_not_begin_in_is_not_compared(story: Journal, clock: Clock) -> None:
+    with story.what_if(2) as branch, Journal.open("memory://") as other, twin_of(story, 2, clock) as stranger:
+        other.import_export(story.export())
+        assert list(branch.compare(other)) == list(branch.compare(story))
+        with pytest.raises(OtherPast):
+            branch.compare(stranger)
+        with pytest.raises(UnknownTable):
+            branch.compare(story, tables=["nonsense"])
+
+
+def test_nothing_but_what_is_asked_for_is_read_of_the_journal(file_url: str) -> None:
+    with Journal.open(file_url) as journal:
+        few = statements_of_a_branch(journal, 10)
+        many = statements_of_a_branch(journal, 400)
+    assert few == many
+    assert sum(rows for _, rows in many) < 40
+    assert {str(statement).split()[0] for statement, _ in many} == {"SELECT"}
+
+
+def statements_of_a_branch(journal: Journal, count: int) -> list[tuple[str, int]]:
+    """What is read of a journal for a branch in which one command is given; and how many rows that answers."""
+    for _ in range(count):
+        number = journal.head()
+        journal.sessions.open(f"s-{number}")
+        journal.sessions.claim(f"s-{number}", "alice")
+    journal.catch_up()
+    seen: list[tuple[str, int]] = []
+    recorder, store = journal.application.recorder, journal._store
+    plain, rows, of_tables = recorder.fetch, recorder.select_rows, store.fetch
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorder, "fetch", lambda *asked: counted(seen, plain, *asked))
+        patch.setattr(recorder, "select_rows", lambda *asked: counted(seen, rows, *asked))
+        patch.setattr(store, "fetch", lambda *asked: counted(seen, of_tables, *asked))
+        with journal.what_if() as branch:
+            branch.sessions.transfer(branch.sessions.state("s-0").capability, "bob")  # type: ignore[arg-type]
+            assert branch.owners["s-0"].owner == "bob"
+            assert len(branch.changes()) == 2
+    return seen
+
+
+def counted(seen: list[tuple[str, int]], read: Callable[..., list[Any]], *asked: Any) -> list[Any]:
+    rows = read(*asked)
+    seen.append((asked[0], len(rows)))
+    return rows
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_the_file_of_the_journal_is_not_touched(tmp_path: Path, when: str) -> None:
+    path = tmp_path / "journal.db"
+    with Journal.open(f"sqlite:///{path}") as journal:
+        journal.sessions.open("s")
+        held = journal.sessions.claim("s", "alice")
+        journal.catch_up()
+    if when == "before":
+        journal = Journal.open(f"sqlite:///{path}", read_only=True)
+    else:
+        journal = Journal.open(f"sqlite:///{path}")
+        journal.catch_up()
+    with journal:
+        files = {each: each.read_bytes() for each in tmp_path.iterdir() if each.suffix != ".db-shm"}
+        with journal.what_if() as branch:
+            branch.sessions.transfer(held, "bob")
+            branch.rollback("session-s", 0)
+            branch.sessions.open("t")
+            assert branch.verify().findings == ()
+        assert {each: each.read_bytes() for each in files} == files
+
+
+def test_many_threads_give_commands_in_it(story: Journal) -> None:
+    with story.what_if(2) as branch, ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: branch.sessions.open(f"t-{number}"), range(60)))
+        assert len(branch.sessions) == 61
+        assert [record.position for record in branch.read()] == list(range(1, 63))
+        assert branch.verify().findings == ()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_that_was_forked_is_refused(story: Journal) -> None:
+    with story.what_if() as branch:
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                branch.sessions.open("t")
+            except JournalForked:
+                status = 0
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        branch.sessions.open("t")
+    assert "t" not in story.sessions
