@@ -2,6 +2,7 @@
 
 from muniment.scripts.cli import (  # they add their commands
     authorities,
+    branches,
     conversations,
     journal,
     protocols,
@@ -10,4 +11,4 @@ from muniment.scripts.cli import (  # they add their commands
 )
 from muniment.scripts.cli.base import cli
 
-__all__ = ["authorities", "cli", "conversations", "journal", "protocols", "sessions", "undo"]
+__all__ = ["authorities", "branches", "cli", "conversations", "journal", "protocols", "sessions", "undo"]

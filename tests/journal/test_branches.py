@@ -244,6 +244,20 @@ def test_what_the_journal_does_meanwhile_is_not_seen_in_it(story: Journal) -> No
         assert [row.since for row in branch.sessions.values()] == [5, 1]
 
 
+def test_the_first_of_many_rows_are_found_also_where_those_before_them_are_over(journal: Journal) -> None:
+    for number in range(6):
+        journal.sessions.open(f"s-{number}", timeout_ms=10 + number)
+    with journal.what_if() as branch:
+        assert branch.next_wakeup() == 10
+        for number in range(4):
+            branch.sessions.cancel(f"s-{number}", "no more")
+        assert branch.next_wakeup() == 14
+        branch.sessions.open("s-6", timeout_ms=5)
+        assert branch.next_wakeup() == 5
+        assert branch.sessions.timed_out(1_014) == ["s-6", "s-4"]
+    assert journal.next_wakeup() == 10
+
+
 def test_a_replay_of_the_journal_changes_nothing_in_it(story: Journal) -> None:
     with story.what_if(3) as branch:
         before = tables_of(branch)
