@@ -13,8 +13,9 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
-from ..domain import Decision, Event, JournalClosed, OtherEventLoop, Policy, RecordedEvent, Surfaces
+from ..domain import Decision, Event, InvalidArgument, JournalClosed, OtherEventLoop, Policy, RecordedEvent, Surfaces
 from ..domain.compensation import UndoPlan
+from ..domain.shown import kind_of
 from ..domain.value import exact, function as require_function
 from ..projections import Usage
 from .async_reading import AsyncReading
@@ -342,4 +343,6 @@ class AsyncBranch(AsyncJournal):
 
     async def compare(self, journal: AsyncJournal, *, tables: Collection[str] = ()) -> Comparison:
         """What is otherwise than in the journal that it began in, now; see ``Branch.compare``."""
+        if not issubclass(type(journal), AsyncJournal):
+            raise InvalidArgument("journal", f"must be an AsyncJournal, not {kind_of(journal)}")
         return await self._call(partial(self._branch.compare, journal._journal, tables=tables))

@@ -8,9 +8,10 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from ..domain import Decision, JournalClosed, Policy, RecordedEvent, Surfaces
+from ..domain import Decision, InvalidArgument, JournalClosed, Policy, RecordedEvent, Surfaces
 from ..domain.bounds import DEFAULT_LOCK_TIMEOUT_S, MAX_PARTS
 from ..domain.identifiers import identifier, text
+from ..domain.shown import kind_of
 from ..domain.value import exact, function, several
 from ..projections import IdempotencyView, Projector, all_projections
 from .branch.storage import BranchStorage
@@ -357,10 +358,13 @@ class Branch(Journal):
             tables: only in these tables; in all if there are none.
 
         Raises:
+            InvalidArgument: it is no journal.
             UnknownTable: there is no such table.
             OtherPast, JournalWithoutId: it is another journal.
             UnknownPosition: it has not come as far.
         """
+        if not issubclass(type(journal), Journal):
+            raise InvalidArgument("journal", f"must be a Journal, not {kind_of(journal)}")
         named = [self._table(name) for name in several("tables", tables, MAX_PARTS)]
         wanted = {table.name: table for _, table in named or self._projector.tables.values()}
         if not self._past.is_of(journal.application.recorder):

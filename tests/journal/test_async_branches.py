@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 from muniment.domain import JournalClosed, LaterEventDepends
 from muniment.journal import AsyncJournal
 
-from ..conftest import Clock
 from .awaiting import run
 
 
-def in_story(url: str, clock: Clock, act: Callable[[AsyncJournal], Awaitable[None]]) -> None:
-    async def begin() -> None:
-        async with await AsyncJournal.open(url, clock=clock) as journal:
-            await journal.sessions.open("s")
-            held = await journal.sessions.claim("s", "alice")
-            await journal.sessions.transfer(held, "bob")
-            await act(journal)
-
-    run(begin())
+async def begin(journal: AsyncJournal) -> None:
+    """A session that went from alice to bob."""
+    await journal.sessions.open("s")
+    await journal.sessions.transfer(await journal.sessions.claim("s", "alice"), "bob")
 
 
-def test_commands_are_awaited_in_it_and_stay_in_it(url: str, clock: Clock) -> None:
+def test_commands_are_awaited_in_it_and_stay_in_it(url: str) -> None:
     async def act(journal: AsyncJournal) -> None:
+        await begin(journal)
         async with journal.what_if(2) as branch:
             await branch.sessions.open("t")
             await branch.revert("session-s@2")
@@ -36,14 +29,15 @@ def test_commands_are_awaited_in_it_and_stay_in_it(url: str, clock: Clock) -> No
         with pytest.raises(JournalClosed):
             await branch.sessions.open("u")
 
-    in_story(url, clock, act)
+    run(url, act)
 
 
-def test_it_begins_without_an_event_or_says_what_is_in_the_way(url: str, clock: Clock) -> None:
+def test_it_begins_without_an_event_or_says_what_is_in_the_way(url: str) -> None:
     async def act(journal: AsyncJournal) -> None:
+        await begin(journal)
         async with journal.what_if(without="session-s@3") as branch:
             assert await branch.run(lambda it: it.owners["s"].owner) == "alice"
         with pytest.raises(LaterEventDepends):
             await journal.what_if(without="session-s@2").__aenter__()
 
-    in_story(url, clock, act)
+    run(url, act)

@@ -16,6 +16,7 @@ from muniment.domain import (
     ComposedBundle,
     Envelope,
     IdempotencyConflict,
+    InvalidArgument,
     JournalClosed,
     JournalForked,
     LaterEventDepends,
@@ -34,6 +35,7 @@ from ..conftest import Clock
 from ..conversation_sequences import COMMANDS as CONVERSATION_COMMANDS, begin, give
 from ..undo_sequences import MORE_OPS, UNDO_COMMANDS, UndoGiver
 from .branching import records_of, require_same_answers, tables_of, twin_of
+from .damage import edit
 from .stories import EDGE, OFFER, PLAN, live
 
 
@@ -511,7 +513,8 @@ def test_it_tells_what_is_otherwise_than_where_it_began(story: Journal) -> None:
     with story.what_if(without="session-s@4") as branch:
         (change,) = branch.changes(tables=["owners"])
         assert (change.key, change.columns) == ("s", ("owner", "generation"))
-        assert (change.was["owner"], change.now["owner"]) == ("carol", "bob")
+        assert change.was == {"owner": "carol", "generation": 3, "scope": '"session"', "status": "active"}
+        assert change.now == {"owner": "bob", "generation": 4, "scope": '"session"', "status": "active"}
         assert (change.position, change.event_id) == (5, "session-s@5")
         assert branch.changes() == branch.diff(4, 5)
     with story.what_if() as branch:
@@ -587,6 +590,22 @@ def test_a_journal_that_it_did_not_begin_in_is_not_compared(story: Journal, cloc
             branch.compare(stranger)
         with pytest.raises(UnknownTable):
             branch.compare(story, tables=["nonsense"])
+        with pytest.raises(InvalidArgument):
+            branch.compare("a journal")  # type: ignore[arg-type]  # what it refuses
+
+
+def test_what_came_later_stays_unseen_where_events_before_it_were_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with Journal.open(f"sqlite:///{path}") as journal:
+        for number in range(1, 6):
+            journal.sessions.open(f"s-{number}")
+        journal.catch_up()
+    edit(path, "DELETE FROM stored_events WHERE position=2")
+    with Journal.open(f"sqlite:///{path}") as journal, journal.what_if(3) as branch:
+        assert [record.position for record in branch.read()] == [1, 3]
+        branch.sessions.open("t")
+        assert [record.position for record in branch.read()] == [1, 3, 4]
+        assert "positions 2 to 2 are missing" in [each.problem for each in branch.verify().findings]
 
 
 def test_nothing_but_what_is_asked_for_is_read_of_the_journal(file_url: str) -> None:
