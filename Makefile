@@ -4,7 +4,7 @@ VENV ?= .venv-dev
 QUICK := not slow and not processes and not postgres
 PACKAGES := -p muniment.domain -p muniment.projections -p muniment.journal -p muniment.scripts
 
-.PHONY: dev test fast pythons coverage long mutants check types reference demo
+.PHONY: dev test fast documents pythons coverage long mutants check types reference demo
 
 # An editable install links file by file, so it is made again whenever a file may have been added.
 dev:
@@ -17,6 +17,10 @@ test: dev
 # No server, no other process, no long search.
 fast: dev
 	$(VENV)/bin/python -m pytest -n auto -m "$(QUICK)"
+
+# Runs what the documents show, and writes the outputs into them.
+documents: dev
+	MUNIMENT_WRITE_SNAPSHOT=1 $(VENV)/bin/python -m pytest -n auto tests/test_docs.py
 
 # The same on every Python that the classifiers name and that is here.
 pythons:
