@@ -2,7 +2,8 @@
 
 ``python -m tests.document_programs FOLDER`` puts ``muniment`` and ``python-blocks`` into the folder, and then waits at
 a socket in it. Each of the two is a client that takes no time to start: it hands on its arguments, folder, environment
-and streams, and ends as the fork ends. So pipes, exit codes, terminals and programs that start ``muniment`` work as ever.
+and streams, and ends as the fork ends. So pipes, exit codes, terminals and programs that start ``muniment`` work as
+ever.
 
 For a program that runs like this, time stands still at ``DOCUMENT_TIME`` (ms since 1970), and what Muniment draws at
 random follows from the time and the arguments: the same document prints the same everywhere.

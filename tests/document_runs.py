@@ -35,7 +35,10 @@ COLUMNS: Final = 80
 TIMEOUT_S: Final = 60
 """How long a block of Python, or a command, may take."""
 
-MASKS: Final = ((re.compile(r"\b\d+\.\d+ s\b"), "0.1 s"),)
+MASKS: Final = (
+    (re.compile(r"\b\d+\.\d+ s\b"), "0.1 s"),
+    (re.compile(r"\b\d+ events/s\b"), "20000 events/s"),
+)
 """What cannot be made the same everywhere, and what is shown instead: how long work took by the machine's own clock."""
 
 

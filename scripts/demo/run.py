@@ -13,9 +13,11 @@ from shutil import which
 from typing import Any
 
 from muniment.domain import CommandRefused, InvalidArgument, OwnershipCapability, Policy, RecordedEvent, StaleCapability
+from muniment.domain.shown import utc
 from muniment.journal import Journal
 from muniment.projections import OwnersView
 from muniment.scripts.conformance.traces import Json, Translation, give, open_sessions, read_cases
+from muniment.scripts.demo.clock import DayClock
 from muniment.scripts.demo.conversation import CONVERSATION, hold_conversation
 from muniment.scripts.demo.copies import restored
 from muniment.scripts.demo.hand_over import fail_hand_over
@@ -43,8 +45,11 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
     if path.exists():
         raise InvalidArgument("FILE", f"exists already: {path}")
     url = f"sqlite:///{path}"
-    with Journal.open(url, policy=Policy.reference()) as journal:
-        answers = _feed(journal)
+    with as_file(files("muniment.scripts.data") / "telltale-ownership.jsonl.gz") as trace:
+        cases = list(read_cases(trace))
+    clock = DayClock(sum(len(case["steps"]) for case in cases))
+    with Journal.open(url, policy=Policy.reference(), clock=clock) as journal:
+        answers = _feed(journal, cases, clock)
         session_id, stale, error = _refused_stale_capability(journal)
         followed = _followed(journal, session_id)
         failed = fail_hand_over(journal)
@@ -81,6 +86,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
         refused = sum(answers.values()) - answers["accepted"]
         show(f"{sum(answers.values())} recorded commands given: {answers['accepted']} accepted, {refused} refused.")
         show(f"{head} events are in {path}, with every refusal that showed a stale, forged or spent artifact.")
+        show(f"They are stamped as if the commands had been given since {utc(clock.began)}, some seconds apart.")
         show(
             "They were decided by the policy of the reference, which permits more than Muniment's laws do: "
             "a transfer may widen a scope.\nA journal that is opened without a policy keeps to the laws.\n"
@@ -107,11 +113,9 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
     show("\n  ".join(["Try next:", *_next_commands(url, session_id, then.position)]))
 
 
-def _feed(journal: Journal) -> Counter[str]:
-    """Give every recorded command to the journal; count the answers."""
+def _feed(journal: Journal, cases: list[Json], clock: DayClock) -> Counter[str]:
+    """Give every recorded command to the journal, some seconds after the one before; count the answers."""
     answers: Counter[str] = Counter()
-    with as_file(files("muniment.scripts.data") / "telltale-ownership.jsonl.gz") as trace:
-        cases = list(read_cases(trace))
     names = [f"case-{case['case']:03}" for case in cases]
     translations = [Translation(partial("{}-session-{}".format, name)) for name in names]
     for case, translation in zip(cases, translations, strict=True):
@@ -122,6 +126,7 @@ def _feed(journal: Journal) -> Counter[str]:
         for done, steps in enumerate(rounds, 1):
             for step, name, translation in zip(steps, names, translations, strict=True):
                 if step is not None:
+                    clock.step()
                     with journal.context(actor="demo", correlation_id=name):
                         answers[_give(journal, step, translation)] += 1
             progress(done, max(len(case["steps"]) for case in cases))

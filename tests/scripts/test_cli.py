@@ -418,6 +418,10 @@ def test_demo_end_to_end(tmp_path: Path) -> None:
     assert "Done late: freeze by 1500 ms." in first.stdout
     assert "tables included: 0 findings" in first.stdout
     assert "which permits more than Muniment's laws do" in first.stdout
+    with Journal.open(tmp_path / "muniment-demo.db", read_only=True) as journal:
+        began, ended = (journal.record(at).metadata.recorded_at for at in (1, journal.head()))
+        # What is asked about a time of the day has an answer.
+        assert 9 < (ended - began) / 3_600_000 < 10
     suggestions = first.stdout.partition("Try next:\n")[2].splitlines()
     assert len(suggestions) == 9
     for suggestion in suggestions:
