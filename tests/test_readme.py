@@ -6,7 +6,6 @@ import re
 
 from muniment.domain import CATALOGUE, compensation
 from muniment.journal.storage.identity_table import FORMAT
-from muniment.scripts.cli import cli
 
 from .documents import ROOT, blocks, named_block
 
@@ -33,11 +32,6 @@ def test_links_lead_somewhere() -> None:
 def test_pages_are_linked_from_the_readme() -> None:
     text = README.read_text()
     assert [path.name for path in (ROOT / "docs").glob("*.md") if f"docs/{path.name}" not in text] == []
-
-
-def test_every_command_is_documented() -> None:
-    text = (ROOT / "docs" / "command-line.md").read_text()
-    assert [name for name in cli.commands if f"`muniment {name}" not in text] == []
 
 
 def test_every_format_is_documented() -> None:
