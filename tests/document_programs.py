@@ -59,7 +59,7 @@ _drawn = _Drawn()
 
 
 def serve(folder: Path) -> None:
-    """Wait for clients, and fork for each. It ends with its stdin."""
+    """Wait for clients, and fork for each, until stdin is closed."""
     secrets.token_hex = _drawn  # type: ignore[assignment]  # before anything takes the name from there
     for module in ("muniment.journal", "muniment.scripts.cli", "muniment.scripts.main"):
         importlib.import_module(module)
@@ -73,7 +73,7 @@ def serve(folder: Path) -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    while True:
+    while sys.stdin not in select.select([listening, sys.stdin], [], [])[0]:
         client, _ = listening.accept()
         with client:
             if os.fork() == 0:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from fcntl import ioctl
 from pathlib import Path
 from struct import pack
+from tempfile import TemporaryDirectory
 from termios import TIOCSWINSZ
 from typing import Final
 
@@ -157,20 +158,18 @@ def tidy(output: str) -> str:
 
 
 @contextmanager
-def programs(folder: Path) -> Iterator[Path]:
+def programs() -> Iterator[Path]:
     """The programs that documents run.
 
     Yields:
-        The folder with them.
+        The folder with them. Its name is short, since that of a socket has to be.
     """
-    arguments = [sys.executable, "-m", "tests.document_programs", str(folder)]
-    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as serving:
-        assert serving.stdout is not None
-        try:
+    with TemporaryDirectory(prefix="documents-") as folder:
+        arguments = [sys.executable, "-m", "tests.document_programs", folder]
+        with subprocess.Popen(arguments, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as serving:
+            assert serving.stdout is not None
             assert serving.stdout.readline() == "ready\n"
-            yield folder
-        finally:
-            serving.kill()
+            yield Path(folder)
 
 
 def as_run(text: str, document: str, bin_folder: Path, folder: Path) -> str:

@@ -28,8 +28,8 @@ def names_of_run_documents() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def bin_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with programs(tmp_path_factory.mktemp("bin")) as folder:
+def bin_folder() -> Iterator[Path]:
+    with programs() as folder:
         yield folder
 
 
