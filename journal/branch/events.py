@@ -49,11 +49,15 @@ class EventsThrough:
         return self._recorder.select_recorded(originator_id, through=through, **bounds)
 
     def notifications(
-        self, start: int | None, limit: int, stop: int | None, topics: Sequence[str], *, inclusive_of_start: bool
+        self, start: int | None, limit: int, *, stop: int | None, **bounds: Any
     ) -> Sequence[StoredNotification]:
         """Those of all originators; see ``PositionedRecorder.select_notifications``."""
         stop = self.position if stop is None else min(stop, self.position)
-        return self._recorder.select_notifications(start, limit, stop, topics, inclusive_of_start=inclusive_of_start)
+        return self._recorder.select_notifications(start, limit, stop, **bounds)
+
+    def streams_from(self, name: str, most: int) -> list[str]:
+        """Of the streams from a name on, those that have events; see ``PositionedRecorder.streams_from``."""
+        return [each for each in self._recorder.streams_from(name, most) if self.last_version(each)]
 
     def last_version(self, originator_id: UUID | str) -> int:
         """The version of an originator's last one; 0 if it has none."""
@@ -128,16 +132,27 @@ class BranchRecorder(SQLiteApplicationRecorder):
         topics: Sequence[str] = (),
         *,
         inclusive_of_start: bool = True,
+        desc: bool = False,
     ) -> Sequence[StoredNotification]:
-        """Events of all originators, by position."""
-        bounds: dict[str, Any] = {"stop": stop, "topics": topics, "inclusive_of_start": inclusive_of_start}
+        """Events of all originators, by position; with ``desc`` the last first."""
+        bounds: dict[str, Any] = {"topics": topics, "inclusive_of_start": inclusive_of_start, "desc": desc}
         begins = self.past.position
         found: list[StoredNotification] = []
-        if start is None or start <= begins:
-            found += self.past.notifications(start, limit, **bounds)
-        if len(found) < limit and (stop is None or stop > begins):
-            found += super().select_notifications(start, limit - len(found), **bounds)
+        more: Callable[..., Sequence[StoredNotification]]
+        for is_own in (True, False) if desc else (False, True):
+            if is_own and (stop is None or stop > begins):
+                more = super().select_notifications
+            elif not is_own and (start is None or start <= begins):
+                more = self.past.notifications
+            else:
+                continue
+            if len(found) < limit:
+                found += more(start, limit - len(found), stop=stop, **bounds)
         return found
+
+    def streams_from(self, name: str, most: int) -> list[str]:
+        """The names of the streams from a name on, in order."""
+        return sorted({*self.past.streams_from(name, most), *super().streams_from(name, most)})[:most]
 
     def names(self, positions: Collection[int]) -> dict[int, tuple[str, str]]:
         """The id and the type of the events at these positions, without decoding any."""
