@@ -62,6 +62,11 @@ class AsyncReading:
                 raise problem
             is_more = len(page) == _AT_ONCE
 
+    async def last_not_undone(self, stream: str, types: Collection[str] = ()) -> RecordedEvent | None:
+        """The last event of a stream that stands; see ``Journal.last_not_undone``."""
+        self._require_own_loop()
+        return await asyncio.to_thread(self._journal.last_not_undone, stream, types)
+
     async def similar_streams(self, stream: str, most: int = 3) -> tuple[str, ...]:
         """The streams whose names are most like one that is not there; see ``Journal.similar_streams``."""
         self._require_own_loop()

@@ -13,7 +13,7 @@ from ..projections import Projector, TemporalStore, Usage, measure
 from .filtering import RecordFilter
 from .follow import Following
 from .past.questions import MomentLike, Questions
-from .past.records import chosen_records, similar
+from .past.records import chosen_records, last_not_undone, similar
 from .projecting import Projecting
 from .storage.commits import Running
 from .storage.engine import Storage
@@ -165,6 +165,23 @@ class Reading(Upkeep, Questions):
             newest_first=exact("newest_first", newest_first, bool),
             limit=None if limit is None else natural_number("limit", limit),
         )
+
+    def last_not_undone(self, stream: str, types: Collection[str] = ()) -> RecordedEvent | None:
+        """The last event of a stream that stands: nothing undid it, or what undid it was undone itself.
+
+        Args:
+            stream: the stream's name, such as ``session-s-42``.
+            types: types, beginnings of types, or globs; any of them. All if there are none.
+
+        Returns:
+            The record; None if no event of these types stands.
+
+        Raises:
+            NoTypeMatches: no type of event is called so.
+            InvalidArgument
+            UnknownEventType, DamagedRecord: an event on the way to it cannot be decoded.
+        """
+        return last_not_undone(self.application, RecordFilter(types, text("stream", stream)), self.head())
 
     def similar_streams(self, stream: str, most: int = 3) -> tuple[str, ...]:
         """The streams of the same kind whose names are most like one that is not there, to say what may be meant.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from importlib.metadata import version
+from itertools import islice
 from time import monotonic
 from typing import Any, Final, TextIO
 
@@ -99,6 +100,18 @@ def envelope(command: str, data: object, **about: object) -> None:
     """
     document = {"muniment": version("muniment"), "command": command, **about, "data": data}
     click.echo(_json(document, sys.stdout, indent=2))
+
+
+def stream_envelope(command: str, data: Iterable[object], **about: object) -> None:
+    """Print the same object for a list that may be long: an entry a line, each as soon as it is there."""
+    entries = iter(data)
+    first = [json_line(each) for each in islice(entries, 1)]
+    head = _json({"muniment": version("muniment"), "command": command, **about, "data": []}, sys.stdout)
+    # The head ends with the empty list and the object, which stay open until the last entry.
+    click.echo(head.removesuffix("]}") + ("\n" if first else "") + "".join(first), nl=False)
+    for each in entries:
+        click.echo(",\n" + json_line(each), nl=False)
+    click.echo("]}")
 
 
 def error_envelope(error: MunimentError, message: str) -> None:

@@ -89,6 +89,19 @@ def _pages(
         size = _MOST
 
 
+def last_not_undone(application: JournalApplication, wanted: RecordFilter, through: int) -> RecordedEvent | None:
+    """The last record that a filter chooses and that stands: nothing undid it, or what did was undone itself."""
+    every = RecordFilter(stream=wanted.stream)
+    undone: set[str] = set()
+    for record in chosen_records(application, every, 0, through, newest_first=True, limit=None):
+        if record.id in undone:
+            continue
+        if not wanted.topics or record.type in wanted.topics:
+            return record
+        undone.update(record.metadata.compensates or ())
+    return None
+
+
 def similar(recorder: PositionedRecorder, stream: str, most: int) -> tuple[str, ...]:
     """The streams of the same kind whose names are most like a given one, of those that begin alike."""
     kind, name = split_stream(stream)

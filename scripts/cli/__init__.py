@@ -4,11 +4,26 @@ from muniment.scripts.cli import (  # they add their commands
     authorities,
     branches,
     conversations,
+    happened,
     journal,
+    past,
     protocols,
+    search,
     sessions,
     undo,
 )
 from muniment.scripts.cli.base import cli
 
-__all__ = ["authorities", "branches", "cli", "conversations", "journal", "protocols", "sessions", "undo"]
+__all__ = [
+    "authorities",
+    "branches",
+    "cli",
+    "conversations",
+    "happened",
+    "journal",
+    "past",
+    "protocols",
+    "search",
+    "sessions",
+    "undo",
+]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import click
-from muniment.domain import InvalidArgument, JournalError, JournalReadOnly, MunimentError, SessionNotFound
+from muniment.domain import JournalError, JournalReadOnly, MunimentError, SessionNotFound
 from muniment.domain.identifiers import identifier
-from muniment.journal import Journal, Projections
+from muniment.domain.shown import visible
+from muniment.journal import Journal, Moment, Projections
 from muniment.scripts.cli.advice import told
+from muniment.scripts.cli.hints import did_you_mean
 from muniment.scripts.output import error_envelope, progress_bar, say, wide_option
 from muniment.scripts.paging import paged
 
@@ -22,7 +23,7 @@ _NO_PAGER: Final = f"{__name__}.no_pager"
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 
-class _Command(click.Command):
+class Command(click.Command):
     """A command whose expected errors are one line on stderr and exit code 2, and which has a pager on a terminal."""
 
     is_paged = True
@@ -32,21 +33,24 @@ class _Command(click.Command):
             try:
                 return super().invoke(context)
             except MunimentError as error:
+                message = told(error)
+                if (url := context.params.get("url")) is not None:
+                    message += visible(did_you_mean(error, lambda: open_journal(url, 0, read_only=True)))
                 if context.params.get("as_json"):
-                    error_envelope(error, told(error))
+                    error_envelope(error, message)
                 else:
-                    say(f"Error: {told(error)}")
+                    say(f"Error: {message}")
                 sys.exit(2)
 
 
-class UnpagedCommand(_Command):
+class UnpagedCommand(Command):
     """A command that prints as it goes on, whatever is on the screen: no pager may wait for its end."""
 
     is_paged = False
 
 
 class _Group(click.Group):
-    command_class = _Command
+    command_class = Command
 
 
 def journal_options(command: CommandT) -> CommandT:
@@ -90,7 +94,7 @@ actor_option = click.option(
     "--actor", envvar="MUNIMENT_ACTOR", show_envvar=True, metavar="NAME", help="On whose behalf it is appended."
 )
 at_option = click.option(
-    "--at", metavar="POSITION|TIME", help="As it was at a position, or at a time such as 2026-01-31T09:30:00Z."
+    "--at", metavar="MOMENT", help="As it was at a position, an event, or a time such as 10:42 or 2026-01-31T09:30:00Z."
 )
 
 
@@ -118,17 +122,22 @@ def open_caught_up(url: str, lock_timeout: float) -> Journal:
     return journal or open_journal(url, lock_timeout)
 
 
-def tables_at(journal: Journal, at: str | None) -> Projections:
+def tables_at(journal: Journal, at: str | None) -> Moment:
     """The tables as the option --at says."""
-    if at is None:
-        return journal.at(position=journal.head())
-    if at.isdecimal() and len(at) < 20:
-        return journal.at(position=int(at))
-    try:
-        time = datetime.fromisoformat(at)
-    except ValueError:
-        raise InvalidArgument("--at", f"takes a position or an ISO 8601 time, not {at!r}") from None
-    return journal.at(time=time)
+    return journal.at(journal.head()) if at is None else moment_of(journal, at)
+
+
+def moment_of(journal: Journal, said: str) -> Moment:
+    """A moment as it was typed; what had to be assumed is told on stderr."""
+    moment = journal.at(said)
+    for note in moment.notes:
+        say(note)
+    return moment
+
+
+def position_of(journal: Journal, said: str | None) -> int | None:
+    """The position of a moment, or None for none."""
+    return None if said is None else moment_of(journal, said).position
 
 
 def require_session(tables: Projections, session_id: str) -> None:

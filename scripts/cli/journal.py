@@ -4,59 +4,36 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 from muniment.domain import (
-    CATALOGUE,
     InvalidArgument,
     JournalDamaged,
     JournalNotEmpty,
-    JournalWithoutId,
-    RecordedEvent,
-    SessionNotFound,
-    UnknownVersion,
-    session_stream,
 )
-from muniment.domain.identifiers import identifier
-from muniment.domain.shown import utc
 from muniment.journal import (
     MAX_LINE_BYTES,
     Finding,
-    Journal,
     VerificationReport,
     import_journal,
     restore as restore_journal,
     without_password,
 )
 from muniment.scripts.cli.base import (
-    LARGEST,
     UnpagedCommand,
-    at_option,
     cli,
     journal_options,
     json_option,
-    open_caught_up,
     open_journal,
-    require_session,
-    tables_at,
 )
 from muniment.scripts.demo.run import run_demo
-from muniment.scripts.describe import describe_presented, what_happened
 from muniment.scripts.output import (
     envelope,
-    flattened,
-    json_line,
     progress_bar,
-    record_to_plain,
-    say,
-    short_kind,
     show,
-    show_line,
     table,
-    to_plain,
 )
 
 _NOTES = 20
@@ -73,170 +50,6 @@ def demo(file: Path | None, as_json: bool) -> None:
     the next free muniment-demo-N.db.
     """
     run_demo(file, as_json=as_json)
-
-
-@cli.command()
-@click.argument("session", required=False)
-@click.option(
-    "-n",
-    "--limit",
-    type=click.IntRange(min=0, max=LARGEST),
-    default=50,
-    show_default=True,
-    help="At most so many; 0: all.",
-)
-@click.option("--stream", metavar="STREAM", help="Only this stream, such as bundle-chat or saga-0123456789abcdef.")
-@click.option("--reverse", is_flag=True, help="Oldest first.")
-@journal_options
-def log(
-    session: str | None, stream: str | None, limit: int, reverse: bool, url: str, lock_timeout: float, as_json: bool
-) -> None:
-    """List what happened, newest first; with SESSION, to that session."""
-    if session is not None and stream is not None:
-        raise InvalidArgument("--stream", "does not go with SESSION")
-    with open_journal(url, lock_timeout, read_only=True) as journal:
-        records = _log_of(journal, session, stream, limit, oldest_first=reverse)
-    if as_json:
-        envelope("log", [record_to_plain(record) for record in records], journal=journal.url)
-        return
-    rows = [
-        (each.position, utc(each.metadata.recorded_at), each.id, each.type, what_happened(each), each.metadata.actor)
-        for each in records
-    ]
-    columns = ["position", "time", "event", "type", "what", "actor"]
-    show(table(journal.url, columns, rows, stacked=("type", "what")))
-    if limit and len(rows) == limit:
-        say(f"at most {limit} events are listed; --limit 0 lists all")
-
-
-def _log_of(
-    journal: Journal, session: str | None, stream: str | None, limit: int, *, oldest_first: bool
-) -> list[RecordedEvent]:
-    name = stream if session is None else session_stream(identifier("SESSION", session))
-    if name is not None:
-        records = list(journal.read_stream(name, newest_first=not oldest_first, limit=limit or None))
-        if not records:
-            raise UnknownVersion(name, 0, 0) if session is None else SessionNotFound(session)
-        return records
-    if oldest_first:
-        return list(journal.read(limit=limit or None))
-    # Positions are without gaps, so the last ones are known.
-    return list(journal.read(max(0, journal.head() - limit) if limit else 0))[::-1]
-
-
-@cli.command(cls=UnpagedCommand)
-@click.option(
-    "-n", "--limit", type=click.IntRange(min=0, max=LARGEST), default=10, show_default=True, help="Begin with so many."
-)
-@click.option("--after", metavar="POSITION|CURSOR", help="Begin behind this instead, with as many as there are.")
-@click.option("-f", "--follow", "follows", is_flag=True, help="Go on with what is committed from now on.")
-@click.option(
-    "--type",
-    "types",
-    multiple=True,
-    type=click.Choice(list(CATALOGUE)),
-    metavar="TYPE",
-    help="Only this type of event; may be given again.",
-)
-@journal_options
-def tail(
-    limit: int, after: str | None, follows: bool, types: tuple[str, ...], url: str, lock_timeout: float, as_json: bool
-) -> None:
-    """Print the last events, a line each, oldest first; with -f, go on until interrupted.
-
-    --type chooses among the events that would be printed otherwise.
-
-    With --json, every line is one JSON object. Its cursor goes with --after, to go on behind it another time. A
-    journal that was restored from a backup refuses a cursor of events that the backup does not have.
-    """
-    with open_journal(url, lock_timeout, read_only=True) as journal, ExitStack() as stack:
-        # Positions are without gaps, so the last ones are known.
-        start = max(0, journal.head() - limit) if after is None else journal.position_of(_number_or_cursor(after))
-        records = stack.enter_context(journal.follow(start, types)) if follows else journal.read(start)
-        try:
-            for record in records:
-                if not types or record.type in types:
-                    _print_line(record, journal if as_json else None)
-        except KeyboardInterrupt:
-            say("")
-
-
-def _number_or_cursor(after: str) -> int | str:
-    return int(after) if after.isdecimal() and after.isascii() and len(after) <= len(str(LARGEST)) else after
-
-
-def _print_line(record: RecordedEvent, journal: Journal | None) -> None:
-    if journal is not None:
-        cursor = None
-        with suppress(JournalWithoutId):
-            cursor = journal.cursor(record.position)
-        click.echo(json_line(record_to_plain(record) | {"cursor": cursor}))
-    else:
-        when = utc(record.metadata.recorded_at)
-        show_line(f"{record.position}  {when}  {record.id}  {record.type}  {what_happened(record)}")
-
-
-@cli.command("show")
-@click.argument("position", type=click.IntRange(min=1, max=LARGEST))
-@journal_options
-def show_record(position: int, url: str, lock_timeout: float, as_json: bool) -> None:
-    """Show the event at POSITION, whole."""
-    with open_journal(url, lock_timeout, read_only=True) as journal:
-        plain = record_to_plain(journal.record(position))
-    if as_json:
-        envelope("show", plain, journal=journal.url)
-        return
-    rows = [(name, value) for name, value in plain.items() if name not in ("data", "metadata")]
-    rows += flattened("data", plain["data"])
-    rows += flattened("metadata", plain["metadata"])
-    show(table(f"{journal.url}, position {position}", ["field", "value"], rows))
-
-
-@cli.command()
-@at_option
-@journal_options
-def owners(at: str | None, url: str, lock_timeout: float, as_json: bool) -> None:
-    """Show who holds each session, now or as it was."""
-    with open_caught_up(url, lock_timeout) as journal:
-        as_of = tables_at(journal, at)
-        items = as_of.owners.items()
-    if as_json:
-        data = [{"session_id": session_id, **to_plain(row)} for session_id, row in items]
-        envelope("owners", data, journal=journal.url, position=as_of.position)
-        return
-    rows = [(name, row.owner, row.generation, row.scope, row.status, row.since) for name, row in items]
-    title = f"{journal.url} as of position {as_of.position}"
-    show(table(title, ["session", "owner", "generation", "scope", "status", "since"], rows))
-
-
-@cli.command()
-@click.argument("session", required=False)
-@at_option
-@journal_options
-def audit(session: str | None, at: str | None, url: str, lock_timeout: float, as_json: bool) -> None:
-    """Show what became of every artifact; with SESSION, of that session's."""
-    with open_caught_up(url, lock_timeout) as journal:
-        as_of = tables_at(journal, at)
-        if session is not None:
-            require_session(as_of, session)
-        records = as_of.audit.records(session)
-    if as_json:
-        envelope("audit", [to_plain(record) for record in records], journal=journal.url, position=as_of.position)
-        return
-    rows = [
-        (
-            each.position,
-            each.session_id or f"site {each.site}",
-            each.event,
-            short_kind(each.kind),
-            describe_presented(each.artifact, each.omitted),
-            each.reason,
-        )
-        for each in records
-    ]
-    title = f"{journal.url} as of position {as_of.position}"
-    columns = ["position", "session", "event", "artifact", "what", "reason"]
-    show(table(title, columns, rows, stacked=("artifact", "what", "reason")))
 
 
 @cli.command()

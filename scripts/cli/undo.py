@@ -5,29 +5,42 @@ from __future__ import annotations
 import sys
 
 import click
-from muniment.domain import InvalidArgument
-from muniment.journal import UndoPlan
+from muniment.domain import InvalidArgument, SessionNotFound, session_stream
+from muniment.domain.identifiers import identifier
+from muniment.journal import Journal, UndoPlan
 from muniment.scripts.cli.base import LARGEST, actor_option, cli, journal_options, open_caught_up, open_journal
 from muniment.scripts.describe import describe
 from muniment.scripts.output import envelope, show, table, to_plain
 
+_STACKED = ("type", "with", "what")
 _dry_run_option = click.option("--dry-run", is_flag=True, help="Only preview the result; append nothing.")
 
 
 @cli.command()
 @click.argument("event", metavar="POSITION|ID")
+@click.option(
+    "--last",
+    "last_of",
+    metavar="TYPE",
+    help="The last event of this type, or of types like it, of session POSITION|ID.",
+)
 @_dry_run_option
 @actor_option
 @journal_options
-def revert(event: str, dry_run: bool, actor: str | None, url: str, lock_timeout: float, as_json: bool) -> None:
+def revert(
+    event: str, last_of: str | None, dry_run: bool, actor: str | None, url: str, lock_timeout: float, as_json: bool
+) -> None:
     """Undo one event by appending what compensates it. What undid an event can be reverted in its turn.
 
-    The event is named by its position, or by its id, such as session-s-42@3. With --dry-run, exits with 1 if something
-    makes it impossible.
+    The event is named by its position, or by its id, such as session-s-42@3. Or it is the last of a type in a session
+    that is not undone: revert --last session.handed_over s-42. The type can be a beginning, or a glob. With --dry-run,
+    exits with 1 if something makes it impossible.
     """
     with open_journal(url, lock_timeout, read_only=dry_run) as journal, journal.context(actor=actor):
+        if last_of is not None:
+            event = _last_of(journal, last_of, event)
         is_position = event.isascii() and event.isdecimal() and len(event) < 20
-        plan = journal.revert(int(event) if is_position else event, dry_run=dry_run)
+        plan = journal.revert(int(event) if is_position and last_of is None else event, dry_run=dry_run)
         _show_plan("revert", plan, journal.url, dry_run=dry_run, as_json=as_json)
 
 
@@ -123,6 +136,17 @@ def sagas(
     show(table(journal.url, ["saga", "name", "status", "reason", "steps outside to undo", "since"], rows))
 
 
+def _last_of(journal: Journal, type_name: str, session: str) -> str:
+    """The id of the last event of a type in a session that is not undone."""
+    stream = session_stream(identifier("SESSION", session))
+    found = journal.last_not_undone(stream, [type_name])
+    if found is not None:
+        return found.id
+    if next(journal.read_stream(stream, limit=1), None) is None:
+        raise SessionNotFound(session)
+    raise InvalidArgument("--last", f"finds no {type_name} of session {session!r} that is not undone")
+
+
 def _show_plan(command: str, plan: UndoPlan, url: str, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         facts = {
@@ -147,10 +171,10 @@ def _show_plan(command: str, plan: UndoPlan, url: str, *, dry_run: bool, as_json
             ]
             columns = ["undoes", "type", "with", "what"]
             if dry_run:
-                show(table("What would be appended", columns, steps))
+                show(table("What would be appended", columns, steps, stacked=_STACKED))
             else:
                 placed = [(position, *step) for position, step in zip(plan.positions, steps, strict=True)]
-                show(table("What was appended", ["position", *columns], placed))
+                show(table("What was appended", ["position", *columns], placed, stacked=_STACKED))
             changes = [(each.stream, each.name, describe(each.before), describe(each.after)) for each in plan.changes]
             show(table("What is different afterwards", ["stream", "part", "before", "after"], changes))
     sys.exit(1 if plan.obstacles else 0)
