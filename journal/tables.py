@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
 from ..domain import (
     ConversationNotFound,
     SessionNotFound,
+    UnknownTable,
     bundle_stream,
     conversation_stream,
     session_stream,
@@ -39,6 +41,7 @@ from ..projections import (
     SitesView,
     StoredTable,
     TemporalStore,
+    TemporalTable,
     TimelineView,
     TypesView,
     UpgradesView,
@@ -67,7 +70,16 @@ class Projections:
     @property
     def tables(self) -> Mapping[str, Mapping[Any, Any]]:
         """Every table by name: those that are named here, and what else is stored, as rows of plain columns."""
-        return Tables(self, self._store, self._projector)
+        return Tables(self, self._projector)
+
+    def stored(self, name: str) -> StoredTable:
+        """A table as it is stored: a mapping from key to plain columns.
+
+        Raises:
+            UnknownTable: there is no such table.
+        """
+        projection, table = known_table(self._projector, name)
+        return StoredTable(projection, table, self._store, self._projector, self.position)
 
     def session(self, session_id: str) -> SessionView:
         """A session, folded from its events.
@@ -225,21 +237,20 @@ class Tables(Mapping[str, Mapping[Any, Any]]):
 
     Args:
         named: the tables that have views of their own.
-        store: where they are.
-        projector: what keeps them caught up.
+        projector: knows them all.
     """
 
-    def __init__(self, named: Projections, store: TemporalStore, projector: Projector) -> None:
+    def __init__(self, named: Projections, projector: Projector) -> None:
         self._named = named
-        self._store = store
         self._projector = projector
 
     def __getitem__(self, name: str) -> Mapping[Any, Any]:
         if name in READ_BY:
             view: Mapping[Any, Any] = getattr(self._named, name)
             return view
-        projection, table = self._projector.tables[name]
-        return StoredTable(projection, table, self._store, self._projector, self._named.position)
+        if name not in self._projector.tables:
+            raise KeyError(name)
+        return self._named.stored(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted({*READ_BY, *self._projector.tables}))
@@ -247,6 +258,22 @@ class Tables(Mapping[str, Mapping[Any, Any]]):
     def __len__(self) -> int:
         return len({*READ_BY, *self._projector.tables})
 
+
+def known_table(projector: Projector, name: object) -> tuple[str, TemporalTable]:
+    """A table by its name, with the name of the projection that makes it.
+
+    Raises:
+        UnknownTable: there is none.
+    """
+    known = projector.tables
+    if type(name) is not str or name not in known:
+        near = get_close_matches(name[:_COMPARED], known) if type(name) is str else []
+        raise UnknownTable(name, tuple(near or sorted(known)))
+    return known[name]
+
+
+_COMPARED: Final = 100
+"""How many characters of a name are compared with those of tables."""
 
 READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "archive": ("session_archive",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .projection import Projector
@@ -43,6 +44,11 @@ class StoredTable(TableMapping[Any, StoredRow]):
     ) -> None:
         super().__init__(store, projector, position)
         self._projection, self._table = projection, table
+
+    @property
+    def key_columns(self) -> Mapping[str, type[str] | type[int]]:
+        """The columns that a key consists of, and their types."""
+        return self._table.key
 
     def _to_item(self, row: Row) -> tuple[Any, StoredRow]:
         return self._table.key_of(row), StoredRow(self._table.values_of(row), self._table.row_position(row))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Any, TypeAlias, cast
 
 from ...domain import (
@@ -17,7 +16,6 @@ from ...domain import (
     UnknownEvent,
     UnknownPosition,
     UnknownRow,
-    UnknownTable,
 )
 from ...domain.bounds import MAX_PARTS
 from ...domain.identifiers import identifier, integer, plain_text
@@ -25,7 +23,7 @@ from ...domain.shown import shown, utc
 from ...domain.value import exact, function, function_or_none, several
 from ...projections import Progress, TemporalTable, Value, changed_positions, is_storable, to_columns
 from ..storage.application import JournalApplication
-from ..tables import READ_BY, Projections
+from ..tables import READ_BY, Projections, known_table
 from ..writing.times import to_ms
 from .changes import Blame, Changes, Diff, RowVersion
 from .checks import Check, Sources, named_check
@@ -380,11 +378,7 @@ class Questions(Projections):
         return given
 
     def _table(self, name: object) -> tuple[str, TemporalTable]:
-        known = self._projector.tables
-        if type(name) is not str or name not in known:
-            near = get_close_matches(name[:100], known) if type(name) is str else []
-            raise UnknownTable(name, tuple(near or sorted(known)))
-        return known[name]
+        return known_table(self._projector, name)
 
 
 def _columns(table: TemporalTable, key: object) -> tuple[Value, ...]:
