@@ -27,6 +27,9 @@ from .everything import all_projections
 from .footprints import FootprintsProjection, FootprintsView, footprint_changes
 from .holding import Birth, Grip, Held, Lock, Locks
 from .idempotency import IdempotencyProjection, IdempotencyView, KeyUse
+from .in_passing import (
+    InPassing,
+)
 from .inboxes import InboxProjection, InboxRow, InboxView
 from .owners import OwnerRow, OwnersProjection, OwnersView
 from .projection import (
@@ -90,6 +93,7 @@ __all__ = [
     "Held",
     "IdempotencyProjection",
     "IdempotencyView",
+    "InPassing",
     "InboxProjection",
     "InboxRow",
     "InboxView",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from contextlib import contextmanager
-from typing import Any, Generic, TypeGuard, TypeVar
+from typing import Any, Final, Generic, TypeGuard, TypeVar
 
 from ..domain import InvalidInput, ProjectionStopped
 from .projection import Projector, collector_paused
@@ -14,6 +15,8 @@ from .temporal import FOREVER, Row, TemporalTable, Value
 
 KeyT = TypeVar("KeyT")
 RowT = TypeVar("RowT")
+
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 _UNREADABLE = (KeyError, ValueError, TypeError, InvalidInput)
 """What reading a row raises that somebody changed."""
@@ -105,7 +108,7 @@ def is_storable(value: Value) -> bool:
     """Whether a row can hold a value: what no database can hold, no row has."""
     if isinstance(value, int):
         return abs(value) <= FOREVER
-    return value is None or ("\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value))
+    return value is None or _UNSTORABLE.search(value) is None
 
 
 class MappingView(TableReader, Mapping[KeyT, RowT], Generic[KeyT, RowT]):

@@ -217,8 +217,8 @@ def net(found: Iterable[TableChange]) -> Iterator[TableChange]:
     """Of a table's changes, what is left of those of each row, by the position of the last of them."""
     last: dict[tuple[Value, ...], TableChange] = {}
     for change in found:
-        first = last.pop(change.key, change)
-        last[change.key] = change._replace(was=first.was)
+        first = last.pop(change.key, None)
+        last[change.key] = change if first is None else change._replace(was=first.was)
     return (change for change in last.values() if change.columns)
 
 

@@ -42,6 +42,9 @@ _OWNER, _STATUS = 1, 4
 
 _SESSION_OWNED: Final = "session-owned:"
 _LAWS: Final = range(1, 9)
+_OF_OWNERSHIP: Final = (2, 3, 5, 6)
+"""The laws that are judged session by session, by whoever owns it."""
+
 CHECKS: Final = (
     "coherent",
     "every-session-owned",
@@ -265,13 +268,12 @@ class Law(_OfRecords):
     def __init__(self, sources: Sources, number: int) -> None:
         super().__init__(sources)
         self._prefix = f"law {number}: "
-        self._judges = (Laws(), OwnershipLaws())
+        self._judge = OwnershipLaws() if number in _OF_OWNERSHIP else Laws()
 
     def _find(self, end: int, progress: Progress | None) -> int | None:
         for page in self._sources.application.recorder.pages(self._read, end):
             for record in map(decode, page):
-                said = (each for judge in self._judges for each in judge.broken_by(record))
-                if any(each.startswith(self._prefix) for each in said):
+                if any(each.startswith(self._prefix) for each in self._judge.broken_by(record)):
                     return record.position
             if progress is not None:
                 progress(page[-1][0], end)

@@ -21,7 +21,16 @@ from ...domain.bounds import MAX_PARTS
 from ...domain.identifiers import identifier, integer, plain_text
 from ...domain.shown import shown, utc
 from ...domain.value import exact, function, function_or_none, several
-from ...projections import Progress, TemporalTable, Value, changed_positions, is_storable, to_columns
+from ...projections import (
+    InPassing,
+    Progress,
+    TemporalStore,
+    TemporalTable,
+    Value,
+    changed_positions,
+    is_storable,
+    to_columns,
+)
 from ..storage.application import JournalApplication
 from ..tables import READ_BY, Projections, known_table
 from ..writing.times import to_ms
@@ -252,7 +261,8 @@ class Questions(Projections):
 
     def _holding(self, predicate: Predicate | str) -> Callable[[int], object]:
         asks = cast(Predicate, function("predicate", predicate))
-        return lambda position: asks(self._at(position))
+        passing = cast(TemporalStore, InPassing(self._store))
+        return lambda position: asks(Moment(self._events, passing, self._projector, position))
 
     def _read_by(self, name: object) -> list[tuple[str, TemporalTable]]:
         """The tables that reading one by its name reads."""

@@ -260,7 +260,7 @@ class PositionedRecorder(ApplicationRecorder):
                 f"WHERE {self._position} IN ({','.join('?' * len(batch))})"
             )
             for position, originator_id, version, topic in self.fetch(statement, batch):
-                found[position] = f"{self._from_column(originator_id)}@{version}", topic
+                found[position] = f"{originator_id}@{version}", topic
         return found
 
     def usage(self, through: int) -> tuple[int, int]:
