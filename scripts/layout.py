@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
+from textwrap import wrap
 from typing import Final
 
 from muniment.domain.shown import visible
@@ -64,12 +65,27 @@ def print_table(table: Tabular, console: Console, *, fitted: bool) -> None:
     console.file.write("\n")
 
 
-def folded(line: str, console: Console) -> str:
-    """A line as one or more that fit the console's width, the later ones indented."""
-    first, *others = _wrapped(line, console.width - len(_INDENT), console)
-    if others and cell_len(line) <= console.width:
-        return line
-    return "\n".join([first, *(_INDENT + other for other in others)])
+def folded(text: str, console: Console, *, shorten: bool = False) -> str:
+    """Lines that fit the console's width, where need be as several, the later ones indented.
+
+    Args:
+        text: the lines.
+        console: where they are going to stand.
+        shorten: whether words that are too wide are shortened. Otherwise they are whole, for who copies them.
+    """
+    return "\n".join(chain.from_iterable(_folded(line, console, shorten) for line in text.split("\n")))
+
+
+def _folded(line: str, console: Console, shorten: bool) -> list[str]:
+    if cell_len(line) <= console.width:
+        return [line]
+    if shorten:
+        first, *others = _wrapped(line, console.width - len(_INDENT), console)
+        return [first, *(_INDENT + other for other in others)]
+    # Rich breaks words that are too wide, or leaves them out.
+    return wrap(
+        line, console.width, subsequent_indent=_INDENT, break_long_words=False, break_on_hyphens=False, tabsize=1
+    )
 
 
 class _Sheet:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,33 +35,36 @@ def is_fitted() -> bool:
     """Whether what is printed has to fit a width: that of the terminal, or ``COLUMNS``.
 
     Pipes are for programs, and ``--wide`` is for who wants to see all: they get whole values, and lines of any width.
+    That ``COLUMNS`` is set says nothing of a pipe: libraries for terminals set it for every program that they start.
     """
     context = click.get_current_context(silent=True)
     if context is not None and context.meta.get(_WIDE):
         return False
-    return sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal()
+    return sys.stdout.isatty()
 
 
 def screen() -> Console:
-    """Where data is printed. Outside of a terminal there is neither colour nor, without ``COLUMNS``, a width."""
+    """Where data is printed. Outside of a terminal there is neither colour nor a width."""
     return Console(file=sys.stdout, highlight=False, width=None if is_fitted() else _UNFOLDED_WIDTH)
 
 
 def show(shown: Tabular | str) -> None:
     """Print data. The rows of a table may be made while they are printed, and are then not kept."""
     if isinstance(shown, str):
-        click.echo(shown)
+        click.echo(folded(shown, screen()) if is_fitted() else shown)
     else:
         print_table(shown, screen(), fitted=is_fitted())
 
 
 def show_line(line: str) -> None:
     """Print data that is a line; what does not fit the terminal is wrapped at words, and indented."""
-    click.echo(folded(visible(line), screen()) if is_fitted() else visible(line))
+    click.echo(folded(visible(line), screen(), shorten=True) if is_fitted() else visible(line))
 
 
 def say(message: str) -> None:
     """Print what is not data."""
+    if sys.stderr.isatty():
+        message = folded(message, Console(stderr=True))
     if not say_after_paging(message):
         click.echo(message, err=True)
 

@@ -12,6 +12,7 @@ from shlex import quote
 from shutil import which
 from typing import Any
 
+import click
 from muniment.domain import CommandRefused, InvalidArgument, OwnershipCapability, Policy, RecordedEvent, StaleCapability
 from muniment.domain.shown import utc
 from muniment.journal import Journal
@@ -110,7 +111,8 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
         held.show()
         copied.show()
         show(f"Verified from the first event to the last, tables included: {len(findings)} findings.\n")
-    show("\n  ".join(["Try next:", *_next_commands(url, session_id, then.position)]))
+    # Commands are not folded: they are copied.
+    click.echo("\n  ".join(["Try next:", *_next_commands(url, session_id, then.position)]))
 
 
 def _feed(journal: Journal, cases: list[Json], clock: DayClock) -> Counter[str]:

@@ -120,7 +120,7 @@ def test_one_conversation_whole(muniment: Run) -> None:
         (("conversation", "x" * 10_000), "at most 200 are allowed"),
         (("conversation", "other", "--at", 1), "there is no conversation 'other'"),
         (("conversations", "--at", 99), "99"),
-        (("deadlines", "--at", "soon"), "ISO 8601"),
+        (("deadlines", "--at", "soon"), "'soon' is no moment"),
         (("tick", "nowhere"), "there is no conversation 'nowhere'"),
         (("tick", "--now", -1), "not in the range"),
         (("tick", "--now", 2**62), "before the year 10000"),

@@ -39,6 +39,14 @@ COMMANDS = [
     "conversation standup",
     "deadlines",
     "sagas",
+    "at 1793",
+    "at 1793 --table owners",
+    "diff 3000..3300",
+    "history owners case-001-session-1",
+    "blame owners case-001-session-1",
+    "first --check no-refusals",
+    "bisect --check no-refusals",
+    "what-if --without session-relocation@9",
     "revert session-case-000-session-0@2 --dry-run",
 ]
 NO_TABLE = {"demo", "verify", "rollback", "tick", "replay", "backup", "restore", "mark-restored", "export", "import"}
@@ -97,10 +105,10 @@ def test_wide_shows_every_value_whole(command: str, address: str) -> None:
 NOTE = "at most 50 events are listed; --limit 0 lists all"
 
 
-def test_a_pipe_gets_whole_values_unless_columns_are_given(address: str) -> None:
-    assert "conversation.phase_changed.v1" in piped("log", address)
-    fitted = piped("log", address, COLUMNS="60").splitlines()
-    assert max(map(cell_len, fitted)) == 60
+def test_a_pipe_gets_whole_values_and_a_terminal_as_many_columns_as_are_asked_for(address: str) -> None:
+    assert "conversation.phase_changed.v1" in piped("log", address, COLUMNS="60")
+    shown = on_a_terminal("log", "--journal", address, settings={"PAGER": "cat", "COLUMNS": "60"})
+    assert max(map(cell_len, shown.text.splitlines())) == 60
 
 
 def test_the_versions_of_ids_are_not_shortened_away(address: str) -> None:
