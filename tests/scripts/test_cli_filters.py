@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from .conftest import Run, data
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A journal of two sessions, two actors, two refusals, and one event a second from the first of 2026 on."""
     address = f"sqlite:///{tmp_path_factory.mktemp('filters')}/journal.db"
     now = [1_767_225_600_000]
@@ -37,7 +36,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 with pytest.raises(StaleCapability):
                     journal.sessions.check(held)
                 journal.sessions.release(handed)
-    yield address
+    return address
 
 
 def positions(muniment: Run, *arguments: object) -> list[int]:
@@ -108,7 +107,8 @@ def test_tail_follows_what_it_chooses(tmp_path: Path) -> None:
         with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as tail:
             assert tail.stdout is not None
             for name in ("wanted-1", "other", "wanted-2"):
-                journal.sessions.claim(journal.sessions.open(name) and name, "wanted")
+                journal.sessions.open(name)
+                journal.sessions.claim(name, "wanted")
             told = [json.loads(tail.stdout.readline())["data"]["session_id"] for _ in range(2)]
             tail.terminate()
     assert told == ["wanted-1", "wanted-2"]
