@@ -35,16 +35,30 @@ from .past.changes import (
     RowVersion,
 )
 from .past.comparison import Comparison, Difference
+from .past.explain import (
+    Cause,
+    Explanation,
+)
 from .past.moment import (
     Moment,
 )
+from .past.naming import (
+    EventName,
+)
 from .past.questions import (
     MomentLike,
+)
+from .past.refusals import (
+    Refusal,
 )
 from .past.search import (
     SKIP,
     Bisection,
     Predicate,
+)
+from .past.why import (
+    Provenance,
+    Reason,
 )
 from .projecting import Projecting, ProjectionHealth
 from .restoring import import_journal, restore
@@ -75,12 +89,15 @@ __all__ = [
     "Branch",
     "BundleCommands",
     "Bundles",
+    "Cause",
     "Clock",
     "Comparison",
     "ConversationCommands",
     "Conversations",
     "Diff",
     "Difference",
+    "EventName",
+    "Explanation",
     "Finding",
     "Following",
     "FormatSince",
@@ -97,6 +114,9 @@ __all__ = [
     "ProjectionHealth",
     "Projections",
     "ProposalCommands",
+    "Provenance",
+    "Reason",
+    "Refusal",
     "Restore",
     "RowChange",
     "RowVersion",

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from .changes import Blame, Diff, RowVersion
+from .explain import Explanation
 from .moment import Moment
 from .questions import MomentLike, Questions
 from .search import Bisection, Predicate
+from .why import Provenance
 
 ResultT = TypeVar("ResultT")
 
@@ -39,6 +41,14 @@ class AsyncQuestions:
     async def blame(self, table: str, key: Any, at: MomentLike | None = None) -> dict[str, Blame]:
         """Which event gave each column of a row its value; see ``Journal.blame``."""
         return await self._ask(lambda journal: journal.blame(table, key, at))
+
+    async def why(self, session_id: str, at: MomentLike | None = None) -> Provenance:
+        """The events that make the owner and the holder of a session what they are; see ``Journal.why``."""
+        return await self._ask(lambda journal: journal.why(session_id, at))
+
+    async def explain(self, event: str | int) -> Explanation:
+        """What one event did, and why something was refused; see ``Journal.explain``."""
+        return await self._ask(lambda journal: journal.explain(event))
 
     async def first(self, predicate: Predicate | str, **settings: Any) -> Moment | None:
         """The first moment at which a predicate does not hold; see ``Journal.first``."""

@@ -15,7 +15,7 @@ from ..storage.application import JournalApplication
 from ..tables import Projections
 from ..undo.gathering import GatheredPast
 from .changes import Changes, RowChange
-from .naming import Named
+from .naming import EventName
 from .refusals import Refusal, refusal_of
 from .sentences import Stagings, sentence
 
@@ -37,7 +37,7 @@ class Cause:
     actor: str | None = None
     correlation_id: str | None = None
     causation_id: str | None = None
-    causing_event: Named | None = None
+    causing_event: EventName | None = None
     saga: str | None = None
     saga_name: str | None = None
     idempotency_key: str | None = None
@@ -75,15 +75,15 @@ class Explanation:
             if its effect does not hold.
     """
 
-    event: Named
+    event: EventName
     sentence: str
     cause: Cause
     refusal: Refusal | None
     rows: tuple[RowChange, ...]
-    undoes: tuple[Named, ...]
-    undone_by: Named | None
+    undoes: tuple[EventName, ...]
+    undone_by: EventName | None
     holds: bool
-    dependents: tuple[Named, ...]
+    dependents: tuple[EventName, ...]
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -148,15 +148,15 @@ def explain(
     last = chain[-1]
     later = {each.id: each for each in (*history.all_that_stand_on(last), *_elsewhere(past, last))} if holds else {}
     return Explanation(
-        event=Named.of(record),
+        event=EventName.of(record),
         sentence=sentence(record, Stagings()),
         cause=_cause(application, record),
         refusal=refusal_of(application, record),
         rows=tuple(Changes(application, store).diff(known, (), record.position - 1, record.position, every=True)),
-        undoes=tuple(Named.of(application.named(undone)) for undone in record.metadata.compensates or ()),
-        undone_by=Named.of(behind[0]) if behind else None,
+        undoes=tuple(EventName.of(application.named(undone)) for undone in record.metadata.compensates or ()),
+        undone_by=EventName.of(behind[0]) if behind else None,
         holds=holds,
-        dependents=tuple(map(Named.of, sorted(later.values(), key=lambda each: each.position))),
+        dependents=tuple(map(EventName.of, sorted(later.values(), key=lambda each: each.position))),
     )
 
 
@@ -177,7 +177,7 @@ def _cause(application: JournalApplication, record: RecordedEvent) -> Cause:
         actor=about.actor,
         correlation_id=about.correlation_id,
         causation_id=about.causation_id,
-        causing_event=None if causing is None else Named.of(causing),
+        causing_event=None if causing is None else EventName.of(causing),
         saga=about.saga,
         saga_name=begun.event.name if begun is not None and isinstance(begun.event, SagaBegun) else None,
         idempotency_key=about.idempotency_key,

@@ -10,7 +10,7 @@ from ...domain.shown import utc, visible
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class EventName:
     """An event that an answer points to.
 
     Attributes:

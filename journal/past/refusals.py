@@ -27,7 +27,7 @@ from ...domain.states import new_state
 from ...domain.stream_names import split_stream
 from ...domain.value import to_json
 from ..storage.application import JournalApplication
-from .naming import Named
+from .naming import EventName
 from .sentences import extent
 
 _STORED: Final = tuple(name for each in LOSS_TYPES for name in CATALOGUE.stored_names(each))
@@ -55,7 +55,7 @@ class Refusal:
     instead: str
     since: str
     did_hold: bool
-    lost_by: Named | None
+    lost_by: EventName | None
     lost_for_ms: int | None
     advice: str
 
@@ -110,7 +110,7 @@ def refusal_of(application: JournalApplication, record: RecordedEvent) -> Refusa
         instead=f"{_instead(event, loss)}{instead}",
         since=_since(event, loss, lost_for_ms),
         did_hold=loss.given is not None,
-        lost_by=None if lost is None else Named.of(lost),
+        lost_by=None if lost is None else EventName.of(lost),
         lost_for_ms=lost_for_ms,
         advice=_ADVICE[type(event)](event, loss),
     )
@@ -126,9 +126,9 @@ def _told(event: session.Rejection) -> str:
 
 def _since(event: session.Rejection, loss: Loss, lost_for_ms: int | None) -> str:
     if loss.lost is not None:
-        return f"lost {lost_for_ms} ms before, by {Named.of(loss.lost)}"
+        return f"lost {lost_for_ms} ms before, by {EventName.of(loss.lost)}"
     if loss.given is not None:
-        return f"held since {Named.of(loss.given)}, and was not enough"
+        return f"held since {EventName.of(loss.given)}, and was not enough"
     if isinstance(event, session.DelegationRejected):
         return f"{visible(event.from_authority)} never held the session"
     if loss.real is not None:
