@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+import random
+from dataclasses import dataclass, field
+from typing import Any, Final
 
+import pytest
 from hypothesis import given, settings, strategies as st
-from muniment.domain import RecordedEvent, session_stream
+from muniment.domain import (
+    FULL_SESSION,
+    CommandRefused,
+    Fragments,
+    InvalidInput,
+    Policy,
+    RecordedEvent,
+    SessionNotFound,
+    session_stream,
+)
 from muniment.domain.effects import SessionStatus
-from muniment.domain.session.provenance import chain_of
+from muniment.domain.session.provenance import Chain, chain_of
 from muniment.journal import Journal
 
 from ..command_sequences import COMMANDS, SESSIONS, Command, Giver
@@ -17,6 +29,9 @@ from .provenance_checker import Five, Story, not_minimal
 
 EXAMPLES: Final = int(os.environ.get("MUNIMENT_TEST_PROVENANCE_EXAMPLES", "40"))
 """How many sequences are drawn; set the variable for more."""
+
+FIRST: Final = int(os.environ.get("MUNIMENT_TEST_PROVENANCE_FIRST", "0"))
+"""The first seed of the long lives."""
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -45,12 +60,14 @@ def check_somewhere(records: list[RecordedEvent], data: st.DataObject) -> None:
             check(story, records[:position])
 
 
-def check(story: Story, past: list[RecordedEvent]) -> None:
+def check(story: Story, past: list[RecordedEvent]) -> Chain | None:
+    """Make sure that the chain is enough and minimal; None for a session that is not open yet."""
     result, status = story.five[len(past)], story.statuses[len(past)]
     if status is SessionStatus.UNOPENED:
-        return
+        return None
     stream = session_stream(story.session_id)
-    chain = chain_of(story.session_id, [record for record in past if record.stream == stream]).records
+    found = chain_of(story.session_id, [record for record in past if record.stream == stream])
+    chain = found.records
     assert story.problem(chain, result) == "", [f"{record.id} {record.type}" for record in chain]
     needless = not_minimal(story, chain, result)
     if needless and result == Five():
@@ -58,3 +75,110 @@ def check(story: Story, past: list[RecordedEvent]) -> None:
         assert (chain[-1].type, needless) == ("session.opened.v1", [chain[-1].id])
     else:
         assert needless == [], [f"{record.id} {record.type}" for record in chain]
+    return found
+
+
+SCOPES: Final = (FULL_SESSION, FULL_SESSION, Fragments({"a", "b"}), Fragments({"a"}))
+BACK: Final = (0, 0, 0, 1, 1, 2, 3, 5, 8, 13)
+DEEDS: Final = {
+    **{"open": 4, "claim": 4, "release": 3, "transfer": 2, "begin_transfer": 2, "commit_transfer": 3},
+    **{"rollback_transfer": 1, "abandon_transfer": 1, "attenuate": 1, "owner_died": 1, "close": 1, "cancel": 1},
+    **{"host": 3, "delegate": 4, "hand_over": 3, "drain": 1, "set_timeout": 1},
+    **{"revert": 9, "rollback": 1},
+}
+"""What is done in a life, and how often."""
+
+
+@dataclass
+class Life:
+    """One session that lives long: it is opened again, hosted, delegated, and much of it is undone."""
+
+    journal: Journal
+    rng: random.Random
+    deeds: list[str] = field(default_factory=list)
+
+    def live(self, steps: int) -> None:
+        self.journal.sessions.open("s", ["worker"])
+        for _ in range(steps):
+            (deed,) = self.rng.choices(list(DEEDS), list(DEEDS.values()))
+            try:
+                self._do(deed)
+            except (CommandRefused, InvalidInput):
+                continue
+            self.deeds.append(deed)
+
+    def _do(self, deed: str) -> Any:
+        sessions: Any = self.journal.sessions
+        choose = self.rng.choice
+        owner, authority, scope = choose("xyz"), choose("ABC"), choose(SCOPES)
+        if deed == "revert":
+            return self.journal.revert(max(2, self.journal.head() - choose(BACK)))
+        if deed == "rollback":
+            return self.journal.rollback("session-s", max(1, self.journal.head() - choose(BACK)))
+        if deed in ("open", "cancel", "host", "claim", "set_timeout"):
+            given = {
+                "host": (authority,),
+                "claim": (owner, scope),
+                "set_timeout": (choose((None, 1_000, 2_000)),),
+                "cancel": ("over",),
+            }
+            return getattr(sessions, deed)("s", *given.get(deed, ()))
+        try:
+            state = sessions.state("s")
+        except SessionNotFound:
+            return None
+        held, holder, receipt = state.capability, state.holder or "A", state.pending_receipt
+        if deed == "delegate":
+            return sessions.delegate("s", holder, authority)
+        if deed in ("commit_transfer", "rollback_transfer", "abandon_transfer"):
+            return None if receipt is None else getattr(sessions, deed)(receipt)
+        if held is None:
+            return None
+        if deed == "hand_over":
+            return sessions.hand_over(held, owner, from_authority=holder, to_authority=authority)
+        if deed == "owner_died":
+            return sessions.owner_died("s", held.owner)
+        given = {"transfer": (owner, choose((None, scope))), "begin_transfer": (owner,), "attenuate": (scope,)}
+        return getattr(sessions, deed)(held, *given.get(deed, ()))
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + EXAMPLES))
+def test_in_a_long_life_the_chain_is_enough_and_minimal(seed: int) -> None:
+    rng = random.Random(seed)
+    policy = Policy.reference() if seed % 8 == 0 else None
+    with Journal.open("memory://", policy=policy) as journal:
+        Life(journal, rng).live(rng.randint(5, 90))
+        records = list(journal.read())
+    story = Story("s", records)
+    for position in {len(records), *(rng.randint(1, len(records)) for _ in range(5))}:
+        check(story, records[:position])
+
+
+def test_the_lives_hold_what_chains_are_made_of() -> None:
+    told: set[str] = set()
+    for seed in range(60):
+        rng = random.Random(seed)
+        with Journal.open("memory://") as journal:
+            Life(journal, rng).live(rng.randint(5, 90))
+            records = [record for record in journal.read() if record.stream == "session-s"]
+        for end in range(1, len(records) + 1, 4):
+            told.update(record.type for record in chain_of("s", records[:end]).records)
+    assert told >= {
+        "session.opened.v1",
+        "session.ownership_claimed.v1",
+        "session.ownership_released.v1",
+        "session.ownership_transferred.v1",
+        "session.scope_attenuated.v1",
+        "session.ownership_restored.v1",
+        "session.transfer_begun.v1",
+        "session.transfer_committed.v1",
+        "session.hosted.v1",
+        "session.hosting_withdrawn.v1",
+        "session.delegated.v1",
+        "session.delegation_reverted.v1",
+        "session.handed_over.v1",
+        "session.hand_over_reverted.v1",
+        "session.closed.v1",
+        "session.ended.v1",
+        "session.owner_died.v1",
+    }, told
