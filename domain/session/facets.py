@@ -91,9 +91,10 @@ class Write(NamedTuple):
     source: int
 
 
-_OWNERSHIP: Final = (Facet.LIVE, Facet.STAGED, Facet.BOUND, Facet.LAST_OWNER)
+_OWNED: Final = (Facet.LIVE, Facet.STAGED, Facet.BOUND)
+_OWNERSHIP: Final = (*_OWNED, Facet.LAST_OWNER)
 _BEGINNING: Final = (Facet.LIFE, Facet.TERMS, Facet.CONSTRAINTS, Facet.ARCHIVED, *_OWNERSHIP, Facet.HOLDER)
-_END: Final = (Facet.LIFE, *_OWNERSHIP, Facet.HOLDER)
+_END: Final = (Facet.LIFE, *_OWNED, Facet.HOLDER)
 _HAND_OVER: Final = (*_OWNERSHIP, Facet.HOLDER)
 
 WRITES: Final[Mapping[type[Event[Any]], tuple[Facet, ...]]] = {
@@ -102,7 +103,7 @@ WRITES: Final[Mapping[type[Event[Any]], tuple[Facet, ...]]] = {
     SessionArchived: (Facet.ARCHIVED,),
     TermsChanged: (Facet.TERMS, Facet.CONSTRAINTS),
     OwnershipClaimed: _OWNERSHIP,
-    OwnershipReleased: _OWNERSHIP,
+    OwnershipReleased: _OWNED,
     OwnershipTransferred: _OWNERSHIP,
     ScopeAttenuated: _OWNERSHIP,
     OwnershipRestored: _OWNERSHIP,
