@@ -56,8 +56,14 @@ class EventsThrough:
         return self._recorder.select_notifications(start, limit, stop, **bounds)
 
     def streams_from(self, name: str, most: int) -> list[str]:
-        """Of the streams from a name on, those that have events; see ``PositionedRecorder.streams_from``."""
-        return [each for each in self._recorder.streams_from(name, most) if self.last_version(each)]
+        """The names of their streams; see ``PositionedRecorder.streams_from``."""
+        found: list[str] = []
+        named = self._recorder.streams_from(name, most)
+        while named and len(found) < most:
+            # A stream may have begun later.
+            found += [each for each in named if self.recorded(each, limit=1)]
+            named = self._recorder.streams_from(named[-1], most + 1)[1:]
+        return found[:most]
 
     def last_version(self, originator_id: UUID | str) -> int:
         """The version of an originator's last one; 0 if it has none."""

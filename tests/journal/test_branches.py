@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -29,6 +29,10 @@ from muniment.domain import (
     UnknownTable,
 )
 from muniment.journal import Journal
+from muniment.journal.branch.events import BranchRecorder
+from muniment.journal.branch.tables import BranchTables
+from muniment.journal.storage.recording import PositionedRecorder
+from muniment.projections import TemporalStore
 
 from ..command_sequences import OPS, Command
 from ..conftest import Clock
@@ -250,14 +254,47 @@ def test_the_first_of_many_rows_are_found_also_where_those_before_them_are_over(
     for number in range(6):
         journal.sessions.open(f"s-{number}", timeout_ms=10 + number)
     with journal.what_if() as branch:
-        assert branch.next_wakeup() == 10
+        assert branch.next_wakeup() == 11
         for number in range(4):
             branch.sessions.cancel(f"s-{number}", "no more")
-        assert branch.next_wakeup() == 14
+        assert branch.next_wakeup() == 15
         branch.sessions.open("s-6", timeout_ms=5)
-        assert branch.next_wakeup() == 5
-        assert branch.sessions.timed_out(1_014) == ["s-6", "s-4"]
-    assert journal.next_wakeup() == 10
+        assert branch.next_wakeup() == 6
+        assert branch.sessions.timed_out(1_015) == ["s-6", "s-4"]
+    assert journal.next_wakeup() == 11
+
+
+def test_streams_that_began_later_are_none_of_its(journal: Journal) -> None:
+    for name in ("d", "b", "h"):
+        journal.sessions.open(name)
+    with journal.what_if() as branch:
+        for name in ("a", "c", "e", "f"):
+            journal.sessions.open(name)
+        branch.sessions.open("g")
+        found = branch.application.recorder.streams_from
+        assert found("", 10) == ["session-b", "session-d", "session-g", "session-h"]
+        assert found("session-c", 2) == ["session-d", "session-g"]
+        assert found("session-e", 1) == ["session-g"]
+        assert found("session-e", 2) == ["session-g", "session-h"]
+
+
+NEEDS_NO_OTHER_WAY: Final[dict[type, set[str]]] = {
+    PositionedRecorder: {"append", "fetch", "head", "insert_events", "insert_now", "pages", "require", "select_events"}
+    | {"select_head", "subscribe"},
+    TemporalStore: {"fetch", "index_names", "last_until", "positions", "table_names"},
+}
+"""What goes by way of the methods that a branch has of its own, or is about its own tables alone."""
+
+
+@pytest.mark.parametrize(
+    ("seam", "of_branch"),
+    [(PositionedRecorder, BranchRecorder), (TemporalStore, BranchTables)],
+    ids=["events", "tables"],
+)
+def test_a_branch_has_its_own_way_of_everything_that_is_read(seam: type, of_branch: type) -> None:
+    methods = {name for name, each in vars(seam).items() if isinstance(each, property) or callable(each)}
+    public = {name for name in methods if not name.startswith("_")}
+    assert public - NEEDS_NO_OTHER_WAY[seam] == public & set(vars(of_branch))
 
 
 def test_a_replay_of_the_journal_changes_nothing_in_it(story: Journal) -> None:
