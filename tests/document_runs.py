@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -54,7 +55,14 @@ class Program:
         ioctl(theirs, TIOCSWINSZ, pack("HHHH", 24, COLUMNS, 0, 0))
         self._process = stack.enter_context(
             subprocess.Popen(
-                arguments, stdin=subprocess.PIPE, stdout=theirs, stderr=theirs, cwd=folder, env=environment, text=True
+                arguments,
+                stdin=subprocess.PIPE,
+                stdout=theirs,
+                stderr=theirs,
+                cwd=folder,
+                env=environment,
+                text=True,
+                start_new_session=True,
             )
         )
         os.close(theirs)
@@ -75,7 +83,7 @@ class Program:
         shown, ends = b"", time.monotonic() + TIMEOUT_S
         while not (end := re.search(rb"\0(\d+)\0$", shown)):
             if not select.select([self._terminal], [], [], max(0, ends - time.monotonic()))[0]:
-                self._process.kill()
+                os.killpg(self._process.pid, signal.SIGKILL)
                 raise DocumentError(f"it takes longer than {TIMEOUT_S} s; until then it printed\n{shown.decode()}")
             try:
                 shown += os.read(self._terminal, 1 << 16)

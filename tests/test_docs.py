@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from . import document_runs
 from .document_runs import as_run, programs
 from .documents import DOCUMENTS, ROOT, DocumentError, blocks
 
@@ -138,6 +139,15 @@ def test_a_block_that_cannot_be_run_as_it_says_is_refused(
     with pytest.raises(DocumentError) as refused:
         as_run(page, PAGE, bin_folder, tmp_path)
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("block", [("python", "while True: pass"), ("console", "$ sleep 100")])
+def test_a_block_that_does_not_end_is_ended(
+    block: tuple[str, ...], bin_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(document_runs, "TIMEOUT_S", 1)
+    with pytest.raises(DocumentError, match=r"page\.md:2: it takes longer than 1 s"):
+        as_run(fenced(*block), PAGE, bin_folder, tmp_path)
 
 
 def test_programs_that_a_program_starts_run_like_it(bin_folder: Path, tmp_path: Path) -> None:
