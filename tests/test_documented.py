@@ -12,12 +12,14 @@ from functools import cache
 from typing import Final
 
 import click
+import muniment.journal
 import pytest
 from muniment.journal import AsyncJournal, Journal
 from muniment.scripts.cli import cli
 
 from .documents import ROOT, blocks
 from .public_surface import public_methods
+from .test_public_snapshot import members
 
 PAGES: Final = {
     "sessions": ("sessions.md", "delegation-and-undo.md", "protocols.md"),
@@ -63,6 +65,11 @@ def methods() -> Iterator[str]:
                 yield name
 
 
+def is_public(name: str, kind: object) -> bool:
+    """Whether it is a class that the journal's users meet."""
+    return name in muniment.journal.__all__ and isinstance(kind, type)
+
+
 def commands(group: click.Group, said: str) -> Iterator[str]:
     """Every command as it is typed, those of groups too."""
     for name, command in group.commands.items():
@@ -75,6 +82,12 @@ def test_every_method_is_documented() -> None:
     found = sorted(set(methods()))
     assert len(found) > 150
     assert [name for name in found if not is_documented(name)] == []
+
+
+@pytest.mark.parametrize("name", sorted(name for name, kind in vars(muniment.journal).items() if is_public(name, kind)))
+def test_what_the_journal_hands_out_is_documented(name: str) -> None:
+    own = {line.split(":")[0].split("(")[0].split()[-1] for line in members(getattr(muniment.journal, name))}
+    assert sorted(each for each in own if not re.search(rf"\b{each}\b", all_code())) == []
 
 
 def test_what_only_an_async_journal_has_is_documented() -> None:
