@@ -107,7 +107,7 @@ def test_every_run_of_a_document_sees_the_same_times_and_ids(bin_folder: Path, t
     first.mkdir()
     second.mkdir()
     printed = as_run(page, PAGE, bin_folder, first)
-    assert '"time": "2026-03-02T18:01:00.000Z"' in printed
+    assert "2026-03-02T18:01:00" in printed
     assert as_run(page, PAGE, bin_folder, second) == printed
 
 
