@@ -160,7 +160,6 @@ def tidy(output: str) -> str:
     """Output as a document shows it: masked, without blanks at the ends of lines, or empty lines at either end."""
     for pattern, shown in MASKS:
         output = pattern.sub(shown, output)
-    # A bar that moves leaves an empty line on a terminal where nothing moves.
     told = "\n".join(line.rstrip() for line in output.splitlines()).strip("\n")
     return f"{told}\n" if told else ""
 
@@ -194,8 +193,9 @@ def as_run(text: str, document: str, bin_folder: Path, folder: Path) -> str:
         "HOME": str(folder),
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
-        # No colours, no bars that move, no pager.
+        # No colours, no bars that move (rich 14), no pager.
         "TERM": "dumb",
+        "TTY_COMPATIBLE": "0",
         "PAGER": "cat",
     }
     lines = text.splitlines(keepends=True)
