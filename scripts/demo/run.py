@@ -23,6 +23,7 @@ from muniment.scripts.demo.conversation import CONVERSATION, hold_conversation
 from muniment.scripts.demo.copies import restored
 from muniment.scripts.demo.hand_over import fail_hand_over
 from muniment.scripts.demo.living import SESSION, live_in_a_session
+from muniment.scripts.demo.looking_back import SESSION as HANDED_ON, change_hands, look_back
 from muniment.scripts.demo.protocol import bargain
 from muniment.scripts.describe import describe
 from muniment.scripts.output import envelope, progress_bar, record_to_plain, short_kind, show, table, to_plain
@@ -55,6 +56,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
         followed = _followed(journal, session_id)
         failed = fail_hand_over(journal)
         lived = live_in_a_session(journal)
+        looked_back = look_back(journal)
         bargained = bargain(journal)
         held = hold_conversation(journal)
         copied = restored(journal)
@@ -76,6 +78,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
                 "followed": record_to_plain(followed),
                 "hand_over": failed.to_json(),
                 "living": lived.to_json(),
+                "looking_back": looked_back.to_json(),
                 "protocol": bargained.to_json(),
                 "conversation": held.to_json(),
                 "restored": copied.to_json(),
@@ -107,6 +110,7 @@ def run_demo(file: Path | None, *, as_json: bool) -> None:
         show(f"Whoever follows the journal is told as it is committed:\n  {what}\n")
         failed.show()
         lived.show()
+        looked_back.show()
         bargained.show()
         held.show()
         copied.show()
@@ -124,8 +128,11 @@ def _feed(journal: Journal, cases: list[Json], clock: DayClock) -> Counter[str]:
         open_sessions(journal, case, translation)
     # The cases run side by side, a command of each in turn, as sessions do.
     rounds = zip_longest(*(case["steps"] for case in cases))
+    # In between, one session changes hands that is asked about afterwards.
+    acts = change_hands(journal)
     with progress_bar("recording") as progress:
         for done, steps in enumerate(rounds, 1):
+            next(acts, None)
             for step, name, translation in zip(steps, names, translations, strict=True):
                 if step is not None:
                     clock.step()
@@ -190,6 +197,8 @@ def _next_commands(url: str, session_id: str, position: int | None) -> list[str]
         f"owners --at {position}",
         "delegations",
         f"session {SESSION}",
+        f"why {HANDED_ON}",
+        "diff -10m..",
         "sagas",
         f"conversation {CONVERSATION}",
         "tail",
