@@ -46,6 +46,16 @@ def utc(time_ms: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def lasted(duration_ms: int) -> str:
+    """How long something took, in its two largest units: ``16 min 40 s``, ``350 ms``."""
+    rest, parts = abs(duration_ms), []
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return ("-" if duration_ms < 0 else "") + (" ".join(parts[:2]) or "0 ms")
+
+
 def visible(value: object) -> str:
     """A value on one line: what would forge lines, drive a terminal or turn text round is shown as an escape."""
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), str(value))

@@ -10,7 +10,7 @@ from ...domain import RecordedEvent, inbox_stream, saga_stream, session
 from ...domain.record import split_event_id
 from ...domain.saga import SagaBegun
 from ...domain.shown import utc, visible
-from ...projections import TemporalStore, TemporalTable
+from ...projections import TemporalStore, TemporalTable, TimelineProjection
 from ..storage.application import JournalApplication
 from ..tables import Projections
 from ..undo.gathering import GatheredPast
@@ -99,9 +99,11 @@ class Explanation:
         yield from (f"undoes: {undone}" for undone in self.undoes)
         if self.undone_by is not None:
             yield f"undone by: {self.undone_by}{', which was undone in turn' if self.holds else ''}"
-        if not self.rows and self.refusal is None:
+        # That the clock went on is told with the event's time.
+        rows = [row for row in self.rows if row.table != TimelineProjection.name]
+        if not rows and self.refusal is None:
             yield "rows: it changed none"
-        yield from (f"row: {row.what}" for row in self.rows)
+        yield from (f"row: {row.what}" for row in rows)
         yield from (f"depends on it: {later}" for later in self.dependents)
 
     def to_json(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from ...domain import (
 from ...domain.bundle import BundleState, link
 from ...domain.session.delegation import NOT_HOLDER
 from ...domain.session.loss import LOSS_TYPES, Loss, loss_of
-from ...domain.shown import visible
+from ...domain.shown import lasted, visible
 from ...domain.states import new_state
 from ...domain.stream_names import split_stream
 from ...domain.value import to_json
@@ -126,7 +126,7 @@ def _told(event: session.Rejection) -> str:
 
 def _since(event: session.Rejection, loss: Loss, lost_for_ms: int | None) -> str:
     if loss.lost is not None:
-        return f"lost {lost_for_ms} ms before, by {EventName.of(loss.lost)}"
+        return f"lost {lasted(lost_for_ms or 0)} before, by {EventName.of(loss.lost)}"
     if loss.given is not None:
         return f"held since {EventName.of(loss.given)}, and was not enough"
     if isinstance(event, session.DelegationRejected):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import nullcontext, suppress
 from typing import Any, Final, TypeVar
 
@@ -11,7 +11,7 @@ import click
 from muniment.domain import JournalError, JournalReadOnly, MunimentError, SessionNotFound
 from muniment.domain.identifiers import identifier
 from muniment.domain.shown import visible
-from muniment.journal import Journal, Moment, Projections
+from muniment.journal import Diff, Journal, Moment, Projections
 from muniment.scripts.cli.advice import told
 from muniment.scripts.cli.hints import did_you_mean
 from muniment.scripts.output import error_envelope, progress_bar, say, wide_option
@@ -138,6 +138,14 @@ def moment_of(journal: Journal, said: str) -> Moment:
 def position_of(journal: Journal, said: str | None) -> int | None:
     """The position of a moment, or None for none."""
     return None if said is None else moment_of(journal, said).position
+
+
+def without_timeline(found: Diff, tables: Collection[str] = ()) -> Diff:
+    """What changed, without what every event changes, unless it is asked for: the latest time of all."""
+    return Diff(found.start, found.end, (each for each in found if tables or each.table not in _OF_TIME))
+
+
+_OF_TIME: Final = ("timeline", "clock_steps")
 
 
 def require_session(tables: Projections, session_id: str) -> None:

@@ -6,7 +6,7 @@ import sys
 
 import click
 from muniment.journal import Diff
-from muniment.scripts.cli.base import cli, journal_options, open_caught_up
+from muniment.scripts.cli.base import cli, journal_options, open_caught_up, without_timeline
 from muniment.scripts.output import envelope, say, show, table
 
 _NOTHING = "-"
@@ -25,7 +25,7 @@ def what_if(at: str | None, without: str | None, url: str, lock_timeout: float, 
     is_position = without is not None and without.isascii() and without.isdecimal() and len(without) < 20
     event = int(without) if without is not None and is_position else without
     with open_caught_up(url, lock_timeout) as journal, journal.what_if(at, without=event) as branch:
-        base, found = branch.base, branch.changes()
+        base, found = branch.base, without_timeline(branch.changes())
         if as_json:
             facts = {"base": base.position, "notes": list(base.notes), "without": without, **found.to_json()}
             envelope("what-if", facts, journal=journal.url, position=branch.head())

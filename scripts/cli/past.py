@@ -19,6 +19,7 @@ from muniment.scripts.cli.base import (
     moment_of,
     open_caught_up,
     tables_at,
+    without_timeline,
 )
 from muniment.scripts.describe import what_happened
 from muniment.scripts.output import envelope, record_to_plain, say, show, table, to_plain, utc_or_none
@@ -99,7 +100,8 @@ def diff(
 ) -> None:
     """Show what changed between two moments, given as A..B, or apart.
 
-    Either end of A..B may be left out, and a single moment is compared with now. Exits with 1 if anything changed.
+    Either end of A..B may be left out, and a single moment is compared with now. The timeline, which every event
+    changes, is only shown where it is named. Exits with 1 if anything changed.
     """
     with open_caught_up(url, lock_timeout) as journal:
         moments = journal.between(start, end)
@@ -107,7 +109,7 @@ def diff(
             say(note)
         first, last = moments
         columns = _key_columns(journal, tables, key)
-        found = journal.diff(first, last, tables=tables, key=columns or None, every=every)
+        found = without_timeline(journal.diff(first, last, tables=tables, key=columns or None, every=every), tables)
     if as_json:
         envelope("diff", found.to_json(), journal=journal.url)
     elif found:
@@ -163,7 +165,8 @@ def blame(name: str, key: tuple[str, ...], at: str | None, url: str, lock_timeou
         for column, each in found.items()
     ]
     title = f"{name} {', '.join(key)} in {journal.url} as of position {then.position}"
-    show(table(title, ["column", "value", "position", "time", "actor", "event", "type"], rows))
+    columns = ["column", "value", "position", "time", "actor", "event", "type"]
+    show(table(title, columns, rows, stacked=("event", "type")))
 
 
 def _key(journal: Journal, name: str, typed: tuple[str, ...]) -> Any:

@@ -35,7 +35,8 @@ def why(session: str, at: str | None, mermaid: bool, url: str, lock_timeout: flo
     if as_json:
         envelope("why", _with_times(answer.to_json()), journal=journal.url, position=answer.position)
     else:
-        show(answer.to_mermaid() if mermaid else _fitted(str(answer)))
+        # A picture is copied, and is not folded.
+        click.echo(answer.to_mermaid()) if mermaid else show(_fitted(str(answer)))
 
 
 @cli.command()

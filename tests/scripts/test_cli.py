@@ -412,7 +412,7 @@ def test_demo_end_to_end(tmp_path: Path) -> None:
     assert (first.returncode, first.stderr) == (0, "")
     assert "6578 recorded commands given" in first.stdout
     assert "StaleCapability: session" in first.stdout
-    assert "3587 events are in" in first.stdout
+    assert "3599 events are in" in first.stdout
     assert "kitchen is started, fed, handed on in the middle of an order" in first.stdout
     assert "The order that it left was delivered again: 1 acknowledged, 1 lost with the end." in first.stdout
     assert "selection to reelection: no_commit" in first.stdout
@@ -431,7 +431,7 @@ def test_demo_end_to_end(tmp_path: Path) -> None:
         assert followed.returncode == 0, followed.stderr
         assert followed.stdout
     again = run("demo", "--json")
-    assert json.loads(again.stdout)["data"]["events"] == 3_587
+    assert json.loads(again.stdout)["data"]["events"] == 3_599
     assert sorted(each.name for each in tmp_path.glob("*.db")) == ["muniment-demo-2.db", "muniment-demo.db"]
     refused = run("demo", "muniment-demo.db")
     assert refused.returncode == 2

@@ -113,7 +113,7 @@ def test_a_pipe_gets_whole_values_and_a_terminal_as_many_columns_as_are_asked_fo
 
 def test_the_versions_of_ids_are_not_shortened_away(address: str) -> None:
     lines = on_a_terminal("log", "--journal", address, width=60, settings={"PAGER": "cat"}).text.splitlines()
-    (newest,) = [line for line in lines if "3587" in line.split() and "…" in line]
+    (newest,) = [line for line in lines if "3599" in line.split() and "…" in line]
     assert re.search(r"\S+…\S*@18 ", newest)
 
 
@@ -124,10 +124,10 @@ def test_short_output_is_shown_without_waiting_for_anybody(address: str) -> None
 
 
 def test_long_output_waits_in_the_pager_and_leaving_it_early_is_no_error(address: str) -> None:
-    shown = on_a_terminal("log", "--limit", "0", "--journal", address, keys={"3587": "q"})
+    shown = on_a_terminal("log", "--limit", "0", "--journal", address, keys={"3599": "q"})
     assert shown.exit_code == 0
     assert "Traceback" not in shown.text
-    assert "3587" in shown.text
+    assert "3599" in shown.text
     assert "case-000-session-0@1 " not in shown.text
 
 
