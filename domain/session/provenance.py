@@ -109,6 +109,7 @@ _OWNED: Final = (Facet.LIFE, Facet.LIVE, Facet.STAGED)
 _DELEGATED: Final = (Facet.LIFE, Facet.CONSTRAINTS, Facet.HOLDER, Facet.LIVE)
 
 _COMMANDS: Final[Mapping[type[Event[Any]], tuple[Facet, ...]]] = {
+    # An incarnation before it is only in a chain with its end.
     SessionOpened: (),
     SessionArchived: (Facet.LIFE, Facet.TERMS, Facet.LAST_OWNER),
     TermsChanged: (Facet.LIFE,),
@@ -262,8 +263,6 @@ class _Search:
             return
         for facet in _COMMANDS.get(type(event), ()):
             yield self._same(facet, version, version)
-        if isinstance(event, SessionOpened):
-            yield _Need(Facet.LIFE, version, version, _is_not_open)
         if isinstance(event, TermsChanged):
             changed = event.terms
             yield _Need(Facet.TERMS, version, version, lambda terms: terms != changed)
@@ -288,10 +287,6 @@ class _Search:
         """The need for a facet to be what it was."""
         was = self._history.before(facet, at).value
         return _Need(facet, at, reader, lambda value: value == was)
-
-
-def _is_not_open(life: Incarnation | None) -> bool:
-    return life is None or life.finish is not None
 
 
 def _reaches(scope: OwnershipScope, policy: str | None) -> Callable[[Any], bool]:

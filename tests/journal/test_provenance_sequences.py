@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -147,6 +148,72 @@ def test_in_a_long_life_the_chain_is_enough_and_minimal(seed: int) -> None:
     policy = Policy.reference() if seed % 8 == 0 else None
     with Journal.open("memory://", policy=policy) as journal:
         Life(journal, rng).live(rng.randint(10, 150))
+        records = list(journal.read())
+    story = Story("s", records)
+    for position in range(1, len(records) + 1):
+        check(story, records[:position])
+
+
+def opened_again_after_terms_changed(journal: Journal) -> None:
+    held = journal.sessions.claim("s", "a")
+    journal.sessions.set_timeout("s", 1_000)
+    journal.sessions.set_timeout("s", 2_000)
+    journal.sessions.close(held)
+    journal.sessions.open("s")
+    journal.revert(journal.head())
+    journal.revert(journal.head())
+
+
+def hosted_by_another_within_a_bound(journal: Journal) -> None:
+    journal.sessions.host("s", "A")
+    journal.sessions.release(journal.sessions.claim("s", "a", Fragments({"a"})))
+    journal.revert("session-s@2")
+    journal.sessions.host("s", "B")
+    journal.sessions.claim("s", "b")
+
+
+def staged_again_after_the_commit_was_undone(journal: Journal) -> None:
+    receipt = journal.sessions.begin_transfer(journal.sessions.claim("s", "a"), "b")
+    journal.sessions.commit_transfer(receipt)
+    journal.revert("session-s@4")
+    journal.revert("session-s@3")
+    journal.revert(journal.head())
+    staged = journal.sessions.state("s").pending_receipt
+    assert staged is not None
+    journal.sessions.commit_transfer(staged)
+
+
+def claimed_after_a_hand_over(journal: Journal) -> None:
+    journal.sessions.host("s", "A")
+    held = journal.sessions.claim("s", "a")
+    handed = journal.sessions.hand_over(held, "b", from_authority="A", to_authority="B").capability
+    assert handed is not None
+    journal.sessions.release(journal.sessions.transfer(handed, "c"))
+    journal.sessions.release(journal.sessions.claim("s", "d"))
+    journal.sessions.claim("s", "e")
+
+
+def undone_claim_after_an_owner_in_part(journal: Journal) -> None:
+    journal.sessions.release(journal.sessions.claim("s", "a", Fragments({"a"})))
+    journal.sessions.claim("s", "b", Fragments({"a"}))
+    journal.revert(journal.head())
+
+
+STORIES: Final = (
+    opened_again_after_terms_changed,
+    hosted_by_another_within_a_bound,
+    staged_again_after_the_commit_was_undone,
+    claimed_after_a_hand_over,
+    undone_claim_after_an_owner_in_part,
+)
+"""What chance rarely draws."""
+
+
+@pytest.mark.parametrize("tell", STORIES)
+def test_in_a_rare_story_the_chain_is_enough_and_minimal(tell: Callable[[Journal], None]) -> None:
+    with Journal.open("memory://") as journal:
+        journal.sessions.open("s", ["worker"])
+        tell(journal)
         records = list(journal.read())
     story = Story("s", records)
     for position in range(1, len(records) + 1):
