@@ -97,12 +97,14 @@ class _Need(NamedTuple):
         at: right before which version it was read.
         reader: the version of the event that was decided.
         accepts: which values lead to the same decision.
+        is_exact: whether only the very value that it had does.
     """
 
     facet: str
     at: int
     reader: int
     accepts: Callable[[Any], bool]
+    is_exact: bool = False
 
 
 _OWNED: Final = (Facet.LIFE, Facet.LIVE, Facet.STAGED)
@@ -209,7 +211,7 @@ class _Search:
             needs = self._needs[version] = list(self._read_by(version))
             for need in needs:
                 write = self._history.before(need.facet, need.at)
-                if need.facet in _AT_ONCE and write.value is not None and need.accepts(write.value):
+                if need.is_exact and need.facet in _AT_ONCE and write.value is not None:
                     waiting.append(write.source)
             if version in self._history.undone:
                 waiting.append(self._history.undone[version])
@@ -279,6 +281,10 @@ class _Search:
             yield self._same(facet, version, version)
         for facet in then:
             yield self._same(facet, undone, version)
+        if Facet.HOLDER in WRITES[type(event)] and event.effects is not None:
+            # It is not looked at who holds the session, but whoever does must not hold it on.
+            told = {authority for authority, _ in event.effects.footprint}
+            yield _Need(Facet.HOLDER, version, version, lambda holder: holder is None or holder[0] in told)
         if isinstance(event, DelegationReverted | HandOverReverted | OpeningWithdrawn):
             for authority, _ in event.footprint:
                 yield self._same(authority_facet(authority), undone, version)
@@ -286,7 +292,7 @@ class _Search:
     def _same(self, facet: str, at: int, reader: int) -> _Need:
         """The need for a facet to be what it was."""
         was = self._history.before(facet, at).value
-        return _Need(facet, at, reader, lambda value: value == was)
+        return _Need(facet, at, reader, lambda value: value == was, is_exact=True)
 
 
 def _reaches(scope: OwnershipScope, policy: str | None) -> Callable[[Any], bool]:
