@@ -179,6 +179,8 @@ class FacetHistory:
         self.undone_by: dict[int, int] = {}
         self._writes: dict[int, dict[str, Write]] = {}
         self._by_facet: dict[str, list[Write]] = {}
+        # Since the last opening.
+        self._authorities_seen: set[str] = set()
         self._changed: dict[str, int] = {}
         self._changed_before: dict[int, dict[str, int]] = {}
         for record in records:
@@ -261,10 +263,15 @@ class FacetHistory:
         return None
 
     def _authorities(self, event: Event[Any]) -> set[str]:
-        """The authorities for which an event says how they have the session; a new incarnation says it for all."""
+        """The authorities for which an event says how they have the session; the end of a life says it for all."""
         effects = event.effects
         named = set() if effects is None else {authority for authority, _ in effects.footprint}
-        return named.union(self.state.footprint) if isinstance(event, SessionOpened) else named
+        if Facet.LIFE not in WRITES[type(event)]:
+            self._authorities_seen |= named
+            return named
+        named |= self._authorities_seen
+        self._authorities_seen = set() if isinstance(event, SessionOpened) else named
+        return named
 
     def _value(self, facet: str, version: int, undone: int | None) -> Any:
         if facet is Facet.LIFE:

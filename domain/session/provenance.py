@@ -281,8 +281,8 @@ class _Search:
             yield self._same(facet, version, version)
         for facet in then:
             yield self._same(facet, undone, version)
-        if Facet.HOLDER in WRITES[type(event)] and event.effects is not None:
-            # It is not looked at who holds the session, but whoever does must not hold it on.
+        if Facet.HOLDER in WRITES[type(event)] and event.effects is not None and not isinstance(event, SessionOpened):
+            # Nobody looks at who holds the session, but nobody else may go on to hold it.
             told = {authority for authority, _ in event.effects.footprint}
             yield _Need(Facet.HOLDER, version, version, lambda holder: holder is None or holder[0] in told)
         if isinstance(event, DelegationReverted | HandOverReverted | OpeningWithdrawn):
