@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from importlib.metadata import version
-from itertools import islice
+from textwrap import indent
 from time import monotonic
 from typing import Any, Final, TextIO
 
@@ -101,19 +101,18 @@ def envelope(command: str, data: object, **about: object) -> None:
         about: what the data is about: the journal, the position it was read as of.
     """
     document = {"muniment": version("muniment"), "command": command, **about, "data": data}
-    click.echo(_json(document, sys.stdout, indent=2))
+    click.echo(_json(document, sys.stdout, indented=2))
 
 
 def stream_envelope(command: str, data: Iterable[object], **about: object) -> None:
-    """Print the same object for a list that may be long: an entry a line, each as soon as it is there."""
-    entries = iter(data)
-    first = [json_line(each) for each in islice(entries, 1)]
-    head = _json({"muniment": version("muniment"), "command": command, **about, "data": []}, sys.stdout)
-    # The head ends with the empty list and the object, which stay open until the last entry.
-    click.echo(head.removesuffix("]}") + ("\n" if first else "") + "".join(first), nl=False)
-    for each in entries:
-        click.echo(",\n" + json_line(each), nl=False)
-    click.echo("]}")
+    """Print the same object for a list that may be long, each entry as soon as it is there."""
+    whole = _json({"muniment": version("muniment"), "command": command, **about, "data": []}, sys.stdout, indented=2)
+    click.echo(whole.removesuffix("]\n}"), nl=False)
+    separator = "\n"
+    for entry in data:
+        click.echo(separator + indent(_json(entry, sys.stdout, indented=2), "    "), nl=False)
+        separator = ",\n"
+    click.echo("]\n}" if separator == "\n" else "\n  ]\n}")
 
 
 def error_envelope(error: MunimentError, message: str) -> None:
@@ -131,17 +130,17 @@ def json_line(document: object) -> str:
     return _json(document, sys.stdout)
 
 
-def _json(document: object, stream: TextIO, indent: int | None = None) -> str:
+def _json(document: object, stream: TextIO, *, indented: int | None = None) -> str:
     """JSON that stays JSON also where the stream's encoding lacks a character."""
     plain = to_jsonable_python(document, fallback=repr)
     is_unicode = (stream.encoding or "").lower().replace("-", "").startswith("utf")
     try:
         if is_unicode:
-            return to_json(plain, indent=indent).decode()
+            return to_json(plain, indent=indented).decode()
     except ValueError:
         # Half of a surrogate pair, from an argument that was no text.
         pass
-    return json.dumps(plain, indent=indent)
+    return json.dumps(plain, indent=indented)
 
 
 @contextmanager

@@ -73,6 +73,14 @@ def test_log_lists_what_every_option_chooses(muniment: Run, options: list[object
     assert [record["position"] for record in json.loads(listed.stdout)["data"]] == expected
 
 
+@pytest.mark.parametrize("options", [[], ["-n", 1], ["--actor", "nobody"]])
+def test_json_that_is_printed_while_it_is_read_is_laid_out_as_any(muniment: Run, options: list[object]) -> None:
+    for command in ("log", "audit"):
+        given = options if command == "log" else ["--refused", "--until", len(options)]
+        printed = muniment(command, *given, "--json").stdout
+        assert printed == json.dumps(json.loads(printed), indent=2) + "\n"
+
+
 def test_log_says_that_there_is_more_only_if_there_is(muniment: Run) -> None:
     assert "at most 9 events are listed" in muniment("log", "-n", 9).stderr
     assert muniment("log", "-n", 10).stderr == ""
