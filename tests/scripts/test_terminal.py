@@ -46,11 +46,22 @@ COMMANDS = [
     "blame owners case-001-session-1",
     "first --check no-refusals",
     "bisect --check no-refusals",
-    "what-if --without session-relocation@9",
     "revert session-case-000-session-0@2 --dry-run",
 ]
-NO_TABLE = {"demo", "verify", "rollback", "tick", "replay", "backup", "restore", "mark-restored", "export", "import"}
-"""Commands that show no table of the demo's journal, or one that is the same as another's."""
+NO_TABLE = {
+    "demo",
+    "what-if",
+    "verify",
+    "rollback",
+    "tick",
+    "replay",
+    "backup",
+    "restore",
+    "mark-restored",
+    "export",
+    "import",
+}
+"""Commands that show no table of the demo's journal, one that is the same as another's, or one that says when it is."""
 
 SHORT_TIME = re.compile(r"(\d{4}-\d\d-\d\dT)?\d\d:\d\d:\d\dZ")
 
