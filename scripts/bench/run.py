@@ -1,6 +1,6 @@
 """Measures Muniment against named peers, side by side, in one run on one disk.
 
-    python -m muniment.scripts.bench [--quick] [--json] [--folder FOLDER] [--postgres URL]
+    python -m muniment.scripts.bench [--quick] [--only time-travel] [--json] [--folder FOLDER] [--postgres URL]
 
 Ratios carry over to other machines; absolute figures do not.
 """
@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
-from muniment.scripts.bench import reading, ticking, writing
+from muniment.scripts.bench import reading, ticking, time_travel, writing
 from muniment.scripts.output import envelope, progress_bar, show, table
 from muniment.scripts.places import Place, files, schemas, started_server
 
 BARE: Final = "a bare loop, one insert per transaction"
 ONE_CALLER: Final = "one caller"
+TIME_TRAVEL: Final = "time-travel"
 TASKS: Final = "256 asyncio tasks, a session each"
 LIBRARY: Final = "the library's application: get, command, save"
 
@@ -185,18 +186,35 @@ def print_tables(figures: dict[str, Any]) -> None:
     show(", ".join(f"{name} {value}" for name, value in figures["machine"].items()))
 
 
+def look_back(folder: Path, extent: Extent, *, as_json: bool) -> None:
+    """Measure questions about the past, and print what each takes, beside the peer."""
+    with progress_bar("measuring") as progress:
+        figures = time_travel.measure(files(folder), extent.events, progress)
+    if as_json:
+        envelope("bench", {"machine": machine(), "events": extent.events, "time_travel": figures})
+        return
+    title = f"Questions about a journal of {extent.events} events, sqlite, tables current"
+    show(table(title, ["", "ms, median", "of", "of the peer"], time_travel.rows(figures)))
+    show(", ".join(f"{name} {value}" for name, value in machine().items()))
+
+
 @click.command(help=__doc__)
 @click.option("--quick", is_flag=True, help="Fewer commands and rounds: shows that it runs, not how fast.")
+@click.option("--only", type=click.Choice([TIME_TRAVEL]), help="Only this part, which is no part of the whole run.")
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), help="The disk to measure on.")
 @click.option("--postgres", metavar="URL", help="A server to measure on; by default one is started, if it can be.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def main(quick: bool, folder: Path | None, postgres: str | None, as_json: bool) -> None:
+def main(quick: bool, only: str | None, folder: Path | None, postgres: str | None, as_json: bool) -> None:
     """Measure, and print the medians."""
+    extent = QUICK if quick else FULL
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
+        if only is not None:
+            look_back(place, extent, as_json=as_json)
+            return
         server = postgres or stack.enter_context(started_server(place))
         progress = stack.enter_context(progress_bar("measuring"))
-        figures = measure(place, server, QUICK if quick else FULL, progress)
+        figures = measure(place, server, extent, progress)
     if as_json:
         envelope("bench", figures)
     else:
