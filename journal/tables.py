@@ -245,6 +245,8 @@ class Tables(Mapping[str, Mapping[Any, Any]]):
         self._projector = projector
 
     def __getitem__(self, name: str) -> Mapping[Any, Any]:
+        if type(name) is not str:
+            raise KeyError(name)
         if name in READ_BY:
             view: Mapping[Any, Any] = getattr(self._named, name)
             return view

@@ -6,6 +6,9 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ...domain.bundle import BundleSnapshot
+from ...domain.conversation import ConversationView
+from ...domain.session import SessionView
 from .changes import Blame, Diff, RowVersion
 from .explain import Explanation
 from .moment import Moment
@@ -29,6 +32,22 @@ class AsyncQuestions:
     async def at(self, moment: MomentLike | None = None, /, **said: Any) -> Moment:
         """The tables, sessions, bundles and conversations as they were; read them with ``run``. See ``Journal.at``."""
         return await self._ask(lambda journal: journal.at(moment, **said))
+
+    async def between(self, start: MomentLike, end: MomentLike | None = None) -> tuple[Moment, Moment]:
+        """The moments that a range names; see ``Journal.between``."""
+        return await self._ask(lambda journal: journal.between(start, end))
+
+    async def session(self, session_id: str) -> SessionView:
+        """A session as it is now; see ``Journal.session``."""
+        return await self._ask(lambda journal: journal.session(session_id))
+
+    async def bundle(self, bundle_id: str) -> BundleSnapshot:
+        """A bundle as it is now; see ``Journal.bundle``."""
+        return await self._ask(lambda journal: journal.bundle(bundle_id))
+
+    async def conversation(self, conversation_id: str) -> ConversationView:
+        """A conversation as it is now; see ``Journal.conversation``."""
+        return await self._ask(lambda journal: journal.conversation(conversation_id))
 
     async def diff(self, start: MomentLike, end: MomentLike | None = None, **settings: Any) -> Diff:
         """What changed between two moments; see ``Journal.diff``."""

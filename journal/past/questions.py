@@ -345,8 +345,7 @@ class Questions(Projections):
     def _moment(self, moment: object) -> Moment:
         """The moment that a caller says."""
         if isinstance(moment, Moment):
-            # Of another journal, it is a position as any other.
-            return self._at(self._known_position(moment.position, least=0), moment.notes)
+            return self._own(moment)
         if issubclass(type(moment), datetime):
             return self._at_time(moment, to_ms(moment))  # type: ignore[arg-type]  # a subclass is one
         if not issubclass(type(moment), str):
@@ -364,6 +363,15 @@ class Questions(Projections):
                 return self._at(self.application.named(event_id).position)
             case position:
                 return self._at(self._known_position(position, least=0))
+
+    def _own(self, moment: Moment) -> Moment:
+        """A moment of this journal, or of a copy that has the same event there."""
+        position = self._known_position(moment.position, least=0)
+        if moment._events is not self._events and position:
+            own = self.application.recorder.names([position])[position][0]
+            if (event := moment.event) is None or event.id != own:
+                raise InvalidMoment(moment, f"is of another journal, in which another event than {own} stands there")
+        return self._at(position, moment.notes)
 
     def _at_time(self, said: object, time_ms: int, note: str = "") -> Moment:
         now = self._now()

@@ -16,6 +16,7 @@ from muniment.scripts.describe import what_happened
 from muniment.scripts.output import envelope, progress_bar, record_to_plain, say, show
 
 _RUN: Final = "run"
+_STDERR: Final = 2
 _CANNOT_TELL: Final = 125
 _STOPS: Final = 128
 """From which exit code on a command that was run stops the search, as git has it."""
@@ -97,7 +98,7 @@ class _Running:
         environment = os.environ | {"MUNIMENT_POSITION": str(moment.position), "MUNIMENT_JOURNAL": self._url}
         try:
             # What it prints is not what this command found.
-            ran = subprocess.run(self._command, env=environment, stdout=sys.stderr.fileno(), check=False)  # noqa: S603
+            ran = subprocess.run(self._command, env=environment, stdout=_STDERR, check=False)  # noqa: S603
         except OSError as error:
             self._stop(f"cannot be run: {error.strerror or error}")
         code = ran.returncode if ran.returncode >= 0 else _STOPS - ran.returncode
