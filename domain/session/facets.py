@@ -55,6 +55,8 @@ class Facet(StrEnum):
     LAST_OWNER = "last owner"
     HOLDER = "holder"
     """The authority that holds the session, with how it holds it; None if none does."""
+    AUTHORITIES = "authorities"
+    """All authorities that have the session in any way."""
 
 
 _AUTHORITY: Final = "authority:"
@@ -91,11 +93,12 @@ class Write(NamedTuple):
     source: int
 
 
+_HOLDING: Final = (Facet.HOLDER, Facet.AUTHORITIES)
 _OWNED: Final = (Facet.LIVE, Facet.STAGED, Facet.BOUND)
 _OWNERSHIP: Final = (*_OWNED, Facet.LAST_OWNER)
-_BEGINNING: Final = (Facet.LIFE, Facet.TERMS, Facet.CONSTRAINTS, Facet.ARCHIVED, *_OWNERSHIP, Facet.HOLDER)
-_END: Final = (Facet.LIFE, *_OWNED, Facet.HOLDER)
-_HAND_OVER: Final = (*_OWNERSHIP, Facet.HOLDER)
+_BEGINNING: Final = (Facet.LIFE, Facet.TERMS, Facet.CONSTRAINTS, Facet.ARCHIVED, *_OWNERSHIP, *_HOLDING)
+_END: Final = (Facet.LIFE, *_OWNED, *_HOLDING)
+_HAND_OVER: Final = (*_OWNERSHIP, *_HOLDING)
 
 WRITES: Final[Mapping[type[Event[Any]], tuple[Facet, ...]]] = {
     SessionOpened: _BEGINNING,
@@ -115,10 +118,10 @@ WRITES: Final[Mapping[type[Event[Any]], tuple[Facet, ...]]] = {
     TransferCommitFailed: _END,
     SessionClosed: _END,
     SessionEnded: _END,
-    SessionHosted: (Facet.HOLDER, Facet.BOUND),
-    HostingWithdrawn: (Facet.HOLDER,),
-    SessionDelegated: (Facet.HOLDER,),
-    DelegationReverted: (Facet.HOLDER,),
+    SessionHosted: (*_HOLDING, Facet.BOUND),
+    HostingWithdrawn: _HOLDING,
+    SessionDelegated: _HOLDING,
+    DelegationReverted: _HOLDING,
     SessionHandedOver: _HAND_OVER,
     HandOverReverted: _HAND_OVER,
 }
@@ -143,12 +146,14 @@ _READ: Final[Mapping[Facet, Callable[[SessionState], Any]]] = {
     Facet.BOUND: _bound,
     Facet.LAST_OWNER: lambda state: state.last_owner,
     Facet.HOLDER: _held,
+    Facet.AUTHORITIES: lambda state: frozenset(state.footprint),
 }
 
 _FIRST: Final[Mapping[str, Write]] = {
     Facet.TERMS: Write(0, NO_TERMS, 0),
     Facet.CONSTRAINTS: Write(0, (None, ()), 0),
     Facet.ARCHIVED: Write(0, False, 0),
+    Facet.AUTHORITIES: Write(0, frozenset(), 0),
 }
 _NOTHING: Final = Write(0, None, 0)
 

@@ -281,13 +281,17 @@ class _Search:
             yield self._same(facet, version, version)
         for facet in then:
             yield self._same(facet, undone, version)
-        if Facet.HOLDER in WRITES[type(event)] and event.effects is not None and not isinstance(event, SessionOpened):
-            # Nobody looks at who holds the session, but nobody else may go on to hold it.
-            told = {authority for authority, _ in event.effects.footprint}
-            yield _Need(Facet.HOLDER, version, version, lambda holder: holder is None or holder[0] in told)
+        if Facet.AUTHORITIES in WRITES[type(event)] and not isinstance(event, SessionOpened):
+            yield self._same_but_for(event, version)
         if isinstance(event, DelegationReverted | HandOverReverted | OpeningWithdrawn):
             for authority, _ in event.footprint:
                 yield self._same(authority_facet(authority), undone, version)
+
+    def _same_but_for(self, event: Event[Any], version: int) -> _Need:
+        """The need for the same authorities to have the session, beside those of which an event says it itself."""
+        told = set() if event.effects is None else {authority for authority, _ in event.effects.footprint}
+        others = self._history.before(Facet.AUTHORITIES, version).value - told
+        return _Need(Facet.AUTHORITIES, version, version, lambda authorities: authorities - told == others)
 
     def _same(self, facet: str, at: int, reader: int) -> _Need:
         """The need for a facet to be what it was."""
