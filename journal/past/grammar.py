@@ -18,8 +18,8 @@ from ...domain.record import split_event_id
 from ...domain.shown import shown
 from ...domain.states import new_state
 
-_HEAD: Final = re.compile(r"HEAD(?:~(\d{0,18}))?", re.ASCII)
-_POSITION: Final = re.compile(r"\d{1,18}", re.ASCII)
+_HEAD: Final = re.compile(r"HEAD(?:~(\d{0,19}))?", re.ASCII)
+_POSITION: Final = re.compile(r"\d{1,19}", re.ASCII)
 _UNITS: Final = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
 _AGO: Final = re.compile(r"[-−]((?:\d{1,9}[wdhms])+)", re.ASCII)  # noqa: RUF001  # a minus sign, as it is printed
 _OF_DAY: Final = re.compile(r"(?:(today|yesterday)(?:\s+|$))?(\d{1,2}:\d{2}.*)?", re.ASCII | re.IGNORECASE)
