@@ -30,7 +30,7 @@ from .events import (
     TransferCommitted,
     TransferRolledBack,
 )
-from .facets import WRITES, Facet, FacetHistory, Incarnation, authority_facet, first
+from .facets import WRITES, Facet, FacetHistory, Incarnation, Write, authority_facet, first
 from .life_events import SessionArchived, SessionEnded, TermsChanged
 from .restoration_events import (
     DelegationReverted,
@@ -236,8 +236,19 @@ class _Search:
                     missing.add(found)
             if version != self.end:
                 for facet, write in self._history.writes(version).items():
-                    values[facet] = version, write.value, values.get(facet, (0, first(facet).value))[1]
+                    before = values.get(facet, (0, first(facet).value, None))[1]
+                    values[facet] = version, self._value_in_chain(version, write, facet, values), before
         return missing - self.chain
+
+    def _value_in_chain(
+        self, version: int, write: Write, facet: str, values: Mapping[str, tuple[int, Any, Any]]
+    ) -> Any:
+        """What an event of the chain sets a facet to; a bound comes back only where the chain has no owner then."""
+        event = self._history.records[version].event
+        if facet is not Facet.BOUND or not isinstance(event, HostingWithdrawn):
+            return write.value
+        has_owner = Facet.LIVE in values and values[Facet.LIVE][1] is not None
+        return None if has_owner else event.claimable
 
     def _setter(self, need: _Need, behind: int) -> int | None:
         """The event behind a version that gives a decision what it needs."""

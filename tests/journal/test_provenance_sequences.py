@@ -172,6 +172,15 @@ def hosted_by_another_within_a_bound(journal: Journal) -> None:
     journal.sessions.claim("s", "b")
 
 
+def hosting_undone_while_somebody_owned_it(journal: Journal) -> None:
+    journal.sessions.release(journal.sessions.claim("s", "a", Fragments({"a"})))
+    journal.sessions.host("s", "A")
+    journal.revert("session-s@3")
+    # The hosting and the claim; the release cancels out.
+    journal.rollback("session-s", 1)
+    journal.sessions.claim("s", "b")
+
+
 def staged_again_after_the_commit_was_undone(journal: Journal) -> None:
     receipt = journal.sessions.begin_transfer(journal.sessions.claim("s", "a"), "b")
     journal.sessions.commit_transfer(receipt)
@@ -202,6 +211,7 @@ def undone_claim_after_an_owner_in_part(journal: Journal) -> None:
 STORIES: Final = (
     opened_again_after_terms_changed,
     hosted_by_another_within_a_bound,
+    hosting_undone_while_somebody_owned_it,
     staged_again_after_the_commit_was_undone,
     claimed_after_a_hand_over,
     undone_claim_after_an_owner_in_part,
