@@ -424,7 +424,7 @@ def test_demo_end_to_end(tmp_path: Path) -> None:
         # What is asked about a time of the day has an answer.
         assert 9 < (ended - began) / 3_600_000 < 10
     suggestions = first.stdout.partition("Try next:\n")[2].splitlines()
-    assert len(suggestions) == 9
+    assert len(suggestions) == 11
     for suggestion in suggestions:
         # As typed, in the folder where the demo was.
         followed = subprocess.run(suggestion, cwd=tmp_path, shell=True, capture_output=True, text=True, check=False)
