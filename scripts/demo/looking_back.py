@@ -12,6 +12,9 @@ from muniment.journal import Diff, Explanation, Journal, Provenance
 from muniment.scripts.output import show
 
 SESSION: Final = "s-42"
+REFUSAL: Final = f"session-{SESSION}@8"
+"""The event by which somebody is refused."""
+
 REQUEST: Final = "request-7"
 
 _Act = Iterator[None]
@@ -92,7 +95,6 @@ class LookedBack:
 
 def look_back(journal: Journal) -> LookedBack:
     """Ask about the session."""
-    refusal = next(iter(journal.records(stream=f"session-{SESSION}", types=["*rejected*"])))
     committed = next(iter(journal.records(stream=f"session-{SESSION}", types=["session.transfer_committed"])))
     changed = journal.diff(committed.position - 1, committed.position, tables=["owners"])
-    return LookedBack(journal.why(SESSION), journal.explain(refusal.position), changed)
+    return LookedBack(journal.why(SESSION), journal.explain(REFUSAL), changed)

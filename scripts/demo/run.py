@@ -23,7 +23,7 @@ from muniment.scripts.demo.conversation import CONVERSATION, hold_conversation
 from muniment.scripts.demo.copies import restored
 from muniment.scripts.demo.hand_over import fail_hand_over
 from muniment.scripts.demo.living import SESSION, live_in_a_session
-from muniment.scripts.demo.looking_back import SESSION as HANDED_ON, change_hands, look_back
+from muniment.scripts.demo.looking_back import REFUSAL, SESSION as HANDED_ON, change_hands, look_back
 from muniment.scripts.demo.protocol import bargain
 from muniment.scripts.describe import describe
 from muniment.scripts.output import envelope, progress_bar, record_to_plain, short_kind, show, table, to_plain
@@ -198,7 +198,7 @@ def _next_commands(url: str, session_id: str, position: int | None) -> list[str]
         "delegations",
         f"session {SESSION}",
         f"why {HANDED_ON}",
-        "diff -10m..",
+        f"explain {REFUSAL}",
         "sagas",
         f"conversation {CONVERSATION}",
         "tail",
