@@ -32,6 +32,7 @@ LEFT_OUT: Final = {
     "decision": "adds to the names of this process",
     "Metadata.of": "is built without checks, once for every event",
     "ConversationView.of": "copies out of a state",
+    "EventName.of": "copies out of a record",
 }
 """Public names that are not called, and why."""
 
