@@ -34,6 +34,9 @@ from .past.changes import (
     RowChange,
     RowVersion,
 )
+from .past.checks import (
+    REFUSAL_TYPES,
+)
 from .past.comparison import Comparison, Difference
 from .past.explain import (
     Cause,
@@ -115,6 +118,7 @@ __all__ = [
     "Projections",
     "ProposalCommands",
     "Provenance",
+    "REFUSAL_TYPES",
     "Reason",
     "Refusal",
     "Restore",

@@ -30,7 +30,9 @@ from .journal import Branch, Journal
 from .past.async_questions import AsyncQuestions
 from .past.changes import Diff
 from .past.comparison import Comparison
-from .past.questions import MomentLike, Questions
+from .past.moment import Moment
+from .past.questions import MomentLike
+from .past.searches import Searches
 from .storage.commits import closing_after
 from .undo.async_saga import AsyncSaga, AsyncSagas
 from .undo.planner import Undoing
@@ -200,12 +202,12 @@ class AsyncJournal(AsyncReading, AsyncQuestions):
         """How long until something is due anywhere, in ms; see ``Journal.next_wakeup``."""
         return await self._call(partial(self._journal.next_wakeup, now))
 
-    async def _ask(self, question: Callable[[Questions], ResultT]) -> ResultT:
+    async def _ask(self, question: Callable[[Searches], ResultT]) -> ResultT:
         return await self._call(partial(question, self._journal))
 
     @asynccontextmanager
     async def what_if(
-        self, at: MomentLike | None = None, *, without: str | int | None = None
+        self, at: MomentLike | None = None, *, without: MomentLike | None = None
     ) -> AsyncIterator[AsyncBranch]:
         """Begin a journal in memory at a moment of this one, for an ``async with`` block; see ``Journal.what_if``."""
         branch = await self._call(partial(self._journal.what_if, at, without=without))
@@ -337,9 +339,14 @@ class AsyncBranch(AsyncJournal):
         super().__init__(branch)
         self._branch = branch
 
-    async def changes(self, *, tables: Collection[str] = ()) -> Diff:
+    @property
+    def base(self) -> Moment:
+        """The moment that it began at."""
+        return self._branch.base
+
+    async def changes(self, *, tables: Collection[str] = (), key: Any = None, every: bool = False) -> Diff:
         """What is otherwise than at the moment that it began at; see ``Branch.changes``."""
-        return await self._call(partial(self._branch.changes, tables=tables))
+        return await self._call(partial(self._branch.changes, tables=tables, key=key, every=every))
 
     async def compare(self, journal: AsyncJournal, *, tables: Collection[str] = ()) -> Comparison:
         """What is otherwise than in the journal that it began in, now; see ``Branch.compare``."""

@@ -272,7 +272,7 @@ class Journal(Commands, Undo, Reading):
         """
         return self._executor.read_state(text("stream", stream), function("view", view))
 
-    def what_if(self, at: MomentLike | None = None, *, without: str | int | None = None) -> Branch:
+    def what_if(self, at: MomentLike | None = None, *, without: MomentLike | None = None) -> Branch:
         """Begin a journal in memory at a moment of this one, to try what would happen, or would have happened.
 
         It takes every command and undo, and nothing of it reaches this journal, whose events and tables up to the
@@ -283,7 +283,7 @@ class Journal(Commands, Undo, Reading):
 
         Args:
             at: the moment that it begins at; now, by default.
-            without: the id or the position of an event that it begins by reverting.
+            without: an event that it begins by reverting: its id, its position, or a moment, for the event at it.
 
         Raises:
             CommandRefused: the event cannot be reverted; see ``revert``.
@@ -297,7 +297,7 @@ class Journal(Commands, Undo, Reading):
             branch = Branch(BranchStorage(self._storage, self._store, moment.position), self, moment.notes)
         if without is not None:
             try:
-                branch.revert(without)
+                branch.revert(branch._event(without).id)
             except BaseException:
                 branch.close()
                 raise
@@ -339,16 +339,9 @@ class Branch(Journal):
         """The moment that it began at."""
         return self._at(self._past.position, self._notes)
 
-    def changes(self, *, tables: Collection[str] = ()) -> Diff:
-        """What is otherwise than at the moment that it began at.
-
-        Args:
-            tables: only in these tables; in all if there are none.
-
-        Raises:
-            UnknownTable: there is no such table.
-        """
-        return self.diff(self._past.position, tables=tables)
+    def changes(self, *, tables: Collection[str] = (), key: Any = None, every: bool = False) -> Diff:
+        """What is otherwise than at the moment that it began at; see ``Journal.diff``."""
+        return self.diff(self._past.position, tables=tables, key=key, every=every)
 
     def compare(self, journal: Journal, *, tables: Collection[str] = ()) -> Comparison:
         """What is otherwise than in the journal that it began in, now. What is read is what changed in either since.

@@ -12,8 +12,9 @@ from ..domain.value import exact
 from ..projections import Projector, TemporalStore, Usage, measure
 from .filtering import RecordFilter
 from .follow import Following
-from .past.questions import MomentLike, Questions
+from .past.questions import MomentLike
 from .past.records import chosen_records, last_not_undone, similar
+from .past.searches import Searches
 from .projecting import Projecting
 from .storage.commits import Running
 from .storage.engine import Storage
@@ -22,7 +23,7 @@ from .storage.recording import PAGE_SIZE
 from .upkeep.upkeep import Upkeep
 
 
-class Reading(Upkeep, Questions):
+class Reading(Upkeep, Searches):
     """What is read of a journal, and what goes on reading until the journal is closed.
 
     Attributes:

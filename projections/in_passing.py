@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Any, Final
 
+from ..domain import JournalError
+from .projection import Projector
 from .store import TemporalStore
 from .temporal import FOREVER, Row, TemporalTable, Value
 
@@ -21,15 +23,18 @@ _Past = tuple[list[int], list[Row]]
 class InPassing:
     """A store of tables, for whoever looks at the same keys at many positions: it remembers all that they ever were.
 
-    What begins behind the position up to which the tables are caught up is not seen. Everything but reading single
-    rows is the store's own.
+    Everything but reading single rows is the store's own.
 
     Args:
         store: the tables.
+        projector: what keeps them caught up.
+        end: the last position that is looked at.
     """
 
-    def __init__(self, store: TemporalStore) -> None:
+    def __init__(self, store: TemporalStore, projector: Projector, end: int) -> None:
         self._store = store
+        self._projector = projector
+        self._end = end
         self._past: dict[tuple[TemporalTable, tuple[Value, ...]], _Past | None] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -50,5 +55,11 @@ class InPassing:
         return rows[place - 1][:-1] if place and rows[place - 1][-1] > position else None
 
     def _all_of(self, table: TemporalTable, key: tuple[Value, ...]) -> _Past | None:
+        try:
+            # What is remembered has to be all that there will be to see.
+            self._projector.catch_up(self._projector.tables[table.name][0], self._end)
+        except JournalError:
+            # A record on the way cannot be read; the moments before it can.
+            return None
         rows = self._store.versions(table, key, FOREVER, _VERSIONS + 1)[::-1]
         return None if len(rows) > _VERSIONS else ([table.row_position(row) for row in rows], rows)

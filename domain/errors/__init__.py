@@ -92,6 +92,7 @@
     │   ├── PredicateFailed
     │   ├── EndIsBad
     │   ├── EndIsGood
+    │   ├── SearchStopped
     │   ├── OtherPast
     │   ├── SelfDelegation
     │   ├── ManifestWithoutBundles
@@ -204,6 +205,7 @@ from .moments import (
     MomentInFuture,
     MomentsReversed,
     PredicateFailed,
+    SearchStopped,
     UnknownCheck,
     UnknownRow,
     UnknownTable,
@@ -363,6 +365,7 @@ __all__ = [
     "SagaEnded",
     "SagaNotFound",
     "ScopeViolation",
+    "SearchStopped",
     "SelfDelegation",
     "SessionAlreadyOpen",
     "SessionBindingMismatch",

@@ -108,16 +108,14 @@ class UnknownRow(InvalidInput):
     Attributes:
         table: the table.
         key: the key.
-        position: the position that was read as of; None for any.
+        position: the position that was read as of.
     """
 
     table: str
     key: object
-    position: int | None
+    position: int
 
     def __str__(self) -> str:
-        if self.position is None:
-            return f"{self.table} never had a row {shown(self.key)}"
         return f"{self.table} has no row {shown(self.key)} at position {self.position}"
 
 
@@ -164,7 +162,10 @@ class EndIsBad(InvalidInput):
     position: int
 
     def __str__(self) -> str:
-        return f"position {self.position} is given as good, and the predicate does not hold there; begin earlier"
+        return (
+            f"position {self.position} is given as good, and the predicate does not hold there, or cannot tell; "
+            "begin earlier"
+        )
 
 
 @dataclass(eq=False)
@@ -178,4 +179,21 @@ class EndIsGood(InvalidInput):
     position: int
 
     def __str__(self) -> str:
-        return f"position {self.position} is given as bad, and the predicate holds there; end later"
+        return (
+            f"position {self.position} is given as bad, and the predicate holds there, or cannot tell: "
+            "up to there, there is nothing to find"
+        )
+
+
+@dataclass(eq=False)
+class SearchStopped(InvalidInput):
+    """What is asked about moments cannot go on. A predicate raises it to end the search.
+
+    Attributes:
+        problem: why.
+    """
+
+    problem: str
+
+    def __str__(self) -> str:
+        return f"the search is stopped: {self.problem}"

@@ -185,6 +185,7 @@ class _Search:
         for _ in range(2 * len(history.records) + 1):
             if not self._add(self._missing()) and not self._dropped():
                 return
+        raise AssertionError("each round adds an event or drops one for good")
 
     def depends_on(self) -> dict[int, tuple[int, ...]]:
         """What each event of the chain depends on: what its decision could not do without, and what it undoes."""

@@ -12,8 +12,9 @@ from ...domain.session import SessionView
 from .changes import Blame, Diff, RowVersion
 from .explain import Explanation
 from .moment import Moment
-from .questions import MomentLike, Questions
+from .questions import MomentLike
 from .search import Bisection, Predicate
+from .searches import Searches
 from .why import Provenance
 
 ResultT = TypeVar("ResultT")
@@ -26,7 +27,7 @@ class AsyncQuestions:
     """
 
     @abstractmethod
-    async def _ask(self, question: Callable[[Questions], ResultT]) -> ResultT:
+    async def _ask(self, question: Callable[[Searches], ResultT]) -> ResultT:
         """Ask the journal in a thread."""
 
     async def at(self, moment: MomentLike | None = None, /, **said: Any) -> Moment:
@@ -74,7 +75,7 @@ class AsyncQuestions:
         return await self._ask(lambda journal: journal.first(predicate, **settings))
 
     async def bisect(
-        self, predicate: Predicate | str, good: MomentLike, bad: MomentLike | None = None, **settings: Any
+        self, predicate: Predicate | str, good: MomentLike = 0, bad: MomentLike | None = None, **settings: Any
     ) -> Bisection:
         """Find by halving where a predicate ceases to hold; see ``Journal.bisect``."""
         return await self._ask(lambda journal: journal.bisect(predicate, good, bad, **settings))

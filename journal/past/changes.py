@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...domain import RecordedEvent
+from ...domain import RecordedEvent, UnknownPosition
 from ...domain.shown import utc, visible
 from ...projections import FOREVER, TableChange, TemporalStore, TemporalTable, Value, changes, history
 from ..storage.application import JournalApplication
@@ -43,13 +43,17 @@ class RowChange:
     def what(self) -> str:
         """What changed, in a line, without the event that made it so."""
         key = ", ".join(map(visible, self.key if isinstance(self.key, tuple) else (self.key,)))
+        return f"{self.table} {key}: {self.how}"
+
+    @property
+    def how(self) -> str:
+        """How the row changed, in a line: each column that differs, or that it is new or gone."""
         if self.was is None or self.now is None:
             how, values = ("new", self.now) if self.was is None else ("gone", self.was)
             said = [f"{name} {visible(value)}" for name, value in (values or {}).items() if value is not None]
         else:
             how, said = "", [f"{name} {_told(self.was[name])} -> {_told(self.now[name])}" for name in self.columns]
-        what = "; ".join([how, *said] if how else said)
-        return f"{self.table} {key}: {what}"
+        return "; ".join([how, *said] if how else said)
 
     def to_json(self) -> dict[str, Any]:
         """The change as what JSON knows."""
@@ -210,7 +214,11 @@ class Changes:
 
     def _named(self, positions: set[int]) -> dict[int, tuple[str, str]]:
         """The id and type of the events at these positions."""
-        return self._application.recorder.names(positions)
+        found = self._application.recorder.names(positions)
+        if missing := positions - found.keys():
+            # Somebody deleted it; the row is there still.
+            raise UnknownPosition(min(missing), self._application.recorder.head())
+        return found
 
 
 def net(found: Iterable[TableChange]) -> Iterator[TableChange]:

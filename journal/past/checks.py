@@ -258,7 +258,7 @@ class NoRefusals(_OfRecords):
 
     def _find(self, end: int, progress: Progress | None) -> int | None:
         recorder = self._sources.application.recorder
-        found = recorder.select_notifications(self._read + 1, 1, end, REFUSALS)
+        found = recorder.select_notifications(self._read + 1, 1, end, REFUSAL_TYPES)
         return found[0].id if found else None
 
 
@@ -287,7 +287,7 @@ def _refusals() -> Iterator[str]:
             yield from CATALOGUE.stored_names(name)
 
 
-REFUSALS: Final = tuple(sorted(_refusals()))
+REFUSAL_TYPES: Final = tuple(sorted(_refusals()))
 """The stored names of the types of events that put a refusal on record."""
 
 

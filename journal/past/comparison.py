@@ -78,6 +78,12 @@ class Comparison(Sequence[Difference]):
     def __len__(self) -> int:
         return len(self._differences)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Comparison) and self.to_json() == other.to_json()
+
+    def __hash__(self) -> int:
+        return hash((self.base, self.branch_head, self.journal_head))
+
     def __str__(self) -> str:
         return "\n".join(map(str, self)) or "nothing is otherwise in the branch than in the journal"
 

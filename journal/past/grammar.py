@@ -170,8 +170,14 @@ def _placed(said: str, at: datetime) -> AtTime:
     if first != second:
         # One that the clocks leave out is another time when it is read back.
         how = "comes twice" if local.replace(tzinfo=None) == at else "does not come at all"
-        raise InvalidMoment(said, f"{how} where the clocks are changed; say the zone, as in {at.isoformat()}+01:00")
+        zones = " or ".join(at.replace(tzinfo=each.tzinfo).isoformat() for each in _readings(at))
+        raise InvalidMoment(said, f"{how} where the clocks are changed; say the zone: {zones}")
     return AtTime(first, f"{shown(said)} is read as {local.isoformat()}, local time ({local.tzname()})")
+
+
+def _readings(at: datetime) -> list[datetime]:
+    """The two ways to read a local time where the clocks are changed, each with its offset."""
+    return [at.replace(fold=fold).astimezone() for fold in (0, 1)]
 
 
 def _ms(said: str, at: datetime) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ...domain import RecordedEvent, UnknownPosition
-from ...domain.identifiers import natural_number
 from ...projections import Events, Projector, TemporalStore
 from ..tables import Projections
 
@@ -30,9 +29,15 @@ class Moment(Projections):
         """The record at the position; None at 0.
 
         Raises:
+            UnknownPosition: somebody deleted it.
             UnknownEventType, DamagedRecord: it cannot be decoded.
         """
-        return next(iter(self._events.read(self.position - 1, 1)), None) if self.position else None
+        if not self.position:
+            return None
+        for record in self._events.read(self.position - 1, 1):
+            if record.position == self.position:
+                return record
+        raise UnknownPosition(self.position, self._events.head())
 
     @property
     def time(self) -> int | None:
@@ -43,10 +48,9 @@ class Moment(Projections):
         """The moment one event earlier.
 
         Raises:
-            InvalidArgument: nothing is before the first event.
+            UnknownPosition: nothing is before the first event.
         """
-        position = natural_number("position", self.position - 1)
-        return Moment(self._events, self._store, self._projector, position)
+        return self._moved(self.position - 1)
 
     def next(self) -> Moment:
         """The moment one event later.
@@ -54,8 +58,11 @@ class Moment(Projections):
         Raises:
             UnknownPosition: it is the journal's last.
         """
-        position, head = self.position + 1, self._events.head()
-        if position > head:
+        return self._moved(self.position + 1)
+
+    def _moved(self, position: int) -> Moment:
+        head = self._events.head()
+        if not 0 <= position <= head:
             raise UnknownPosition(position, head)
         return Moment(self._events, self._store, self._projector, position)
 

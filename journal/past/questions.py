@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from ...domain import (
     InvalidArgument,
@@ -13,6 +13,7 @@ from ...domain import (
     InvalidMoment,
     MomentInFuture,
     MomentsReversed,
+    RecordedEvent,
     UnknownEvent,
     UnknownPosition,
     UnknownRow,
@@ -20,26 +21,20 @@ from ...domain import (
 from ...domain.bounds import MAX_PARTS
 from ...domain.identifiers import identifier, integer, plain_text
 from ...domain.shown import shown, utc
-from ...domain.value import exact, function, function_or_none, several
+from ...domain.value import exact, several
 from ...projections import (
-    InPassing,
-    Progress,
-    TemporalStore,
     TemporalTable,
     Value,
-    changed_positions,
     is_storable,
     to_columns,
 )
 from ..storage.application import JournalApplication
-from ..tables import READ_BY, Projections, known_table
+from ..tables import Projections, known_table
 from ..writing.times import to_ms
 from .changes import Blame, Changes, Diff, RowVersion
-from .checks import Check, Sources, named_check
 from .explain import Explanation, explain
 from .grammar import AtTime, FromHead, cut, parse
 from .moment import Moment
-from .search import Bisection, Predicate, bisect, first_failure
 from .why import Provenance, why
 
 MomentLike: TypeAlias = int | str | datetime | Moment
@@ -181,95 +176,6 @@ class Questions(Projections):
             raise UnknownRow(found.name, key, position)
         return blamed
 
-    def first(
-        self,
-        predicate: Predicate | str,
-        *,
-        start: MomentLike = 0,
-        end: MomentLike | None = None,
-        tables: Collection[str] = (),
-        progress: Progress | None = None,
-    ) -> Moment | None:
-        """The first moment at which a predicate does not hold, exactly, by one pass.
-
-        Args:
-            predicate: takes a ``Moment``, and is true where all is well; or the name of a check: ``coherent``,
-                ``every-session-owned``, ``no-refusals``, ``session-owned:SESSION``, ``law-1`` to ``law-8``.
-            start: where to begin.
-            end: where to end; by default now.
-            tables: the tables that the predicate reads; it is then only asked where one of them changed. Without,
-                it is asked at every position.
-            progress: called with how far this has come, and how far it goes.
-
-        Returns:
-            The moment; None if the predicate always holds.
-
-        Raises:
-            PredicateFailed: the predicate raised; the error names the position.
-            UnknownCheck: there is no check of that name.
-            UnknownTable: there is no such table.
-            MomentsReversed: the end lies before the start.
-            InvalidMoment, MomentInFuture, UnknownPosition, UnknownEvent, InvalidArgument: see ``at``.
-        """
-        begin, last = self.between(self._moment(start), end)
-        told = function_or_none("progress", progress)
-        if issubclass(type(predicate), str):
-            found = self._check(predicate).first_failure(begin.position, last.position, told)
-            return None if found is None else self._at(found)
-        holds = self._holding(predicate)
-        named = [read for name in several("tables", tables, MAX_PARTS) for read in self._read_by(name)]
-        positions: Iterable[int] = range(begin.position + 1, last.position + 1)
-        if named:
-            for projection in {projection for projection, _ in named}:
-                self._projector.catch_up(projection, last.position)
-            read = dict.fromkeys(table for _, table in named)
-            positions = changed_positions(self._store, tuple(read), begin.position, last.position)
-        found = first_failure(holds, positions, begin.position, last.position, told)
-        return None if found is None else self._at(found)
-
-    def bisect(
-        self,
-        predicate: Predicate | str,
-        good: MomentLike,
-        bad: MomentLike | None = None,
-        *,
-        progress: Progress | None = None,
-    ) -> Bisection:
-        """Find by halving where a predicate ceases to hold, assuming that it does so once.
-
-        Args:
-            predicate: takes a ``Moment``, and is true where all is well, or ``SKIP`` where it cannot tell; or the name
-                of a check, see ``first``.
-            good: a moment at which it holds.
-            bad: a later one at which it does not; by default now.
-            progress: called with how far this has come, and how far it goes.
-
-        Raises:
-            EndIsBad, EndIsGood: an end is not what it is said to be.
-            PredicateFailed: the predicate raised; the error names the position.
-            UnknownCheck: there is no check of that name.
-            MomentsReversed: the bad moment lies before the good one.
-            InvalidMoment, MomentInFuture, UnknownPosition, UnknownEvent, InvalidArgument: see ``at``.
-        """
-        begin, last = self.between(self._moment(good), bad)
-        is_named = issubclass(type(predicate), str)
-        holds = self._check(predicate).holds if is_named else self._holding(predicate)
-        return bisect(holds, begin.position, last.position, function_or_none("progress", progress))
-
-    def _check(self, name: object) -> Check:
-        return named_check(Sources(self.application, self._store, self._projector), plain_text(name))
-
-    def _holding(self, predicate: Predicate | str) -> Callable[[int], object]:
-        asks = cast(Predicate, function("predicate", predicate))
-        passing = cast(TemporalStore, InPassing(self._store))
-        return lambda position: asks(Moment(self._events, passing, self._projector, position))
-
-    def _read_by(self, name: object) -> list[tuple[str, TemporalTable]]:
-        """The tables that reading one by its name reads."""
-        if type(name) is str and name in READ_BY:
-            return [self._table(each) for each in READ_BY[name]]
-        return [self._table(name)]
-
     def why(self, session_id: str, at: MomentLike | None = None) -> Provenance:
         """The events that make the owner and the holder of a session what they are; no more than that takes.
 
@@ -286,22 +192,19 @@ class Questions(Projections):
         position = self.head() if at is None else self._moment(at).position
         return why(self.application, session_id, position)
 
-    def explain(self, event: str | int) -> Explanation:
+    def explain(self, event: MomentLike) -> Explanation:
         """What one event did, what it follows from and what follows from it; of a refusal, why it was refused.
 
         What is read is the event's own stream, the events elsewhere that depend on it, and the rows that it changed.
 
         Args:
-            event: its id, such as ``session-s-42@3``, or its position.
+            event: its id, such as ``session-s-42@3``, its position, or a moment, for the event at it.
 
         Raises:
             UnknownEvent, UnknownPosition: there is none.
-            InvalidArgument: it is neither.
+            InvalidMoment, MomentInFuture, InvalidArgument: see ``at``.
         """
-        if issubclass(type(event), str):
-            record = self.application.named(plain_text(event))
-        else:
-            record = self.application.record_at(self._known_position(event, least=1))
+        record = self._event(event)
         tables = self._projector.tables.values()
         for name in {name for name, _ in tables}:
             self._projector.catch_up(name, record.position)
@@ -326,6 +229,13 @@ class Questions(Projections):
         if last.position < first.position:
             raise MomentsReversed(first.position, last.position)
         return first, last
+
+    def _event(self, named: object) -> RecordedEvent:
+        """The event that is named by its id, its position, or as the one at a moment."""
+        event = self._moment(named).event
+        if event is None:
+            raise UnknownPosition(0, self.head())
+        return event
 
     def _cut(self, said: str) -> tuple[Moment, Moment]:
         ways = cut(said, self._now())
@@ -368,7 +278,7 @@ class Questions(Projections):
         """A moment of this journal, or of a copy that has the same event there."""
         position = self._known_position(moment.position, least=0)
         if moment._events is not self._events and position:
-            own = self.application.recorder.names([position])[position][0]
+            own = self.application.recorder.names([position]).get(position, ("no event",))[0]
             if (event := moment.event) is None or event.id != own:
                 raise InvalidMoment(moment, f"is of another journal, in which another event than {own} stands there")
         return self._at(position, moment.notes)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from inspect import isawaitable
 from typing import Any, Final, TypeAlias
 
-from ...domain import EndIsBad, EndIsGood, PredicateFailed
+from ...domain import EndIsBad, EndIsGood, InvalidArgument, JournalError, PredicateFailed, SearchStopped
 from ...projections import Progress
 
 Predicate: TypeAlias = Callable[[Any], object]
@@ -145,9 +146,16 @@ def asked(holds: Callable[[int], object], position: int) -> object:
 
     Raises:
         PredicateFailed: it raised.
+        InvalidArgument: it has to be awaited.
+        SearchStopped: it says that there is no point in going on.
+        JournalError: the journal itself cannot be read.
     """
     try:
         answer = holds(position)
+        if isawaitable(answer):
+            raise InvalidArgument("predicate", "must answer at once, and is awaited nowhere")
         return answer if answer is SKIP else bool(answer)
+    except (InvalidArgument, JournalError, SearchStopped):
+        raise
     except Exception as error:
         raise PredicateFailed(position, f"{type(error).__name__}: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Collection
 from contextlib import nullcontext, suppress
@@ -28,12 +29,16 @@ class Command(click.Command):
 
     is_paged = True
 
+    def told(self, error: MunimentError) -> str:
+        """An error as this command tells it."""
+        return told(error)
+
     def invoke(self, context: click.Context) -> Any:
         with paged() if self.is_paged and not context.meta.get(_NO_PAGER) else nullcontext():
             try:
                 return super().invoke(context)
             except MunimentError as error:
-                message = told(error)
+                message = self.told(error)
                 if (url := context.params.get("url")) is not None:
                     message += visible(did_you_mean(error, lambda: open_journal(url, 0, read_only=True)))
                 if context.params.get("as_json"):
@@ -41,6 +46,22 @@ class Command(click.Command):
                 else:
                     say(f"Error: {message}")
                 sys.exit(2)
+
+
+class MomentCommand(Command):
+    """A command whose arguments may begin with a minus: ``-10m`` is a moment, though it looks like an option."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(context, [_MINUS + each[1:] if _AGO.match(each) else each for each in args])
+
+
+_AGO: Final = re.compile(r"-\d", re.ASCII)
+_MINUS: Final = "\N{MINUS SIGN}"
+
+
+def as_typed(argument: str) -> str:
+    """An argument of a ``MomentCommand`` that is no moment, as it was typed."""
+    return f"-{argument[1:]}" if argument.startswith(_MINUS) else argument
 
 
 class UnpagedCommand(Command):

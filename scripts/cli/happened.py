@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from itertools import islice
+from typing import Any
 
 import click
-from muniment.domain import InvalidArgument, JournalWithoutId, RecordedEvent, UnknownPosition, session_stream
+from muniment.domain import (
+    AuditEvent,
+    InvalidArgument,
+    JournalWithoutId,
+    RecordedEvent,
+    UnknownPosition,
+    session_stream,
+)
 from muniment.domain.effects import SessionStatus
 from muniment.domain.shown import utc
-from muniment.journal import Journal
+from muniment.domain.stream_names import split_stream
+from muniment.journal import REFUSAL_TYPES, Journal
 from muniment.projections import AuditRecord, audit_records
 from muniment.scripts.cli.base import (
     LARGEST,
+    MomentCommand,
     UnpagedCommand,
     at_option,
     cli,
@@ -26,7 +36,7 @@ from muniment.scripts.cli.base import (
     tables_at,
 )
 from muniment.scripts.cli.filters import Filters, filter_options, since_option, until_option
-from muniment.scripts.describe import describe_presented, what_happened
+from muniment.scripts.describe import describe, describe_presented, what_happened
 from muniment.scripts.output import (
     envelope,
     flattened,
@@ -41,7 +51,8 @@ from muniment.scripts.output import (
     to_plain,
 )
 
-_REFUSALS = "session.*_rejected"
+_LAST = 10
+"""How many events ``tail`` begins with."""
 
 
 @cli.command()
@@ -114,14 +125,17 @@ def _open_for(filters: Filters, url: str, lock_timeout: float) -> Journal:
 
 @cli.command(cls=UnpagedCommand)
 @click.option(
-    "-n", "--limit", type=click.IntRange(min=0, max=LARGEST), default=10, show_default=True, help="Begin with so many."
+    "-n",
+    "--limit",
+    type=click.IntRange(min=0, max=LARGEST),
+    help="Begin with the last so many; by default 10, or with --after or --since as many as there are.",
 )
-@click.option("--after", metavar="POSITION|CURSOR", help="Begin behind this instead, with as many as there are.")
+@click.option("--after", metavar="POSITION|CURSOR", help="Begin behind this.")
 @click.option("-f", "--follow", "follows", is_flag=True, help="Go on with what is committed from now on.")
 @filter_options
 @journal_options
 def tail(
-    limit: int,
+    limit: int | None,
     after: str | None,
     follows: bool,
     filters: Filters,
@@ -131,8 +145,7 @@ def tail(
 ) -> None:
     """Print the last events, a line each, oldest first; with -f, go on until interrupted.
 
-    What options choose is chosen before --limit: the last ten of a type are ten. With --after or --since there are as
-    many as there are.
+    What options choose is chosen before --limit: the last ten of a type are ten.
 
     With --json, every line is one JSON object. Its cursor goes with --after, to go on behind it another time. A
     journal that was restored from a backup refuses a cursor of events that the backup does not have.
@@ -146,11 +159,13 @@ def tail(
         if after is not None:
             since = journal.position_of(_number_or_cursor(after))
         until = journal.head() if until is None else until
-        if since is None:
-            last = journal.records(**chosen, until=until, newest_first=True, limit=limit)
-            records: Iterable[RecordedEvent] = reversed(list(last))
+        if limit is None and since is None:
+            limit = _LAST
+        if limit is None:
+            records: Iterable[RecordedEvent] = journal.records(**chosen, since=since, until=until)
         else:
-            records = journal.records(**chosen, since=since, until=until)
+            last = journal.records(**chosen, since=since, until=until, newest_first=True, limit=limit)
+            records = reversed(list(last))
         try:
             for record in records:
                 _print_line(record, journal if as_json else None)
@@ -176,7 +191,7 @@ def _print_line(record: RecordedEvent, journal: Journal | None) -> None:
         show_line(f"{record.position}  {when}  {record.id}  {record.type}  {what_happened(record)}")
 
 
-@cli.command("show")
+@cli.command("show", cls=MomentCommand)
 @click.argument("event", metavar="POSITION|ID")
 @journal_options
 def show_record(event: str, url: str, lock_timeout: float, as_json: bool) -> None:
@@ -257,7 +272,7 @@ def audit(
         if session is not None:
             require_session(as_of, session)
         records = journal.records(
-            types=[_REFUSALS] if refused else (),
+            types=REFUSAL_TYPES if refused else (),
             stream=None if session is None else session_stream(session),
             since=position_of(journal, since),
             until=as_of,
@@ -265,20 +280,16 @@ def audit(
         lines = _audited(records)
         if as_json:
             data = (
-                {**to_plain(line), "time": utc(record.metadata.recorded_at), "actor": record.metadata.actor}
+                {**_plain_line(record, line), "time": utc(record.metadata.recorded_at), "actor": record.metadata.actor}
                 for record, line in lines
             )
             stream_envelope("audit", data, journal=journal.url, position=as_of.position)
             return
         rows = (
             (
-                line.position,
+                record.position,
                 utc(record.metadata.recorded_at),
-                line.session_id or f"site {line.site}",
-                line.event,
-                short_kind(line.kind),
-                describe_presented(line.artifact, line.omitted),
-                line.reason,
+                *_told_line(record, line),
                 record.metadata.actor,
             )
             for record, line in lines
@@ -288,5 +299,29 @@ def audit(
         show(table(title, columns, rows, stacked=("artifact", "what", "reason")))
 
 
-def _audited(records: Iterable[RecordedEvent]) -> Iterator[tuple[RecordedEvent, AuditRecord]]:
-    return ((record, line) for record in records for line in audit_records(record))
+def _audited(records: Iterable[RecordedEvent]) -> Iterator[tuple[RecordedEvent, AuditRecord | None]]:
+    """The lines of the audit trail; of a refusal that concerns no artifact, None."""
+    for record in records:
+        lines = audit_records(record)
+        yield from ((record, line) for line in lines)
+        if not lines and record.type in REFUSAL_TYPES:
+            yield record, None
+
+
+def _told_line(record: RecordedEvent, line: AuditRecord | None) -> tuple[object, ...]:
+    """Where it stands, what became of what, and why."""
+    if line is None:
+        event: Any = record.event
+        return split_stream(record.stream)[1], AuditEvent.REJECTED, "", describe(event), event.reason
+    whose = line.session_id or f"site {line.site}"
+    return whose, line.event, short_kind(line.kind), describe_presented(line.artifact, line.omitted), line.reason
+
+
+def _plain_line(record: RecordedEvent, line: AuditRecord | None) -> dict[str, Any]:
+    if line is not None:
+        return dict(to_plain(line))
+    event: Any = record.event
+    kind, whose = split_stream(record.stream)
+    about = {"session_id": whose if kind == "session" else None, "position": record.position}
+    said = {"artifact": None, "kind": None, "event": AuditEvent.REJECTED, "reason": event.reason}
+    return {**said, **about, "refused": to_plain(event)}

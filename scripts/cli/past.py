@@ -12,7 +12,8 @@ from muniment.domain import InvalidArgument
 from muniment.domain.shown import utc
 from muniment.journal import Journal, Moment, RowChange
 from muniment.scripts.cli.base import (
-    Command,
+    MomentCommand,
+    as_typed,
     at_option,
     cli,
     journal_options,
@@ -24,15 +25,7 @@ from muniment.scripts.cli.base import (
 from muniment.scripts.describe import what_happened
 from muniment.scripts.output import envelope, record_to_plain, say, show, table, to_plain, utc_or_none
 
-_AGO: Final = re.compile(r"-(?:\d+[wdhms])+(?:\.\..*)?", re.ASCII)
-_MINUS: Final = "\N{MINUS SIGN}"
-
-
-class MomentCommand(Command):
-    """A command whose arguments are moments: ``-10m`` is one, though it looks like an option."""
-
-    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(context, [_MINUS + each[1:] if _AGO.fullmatch(each) else each for each in args])
+_NUMBER: Final = re.compile(r"-?\d{1,19}", re.ASCII)
 
 
 @cli.command("at", cls=MomentCommand)
@@ -111,10 +104,10 @@ def diff(
         columns = _key_columns(journal, tables, key)
         found = without_timeline(journal.diff(first, last, tables=tables, key=columns or None, every=every), tables)
     if as_json:
-        envelope("diff", found.to_json(), journal=journal.url)
+        envelope("diff", found.to_json(), journal=journal.url, position=found.end)
     elif found:
         title = f"{journal.url}, what changed behind position {found.start} and up to {found.end}"
-        show(table(title, ["position", "table", "key", "column", "was", "is", "event"], _changed(found)))
+        show(table(title, ["position", "table", "key", "what changed", "event"], _changed(found)))
     else:
         show(str(found))
     sys.exit(1 if found else 0)
@@ -122,14 +115,10 @@ def diff(
 
 def _changed(found: Iterable[RowChange]) -> Iterable[tuple[object, ...]]:
     for each in found:
-        key = ", ".join(map(str, _parts(each.key)))
-        for column in each.columns:
-            was, now = (None if row is None else row[column] for row in (each.was, each.now))
-            if was != now:
-                yield each.position, each.table, key, column, was, now, each.event_id
+        yield each.position, each.table, ", ".join(map(str, _parts(each.key))), each.how, each.event_id
 
 
-@cli.command()
+@cli.command(cls=MomentCommand)
 @click.argument("name", metavar="TABLE")
 @click.argument("key", nargs=-1, required=True)
 @journal_options
@@ -147,7 +136,7 @@ def history(name: str, key: tuple[str, ...], url: str, lock_timeout: float, as_j
     show(table(title, ["since", "until", *columns, "event"], cells))
 
 
-@cli.command()
+@cli.command(cls=MomentCommand)
 @click.argument("name", metavar="TABLE")
 @click.argument("key", nargs=-1, required=True)
 @at_option
@@ -158,7 +147,8 @@ def blame(name: str, key: tuple[str, ...], at: str | None, url: str, lock_timeou
         then = tables_at(journal, at)
         found = journal.blame(name, _key(journal, name, key), then)
     if as_json:
-        envelope("blame", to_plain(found), journal=journal.url, position=then.position)
+        data = {column: {**to_plain(each), "time": utc(each.time)} for column, each in found.items()}
+        envelope("blame", data, journal=journal.url, position=then.position)
         return
     rows = [
         (column, each.value, each.position, utc(each.time), each.actor, each.event_id, each.type)
@@ -180,9 +170,9 @@ def _key_columns(journal: Journal, tables: tuple[str, ...], typed: tuple[str, ..
         return ()
     kinds = journal.stored(tables[0]).key_columns if tables else {}
     columns: list[str | int] = []
-    for place, each in enumerate(typed):
+    for place, each in enumerate(map(as_typed, typed)):
         kind = list(kinds.values())[place] if place < len(kinds) else str
-        if kind is int and not (each.isascii() and each.isdecimal() and len(each) < 20):
+        if kind is int and not _NUMBER.fullmatch(each):
             raise InvalidArgument(list(kinds)[place], f"must be a number, not {each!r}")
         columns.append(int(each) if kind is int else each)
     return tuple(columns)

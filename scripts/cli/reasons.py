@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-import textwrap
 from typing import Any
 
 import click
 from muniment.domain.shown import utc
-from muniment.scripts.cli.base import at_option, cli, journal_options, open_caught_up, open_journal
+from muniment.scripts.cli.base import MomentCommand, at_option, cli, journal_options, open_caught_up, open_journal
 from muniment.scripts.output import envelope, say, show
 
 
@@ -32,29 +29,30 @@ def why(session: str, at: str | None, mermaid: bool, url: str, lock_timeout: flo
         answer = journal.why(session, moment)
     for note in () if moment is None else moment.notes:
         say(note)
-    if as_json:
+    if mermaid:
+        # A picture is copied, and is not folded.
+        click.echo(answer.to_mermaid())
+    elif as_json:
         envelope("why", _with_times(answer.to_json()), journal=journal.url, position=answer.position)
     else:
-        # A picture is copied, and is not folded.
-        click.echo(answer.to_mermaid()) if mermaid else show(_fitted(str(answer)))
+        show(str(answer))
 
 
-@cli.command()
-@click.argument("event", metavar="POSITION|ID")
+@cli.command(cls=MomentCommand)
+@click.argument("event", metavar="EVENT")
 @journal_options
 def explain(event: str, url: str, lock_timeout: float, as_json: bool) -> None:
     """Show what one event did, what it follows from, and which later events depend on it.
 
-    The event is named by its position, or by its id, such as session-s-42@3. Of a refusal it shows what was presented,
-    what held instead, since when the presented did not hold any more, and what could have been done.
+    EVENT is an id, such as session-s-42@3, a position, or a moment: the event at it. Of a refusal it shows what was
+    presented, what held instead, since when the presented did not hold any more, and what could have been done.
     """
     with open_caught_up(url, lock_timeout) as journal:
-        is_position = event.isascii() and event.isdecimal() and len(event) < 20
-        answer = journal.explain(int(event) if is_position else event)
+        answer = journal.explain(event)
     if as_json:
         envelope("explain", _with_times(answer.to_json()), journal=journal.url, position=answer.event.position)
     else:
-        show(_fitted(str(answer)))
+        show(str(answer))
 
 
 def _with_times(value: Any) -> Any:
@@ -62,16 +60,3 @@ def _with_times(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: utc(each) if name == "time" else _with_times(each) for name, each in value.items()}
     return [_with_times(each) for each in value] if isinstance(value, list) else value
-
-
-def _fitted(text: str) -> str:
-    """A text whose lines fit a terminal, if that is where it goes; no word is broken."""
-    if not sys.stdout.isatty():
-        return text
-    width = shutil.get_terminal_size().columns
-    return "\n".join(_folded(line, width) for line in text.split("\n"))
-
-
-def _folded(line: str, width: int) -> str:
-    indent = " " * (len(line) - len(line.lstrip()) + 4)
-    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -8,10 +8,10 @@ import sys
 from typing import Any, Final
 
 import click
-from muniment.domain import InvalidArgument
+from muniment.domain import InvalidArgument, SearchStopped
 from muniment.domain.shown import utc
 from muniment.journal import SKIP, Bisection, Journal, Moment
-from muniment.scripts.cli.base import UnpagedCommand, cli, journal_options, moment_of, open_caught_up
+from muniment.scripts.cli.base import UnpagedCommand, cli, journal_options, moment_of, open_caught_up, require_session
 from muniment.scripts.describe import what_happened
 from muniment.scripts.output import envelope, progress_bar, record_to_plain, say, show
 
@@ -21,13 +21,13 @@ _CANNOT_TELL: Final = 125
 _STOPS: Final = 128
 """From which exit code on a command that was run stops the search, as git has it."""
 
-_check_help: Final = (
+_CHECK_HELP: Final = (
     "coherent, every-session-owned, no-refusals, session-owned:SESSION, or law-1 to law-8; see docs/time-travel.md."
 )
 
 
 @cli.command()
-@click.option("--check", required=True, metavar="NAME", help=_check_help)
+@click.option("--check", required=True, metavar="NAME", help=_CHECK_HELP)
 @click.option("--start", metavar="MOMENT", default="0", help="Where to begin; by default before the first event.")
 @click.option("--end", metavar="MOMENT", default="HEAD", help="Where to end; by default now.")
 @journal_options
@@ -38,20 +38,23 @@ def first(check: str, start: str, end: str, url: str, lock_timeout: float, as_js
     """
     with open_caught_up(url, lock_timeout) as journal, progress_bar("looking") as progress:
         begin, last = moment_of(journal, start), moment_of(journal, end)
+        _require_session(last, check)
         found = journal.first(check, start=begin, end=last, progress=progress)
         if as_json:
             facts = {"check": check, "start": begin.position, "end": last.position, "first": _plain(found)}
-            envelope("first", facts, journal=journal.url)
+            envelope("first", facts, journal=journal.url, position=last.position)
         elif found is None:
             show(f"{check} holds from position {begin.position} to {last.position}")
         else:
-            show(f"{check} fails first at position {found.position}")
-            _show_event(found)
+            is_start = found.position == begin.position
+            show(f"{check} fails {'already' if is_start else 'first'} at position {found.position}")
+            if not is_start:
+                _show_event(found)
     sys.exit(0 if found is None else 1)
 
 
 @cli.command(cls=UnpagedCommand, context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False})
-@click.option("--check", metavar="NAME", help=_check_help)
+@click.option("--check", metavar="NAME", help=_CHECK_HELP)
 @click.option("--good", metavar="MOMENT", default="0", help="A moment at which all is well; by default the first.")
 @click.option("--bad", metavar="MOMENT", default="HEAD", help="A later one at which it is not; by default now.")
 @journal_options
@@ -72,14 +75,23 @@ def bisect(
         raise InvalidArgument("bisect", "takes either --check NAME or run COMMAND")
     with open_caught_up(url, lock_timeout) as journal, progress_bar("halving") as progress:
         begin, last = moment_of(journal, good), moment_of(journal, bad)
+        _require_session(last, check or "")
         predicate = check if check is not None else _Running(command[1:], url)
         found = journal.bisect(predicate, begin, last, progress=progress)
         if as_json:
             bad_event = _plain(journal.at(found.bad))
-            envelope("bisect", {"check": check, **found.to_json(), "first_bad": bad_event}, journal=journal.url)
+            facts = {"check": check, **found.to_json(), "first_bad": bad_event}
+            envelope("bisect", facts, journal=journal.url, position=last.position)
         else:
             _show_bisection(journal, found)
     sys.exit(1)
+
+
+def _require_session(last: Moment, check: str) -> None:
+    """Make sure that a check is of a session that there is: a misspelt one would hold for ever."""
+    kind, _, session_id = check.partition(":")
+    if kind == "session-owned" and session_id:
+        require_session(last, session_id)
 
 
 class _Running:
@@ -100,17 +112,13 @@ class _Running:
             # What it prints is not what this command found.
             ran = subprocess.run(self._command, env=environment, stdout=_STDERR, check=False)  # noqa: S603
         except OSError as error:
-            self._stop(f"cannot be run: {error.strerror or error}")
+            raise SearchStopped(f"{self._command[0]} cannot be run: {error.strerror or error}") from None
         code = ran.returncode if ran.returncode >= 0 else _STOPS - ran.returncode
         if code >= _STOPS:
-            self._stop(f"ended with {code} at position {moment.position}")
+            raise SearchStopped(f"{self._command[0]} ended with {code} at position {moment.position}")
         answer = {0: "good", _CANNOT_TELL: "cannot be told"}.get(code, "bad")
         say(f"position {moment.position}: {answer}")
         return SKIP if code == _CANNOT_TELL else code == 0
-
-    def _stop(self, problem: str) -> Any:
-        say(f"Error: {' '.join(self._command)} {problem}; the search is stopped")
-        sys.exit(2)
 
 
 def _plain(moment: Moment | None) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from muniment.domain import (
     Envelope,
     Fragments,
     InvalidArgument,
+    InvalidMoment,
     OwnershipCapability,
     UnknownEvent,
     UnknownPosition,
@@ -253,8 +254,12 @@ def test_every_event_of_a_full_journal_is_explained(journal: Journal) -> None:
 
 def test_what_is_no_event_is_said_so(journal: Journal) -> None:
     open_session(journal)
-    for event in ("session-s-1@9", "nonsense", "session-s-1@01"):
-        with pytest.raises(UnknownEvent):
+    for event, error in (
+        ("session-s-1@9", UnknownEvent),
+        ("nonsense", InvalidMoment),
+        ("session-s-1@01", InvalidMoment),
+    ):
+        with pytest.raises(error):
             journal.explain(event)
     for position in (0, -1, 2, 2**70):
         with pytest.raises(UnknownPosition):

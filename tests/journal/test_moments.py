@@ -255,7 +255,7 @@ def test_what_a_moment_knows(journal: Journal) -> None:
     assert [then.previous().position, then.next().position] == [1, 3]
     with pytest.raises(UnknownPosition):
         journal.at(5).next()
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(UnknownPosition):
         journal.at(0).previous()
     assert then.session("s-1").capability == held
     assert journal.session("s-1") == journal.sessions.state("s-1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import takewhile
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -20,17 +21,18 @@ from muniment.domain import (
     OwnershipCapability,
     PredicateFailed,
     ReadinessWitness,
+    SearchStopped,
     UnknownCheck,
+    UnknownPosition,
     UnknownTable,
     session,
 )
-from muniment.journal import SKIP, Journal, Moment
-from muniment.journal.past.checks import REFUSALS
+from muniment.journal import REFUSAL_TYPES, SKIP, Journal, Moment
+from muniment.journal.tables import READ_BY
 
 from ..random_journals import FILLINGS, fill
+from .damage import edit
 from .test_redecision import forge
-
-CHECKS = ["coherent", "every-session-owned", "no-refusals", "session-owned:s-0", *(f"law-{n}" for n in range(1, 9))]
 
 
 def capability(owner: str, generation: int, scope: Any = FULL_SESSION) -> OwnershipCapability:
@@ -71,7 +73,7 @@ NAIVE: dict[str, Callable[[Journal, Moment], bool]] = {
     "every-session-owned": lambda journal, moment: all(owned(journal, moment, name) for name in moment.owners),
     "session-owned:s-0": lambda journal, moment: owned(journal, moment, "s-0"),
     "no-refusals": lambda journal, moment: all(
-        record.type not in REFUSALS for record in journal.read(limit=moment.position)
+        record.type not in REFUSAL_TYPES for record in journal.read(limit=moment.position)
     ),
 }
 
@@ -120,7 +122,7 @@ def test_a_broken_law_is_found_where_it_is_broken(law: str, journal: Journal) ->
 
 
 @settings(max_examples=20)
-@given(filling=FILLINGS, table=st.sampled_from(["owners", "sessions", "footprints", "bundles", "conversations"]))
+@given(filling=FILLINGS, table=st.sampled_from(sorted(READ_BY)))
 def test_first_asks_wherever_a_table_changed_and_nowhere_else(filling: Any, table: str) -> None:
     with Journal.open("memory://") as journal:
         head = fill(journal, filling)
@@ -259,3 +261,64 @@ def test_who_may_only_read_asks_the_same(shared_url: str) -> None:
         assert found.position == 4
         assert [each.position for each in journal.diff(3, tables=["owners"], every=True)] == [4, 5]
         assert journal.blame("owners", "s-1")["owner"].position == 5
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_tables_that_are_not_current_are_brought_up_first(shared_url: str, *, read_only: bool) -> None:
+    with Journal.open(shared_url) as journal:
+        handed_over(journal)
+
+    def is_not_bobs(moment: Moment) -> bool:
+        row = moment.owners.get("s-1")
+        return row is None or row.owner != "bob"
+
+    asked: list[Callable[[Journal], Any]] = [
+        lambda journal: cast(Moment, journal.first(is_not_bobs)).position,
+        lambda journal: cast(Moment, journal.first(is_not_bobs, tables=["owners"])).position,
+        lambda journal: journal.bisect(is_not_bobs, 0, 3).bad,
+    ]
+    for ask in asked:
+        with Journal.open(shared_url, read_only=read_only) as journal:
+            assert ask(journal) == 3
+
+
+def test_a_predicate_that_is_awaited_answers_nothing(journal: Journal) -> None:
+    handed_over(journal)
+
+    class Later:
+        def __await__(self) -> Any:
+            yield
+
+    for ask in (journal.first, lambda predicate: journal.bisect(predicate, 0)):
+        with pytest.raises(InvalidArgument, match="answer at once"):
+            ask(lambda moment: Later())
+
+
+def test_a_predicate_can_end_the_search(journal: Journal) -> None:
+    handed_over(journal)
+
+    def stops(moment: Moment) -> bool:
+        raise SearchStopped("enough")
+
+    with pytest.raises(SearchStopped, match="enough"):
+        journal.bisect(stops, 0)
+
+
+def test_where_events_were_deleted_there_is_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        handed_over(journal)
+        journal.catch_up()
+    edit(path, "DELETE FROM stored_events WHERE position=3")
+    with Journal.open(path) as journal:
+        for ask in (
+            lambda: journal.at(3).event,
+            lambda: journal.record(3),
+            lambda: journal.history("owners", "s-1"),
+            lambda: journal.diff(2, 4, tables=["owners"], every=True),
+            lambda: journal.explain(3),
+        ):
+            with pytest.raises(UnknownPosition):
+                ask()
+        # What the tables tell of it stays.
+        assert journal.at(3).owners["s-1"].owner == "bob"

@@ -150,6 +150,9 @@ def test_a_check_that_fails_first(muniment: Run) -> None:
     assert shown.exit_code == 1
     assert "fails first at position 4" in shown.stdout
     assert muniment("first", "--check", "no-refusals", "--end", "3").exit_code == 0
+    # An event that is only where the search began is not told as the one that did it.
+    already = muniment("first", "--check", "no-refusals", "--start", "5")
+    assert (already.exit_code, already.stdout) == (1, "no-refusals fails already at position 5\n")
     holds = muniment("first", "--check", "coherent", "--start", "2")
     assert (holds.exit_code, holds.stdout) == (0, "coherent holds from position 2 to 6\n")
 
@@ -207,6 +210,14 @@ def test_a_command_that_is_not_there_stops_the_search(url: str) -> None:
     asked = run(url, "bisect", "run", "no-such-program")
     assert (asked.returncode, asked.stdout) == (2, "")
     assert "no-such-program cannot be run" in asked.stderr
+    told = run(url, "bisect", "--json", "run", "no-such-program")
+    assert json.loads(told.stderr)["error"]["code"] == "search_stopped"
+
+
+def test_an_end_that_cannot_be_told_is_not_called_good_or_bad(url: str) -> None:
+    asked = run(url, *judged_by("exit 125"))
+    assert asked.returncode == 2
+    assert "does not hold there, or cannot tell" in asked.stderr
 
 
 @pytest.mark.parametrize(
@@ -230,6 +241,10 @@ def test_a_command_that_is_not_there_stops_the_search(url: str) -> None:
         (["bisect", "--check", "no-refusals", "--good", "5"], "end_is_bad"),
         (["bisect"], "invalid_argument"),
         (["bisect", "--check", "coherent", "run", "true"], "invalid_argument"),
+        (["first", "--check", "session-owned:typo"], "session_not_found"),
+        (["bisect", "--check", "session-owned:typo"], "session_not_found"),
+        (["explain", "0"], "unknown_position"),
+        (["show", "-9m5"], "invalid_moment"),
     ],
 )
 def test_what_makes_no_sense(muniment: Run, url: str, typed: list[str], code: str) -> None:
@@ -243,3 +258,18 @@ def test_what_makes_no_sense(muniment: Run, url: str, typed: list[str], code: st
 def test_what_is_near_is_named(muniment: Run) -> None:
     assert "did you mean owners" in muniment("history", "ownrs", "s-1").stderr
     assert "did you mean no-refusals" in muniment("first", "--check", "no-refusal").stderr
+
+
+def test_an_event_is_named_as_a_moment_is(muniment: Run) -> None:
+    for said in ("4", "session-s-1@4", "HEAD~2", "2023-11-14T22:16:20Z"):
+        assert data(muniment("explain", said, "--json"))["event"]["position"] in (4, 6)
+    assert data(muniment("what-if", "--without", "HEAD", "--json"), exit_code=1)["changes"]
+    assert "session-s-1@6" in muniment("show", "-0s").stdout
+
+
+def test_a_key_may_begin_with_a_minus(muniment: Run, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/minus.db"
+    with Journal.open(url) as journal:
+        journal.sessions.open("-1x")
+    assert len(data(muniment("history", "owners", "-1x", "--json", "--journal", url))) == 1
+    assert data(muniment("history", "deadlines", "team", "inactivity", "-1", "--json", "--journal", url)) == []

@@ -9,7 +9,6 @@ import pytest
 from click.testing import Result
 from muniment.domain import StaleCapability
 from muniment.journal import Journal
-from muniment.scripts.cli.reasons import _folded
 
 from .conftest import Run, data
 
@@ -88,10 +87,3 @@ def test_explain_tells_what_any_other_event_did(muniment: Run) -> None:
     assert "depends on it: session-s-42@3" in muniment("explain", 2).stdout
     assert code(muniment("explain", 9, "--json")) == "unknown_position"
     assert code(muniment("explain", "session-s-42@9", "--json")) == "unknown_event"
-
-
-def test_a_line_is_folded_between_words_alone() -> None:
-    line = "    " + "agent-a " * 12 + "x" * 90
-    folded = _folded(line, 40).split("\n")
-    assert all(len(each) <= 40 for each in folded[:-1])
-    assert " ".join(each.strip() for each in folded) == line.strip()

@@ -47,11 +47,18 @@ def test_it_begins_at_a_moment(muniment: Run) -> None:
     assert owner["event_id"] == "session-s@4"
 
 
-def test_it_says_how_it_read_a_time(muniment: Run) -> None:
-    result = muniment("what-if", "--at", "2001-01-31T09:30:00Z")
-    assert result.exit_code == 0
-    assert result.stdout == "Nothing would be otherwise than at position 0.\n"
-    assert "is before the first event" in result.stderr
+def test_it_begins_at_a_time(muniment: Run) -> None:
+    result = muniment("what-if", "--at", "now", "--without", "HEAD")
+    assert result.exit_code == 1
+    assert muniment("what-if", "--at", "2001-01-31T09:30:00Z", "--without", "HEAD").exit_code == 2
+
+
+def test_a_question_advises_nothing_that_writes(muniment: Run) -> None:
+    result = muniment("what-if", "--without", "session-s@2")
+    assert "depends on it" in result.stderr
+    assert "muniment revert" not in result.stderr
+    # Of nothing, nothing is asked.
+    assert muniment("what-if").exit_code == 2
 
 
 @pytest.mark.parametrize(
@@ -61,8 +68,8 @@ def test_it_says_how_it_read_a_time(muniment: Run) -> None:
         (("--without", "99"), "unknown_position"),
         (("--without", "session-t@1"), "unknown_event"),
         (("--at", "2", "--without", "session-s@3"), "unknown_event"),
-        (("--at", "nonsense"), "invalid_moment"),
-        (("--at", "99"), "unknown_position"),
+        (("--at", "nonsense", "--without", "3"), "invalid_moment"),
+        (("--at", "99", "--without", "3"), "unknown_position"),
     ],
 )
 def test_what_is_in_the_way_is_told(muniment: Run, arguments: tuple[str, ...], code: str) -> None:
