@@ -28,7 +28,6 @@ from ...domain.stream_names import split_stream
 from ...domain.value import to_json
 from ..storage.application import JournalApplication
 from .naming import EventName
-from .sentences import extent
 
 _STORED: Final = tuple(name for each in LOSS_TYPES for name in CATALOGUE.stored_names(each))
 
@@ -139,10 +138,10 @@ def _since(event: session.Rejection, loss: Loss, lost_for_ms: int | None) -> str
 def _artifact(value: Any) -> str:
     match value:
         case OwnershipCapability():
-            return f"the capability of {visible(value.owner)}, generation {value.generation}, {extent(value.scope)}"
+            return f"the capability of {visible(value.owner)}, generation {value.generation}, {visible(value.scope)}"
         case OwnershipReceipt():
             parties = f"from {visible(value.from_owner)} to {visible(value.to_owner)}"
-            return f"the receipt of transfer {value.claim_id} {parties}, {extent(value.scope)}"
+            return f"the receipt of transfer {value.claim_id} {parties}, {visible(value.scope)}"
         case ReadinessWitness():
             of = f"of {visible(value.owner)}, generation {value.generation}"
             return f"readiness witness {value.witness_id} {of}"
@@ -167,7 +166,7 @@ def _instead(event: session.Rejection, loss: Loss) -> str:
     live = state.live
     if live is None:
         return "nobody owned the session"
-    return f"{visible(live.owner)} owned it: generation {live.generation}, {extent(live.scope)}"
+    return f"{visible(live.owner)} owned it: generation {live.generation}, {visible(live.scope)}"
 
 
 def _of_capability(event: session.CapabilityRejected, loss: Loss) -> str:

@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ...domain import (
-    FULL_SESSION,
     Event,
     OwnershipCapability,
     OwnershipReceipt,
-    OwnershipScope,
     RecordedEvent,
     session,
 )
@@ -37,14 +35,6 @@ class Stagings:
         return f"the transfer to {visible(receipt.to_owner)}{staged}"
 
 
-def extent(scope: OwnershipScope) -> str:
-    """How far a scope reaches."""
-    if scope is FULL_SESSION:
-        return "whole session"
-    keys = ", ".join(map(visible, sorted(scope.keys)))
-    return f"fragments {keys}" if keys else "no fragments"
-
-
 def sentence(record: RecordedEvent, stagings: Stagings) -> str:
     """What happened, in English.
 
@@ -59,7 +49,7 @@ def sentence(record: RecordedEvent, stagings: Stagings) -> str:
 
 
 def _given(capability: OwnershipCapability) -> str:
-    return f"generation {capability.generation}, {extent(capability.scope)}"
+    return f"generation {capability.generation}, {visible(capability.scope)}"
 
 
 def _opened(event: session.SessionOpened) -> str:

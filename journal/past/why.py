@@ -13,7 +13,7 @@ from ...domain.session import SessionStatus
 from ...domain.session.provenance import PROVENANCE_TYPES, Chain, chain_of
 from ...domain.shown import utc, visible
 from ..storage.application import JournalApplication
-from .sentences import Stagings, extent, sentence
+from .sentences import Stagings, sentence
 
 _STORED: Final = tuple(name for each in PROVENANCE_TYPES for name in CATALOGUE.stored_names(each))
 
@@ -100,7 +100,7 @@ class Provenance:
         """Who owns and who holds the session, in a sentence."""
         held = self.capability
         if held is not None:
-            owned = f"{visible(held.owner)} owns it: generation {held.generation}, {extent(held.scope)}"
+            owned = f"{visible(held.owner)} owns it: generation {held.generation}, {visible(held.scope)}"
         elif self.last_owner is not None:
             owned = f"nobody owns it; its last owner was {visible(self.last_owner)}"
         else:

@@ -53,8 +53,8 @@ def test_a_stale_capability_is_told_since_when_and_who_owns_it_instead(
     assert found.presented == held
     assert found.lost_by == EventName("session-s-1@3", 3, "session.ownership_transferred.v1", 5_000)
     assert (found.did_hold, found.lost_for_ms) == (True, 2_500)
-    assert found.told == "the capability of alice, generation 1, whole session"
-    assert found.instead == "carol owned it: generation 3, whole session, since session-s-1@4"
+    assert found.told == "the capability of alice, generation 1, full session"
+    assert found.instead == "carol owned it: generation 3, full session, since session-s-1@4"
     assert found.advice == (
         "stop, discard what was begun under it, and have 'carol' transfer the session: "
         "journal.sessions.transfer(capability, 'alice')"
@@ -85,7 +85,7 @@ def test_where_nobody_owns_the_session_it_is_to_be_claimed(journal: Journal, hel
         (
             {"owner": "mallory"},
             "never given out: altered or forged; under its number the session gave "
-            "the capability of alice, generation 1, whole session",
+            "the capability of alice, generation 1, full session",
         ),
         ({"generation": 9}, "never given out: forged, or of another journal"),
     ],
@@ -126,7 +126,7 @@ def test_a_receipt_is_told_by_which_event_it_was_used(journal: Journal, held: Ow
         journal.sessions.commit_transfer(receipt)
     found = refusal(journal)
     assert found.instead == (
-        "the receipt of transfer 2 from bob to carol, whole session was staged, since session-s-1@6"
+        "the receipt of transfer 2 from bob to carol, full session was staged, since session-s-1@6"
     )
     assert found.advice.endswith("journal.sessions.state('s-1').pending_receipt")
 

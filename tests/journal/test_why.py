@@ -32,9 +32,9 @@ def test_each_event_that_led_to_the_owner_is_told(clock: Clock, journal: Journal
     answer = journal.why("s-42")
     assert told(answer) == [
         "1 it was opened with worker",
-        "2 agent-a claimed it: generation 1, whole session",
+        "2 agent-a claimed it: generation 1, full session",
         "4 agent-a staged a transfer to agent-b",
-        "5 the transfer to agent-b, staged in session-s-42@4, was committed: generation 2, whole session",
+        "5 the transfer to agent-b, staged in session-s-42@4, was committed: generation 2, full session",
     ]
     assert answer.capability == journal.sessions.state("s-42").capability
     assert (answer.position, answer.holder, answer.last) == (5, None, ("session-s-42@5",))
@@ -50,7 +50,7 @@ def test_owners_before_a_release_are_not_told(journal: Journal) -> None:
     journal.sessions.claim("s", "agent-b", Fragments({"bundle:chat"}))
     assert told(journal.why("s")) == [
         "1 it was opened",
-        "4 agent-b claimed it: generation 2, fragments bundle:chat",
+        "4 agent-b claimed it: generation 2, fragments {bundle:chat}",
     ]
 
 
@@ -62,9 +62,9 @@ def test_what_was_undone_is_told_as_undone(journal: Journal) -> None:
     answer = journal.why("s")
     assert told(answer) == [
         "1 it was opened",
-        "2 agent-a claimed it: generation 1, whole session",
-        "3 agent-a transferred it to agent-b: generation 2, whole session",
-        "4 session-s@3 was undone: agent-a owns it: generation 3, whole session",
+        "2 agent-a claimed it: generation 1, full session",
+        "3 agent-a transferred it to agent-b: generation 2, full session",
+        "4 session-s@3 was undone: agent-a owns it: generation 3, full session",
     ]
     assert [event.undone_by for event in answer.chain] == [None, None, "session-s@4", None]
     assert "[undone by session-s@4]" in str(answer)
@@ -101,7 +101,7 @@ def test_a_hand_over_tells_what_owner_and_holder_come_from(journal: Journal) -> 
         ("session-s@2", "session-s@3"),
     ]
     assert answer.last == ("session-s@4",)
-    assert told(answer)[3] == ("4 agent-a handed it over to agent-b: generation 2, whole session; A delegated it to B")
+    assert told(answer)[3] == ("4 agent-a handed it over to agent-b: generation 2, full session; A delegated it to B")
 
 
 def test_where_nobody_owns_it_the_last_ownership_and_its_end_are_told(journal: Journal) -> None:
@@ -111,7 +111,7 @@ def test_where_nobody_owns_it_the_last_ownership_and_its_end_are_told(journal: J
     answer = journal.why("s")
     assert told(answer) == [
         "1 it was opened",
-        "4 agent-b claimed it: generation 2, whole session",
+        "4 agent-b claimed it: generation 2, full session",
         "5 its owner agent-b died, and it faulted",
     ]
     assert answer.headline == "nobody owns it; its last owner was agent-b; no authority holds it"
@@ -159,7 +159,7 @@ def test_the_answer_is_json_too(journal: Journal) -> None:
         "type": "session.ownership_claimed.v1",
         "time": 1_000,
         "actor": None,
-        "sentence": "agent-a claimed it: generation 1, fragments a, b",
+        "sentence": "agent-a claimed it: generation 1, fragments {a, b}",
         "depends_on": ["session-s@1"],
         "undone_by": None,
     }
@@ -227,7 +227,7 @@ def test_it_can_be_awaited(url: str) -> None:
     async def story(journal: AsyncJournal) -> None:
         await journal.sessions.open("s")
         await journal.sessions.claim("s", "agent-a")
-        sentence = "agent-a claimed it: generation 1, whole session"
+        sentence = "agent-a claimed it: generation 1, full session"
         assert told(await journal.why("s", 2)) == ["1 it was opened", f"2 {sentence}"]
         assert (await journal.explain(2)).sentence == sentence
 

@@ -36,13 +36,13 @@ def test_why_tells_the_events_now_and_then(muniment: Run) -> None:
     result = muniment("why", "s-42")
     assert result.exit_code == 0
     assert result.stdout == (
-        "session s-42 as of position 4: agent-b owns it: generation 2, whole session; no authority holds it\n"
+        "session s-42 as of position 4: agent-b owns it: generation 2, full session; no authority holds it\n"
         "session-s-42@1  2026-01-01T10:00:00.000Z  supervisor\n"
         "    it was opened\n"
         "session-s-42@2  2026-01-01T10:00:00.000Z  supervisor\n"
-        "    agent-a claimed it: generation 1, whole session\n"
+        "    agent-a claimed it: generation 1, full session\n"
         "session-s-42@3  2026-01-01T10:00:00.000Z  supervisor\n"
-        "    agent-a transferred it to agent-b: generation 2, whole session\n"
+        "    agent-a transferred it to agent-b: generation 2, full session\n"
     )
     found = data(muniment("why", "s-42", "--json"))
     assert (found["owner"], found["generation"], found["position"]) == ("agent-b", 2, 4)
@@ -73,7 +73,7 @@ def test_explain_tells_a_refusal(muniment: Run) -> None:
     assert result.exit_code == 0
     assert result.stdout == muniment("explain", 4).stdout
     assert "lost 0 ms before, by session-s-42@3 (session.ownership_transferred.v1" in result.stdout
-    assert "instead: agent-b owned it: generation 2, whole session, since session-s-42@3\n" in result.stdout
+    assert "instead: agent-b owned it: generation 2, full session, since session-s-42@3\n" in result.stdout
     refusal = data(muniment("explain", 4, "--json"))["refusal"]
     assert refusal["presented"]["owner"] == "agent-a"
     assert (refusal["lost_by"]["id"], refusal["lost_by"]["time"]) == ("session-s-42@3", "2026-01-01T10:00:00.000Z")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from muniment.domain import CommandRefused
 from muniment.journal import Journal
 from muniment.scripts.cli import cli
 
@@ -210,3 +211,14 @@ def test_the_demo_undoes_a_hand_over_that_fails_outside(tmp_path: Path) -> None:
     handed_over, reverted = (each for each in story["events"] if each["type"].startswith("session.hand"))
     assert reverted["metadata"]["compensates"] == [handed_over["id"]]
     assert "fails outside the journal" in CliRunner().invoke(cli, ["demo", str(tmp_path / "again.db")]).stdout
+
+
+def test_every_refusal_is_told(muniment: Run, url: str) -> None:
+    with Journal.open(url) as journal, pytest.raises(CommandRefused):
+        journal.sessions.delegate("s-1", "A", "B")
+    log = data(muniment("log", "--type", "*rejected*", "--json"))
+    told = data(muniment("audit", "--refused", "--json"))
+    assert [each["position"] for each in told] == [each["position"] for each in log][::-1]
+    assert told[-1]["refused"]["from_authority"] == "A"
+    assert (told[-1]["session_id"], told[-1]["artifact"]) == ("s-1", None)
+    assert "A; B" in muniment("audit", "--refused").stdout
