@@ -116,6 +116,11 @@ def text(argument: str, value: object) -> str:
     return given
 
 
+def is_storable_text(value: str) -> bool:
+    """Whether every database can hold a text."""
+    return "\0" not in value and _is_unicode(value)
+
+
 def natural_number(argument: str, value: object, *, least: int = 0, most: int = MAX_NUMBER) -> int:
     """Return ``value`` if it may serve as a position, a count or a tick; of a subclass of ``int``, the plain integer.
 

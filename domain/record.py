@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 from .artifacts import Counter
 from .bounds import MAX_EVENT_ID_LENGTH
 from .event import Event
-from .identifiers import Identifier
+from .identifiers import Identifier, is_storable_text
 
 UNRECORDED: Final = 0
 """The position of an event that is not written yet; recorded positions begin at 1."""
@@ -22,10 +22,12 @@ EventIds = Annotated[
 
 
 def split_event_id(event_id: str) -> tuple[str, int] | None:
-    """The stream and version that an event's id names; None if it is no id."""
+    """The stream and version that an event's id names; None if it is no id, or holds what no database can."""
     if type(event_id) is not str:
         return None
     stream, _, version = event_id.rpartition("@")
+    if not is_storable_text(stream):
+        return None
     if not stream or not version.isascii() or not version.isdecimal() or version.startswith("0") or len(version) > 18:
         return None
     return stream, int(version)

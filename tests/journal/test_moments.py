@@ -299,3 +299,11 @@ def test_a_relative_time_is_that_long_ago(ago: timedelta) -> None:
         assert journal.at(said).position == 1
         now -= 1
         assert journal.at(said).position == 0
+
+
+@pytest.mark.parametrize("said", ["session-\0@1", "session-\ud800@1"])
+def test_what_no_database_can_hold_is_no_event(journal: Journal, said: str) -> None:
+    journal.sessions.open("s")
+    for ask in (lambda: journal.at(event=said), lambda: journal.explain(said)):
+        with pytest.raises(UnknownEvent):
+            ask()
