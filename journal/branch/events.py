@@ -162,7 +162,7 @@ class BranchRecorder(SQLiteApplicationRecorder):
 
     def names(self, positions: Collection[int]) -> dict[int, tuple[str, str]]:
         """The id and the type of the events at these positions, without decoding any."""
-        return self.past.names(positions) | super().names(positions)
+        return self.past.names(positions) | super().names([each for each in positions if each > self.past.position])
 
     def usage(self, through: int) -> tuple[int, int]:
         """How many events there are up to a position, and how many bytes they take."""

@@ -188,7 +188,8 @@ class SQLiteApplicationRecorder(PositionedRecorder, library.SQLiteApplicationRec
             plain.execute(self._select_rows, (after, limit))
             while size < MAX_PAGE_BYTES and (some := plain.fetchmany(_FETCHED)):
                 rows += some
-                size += sum(len(row[4]) for row in some if row[4] is not None)
+                # Somebody may have put a number there, or nothing.
+                size += sum(len(row[4]) for row in some if isinstance(row[4], bytes | str))
         return rows
 
     def fetch(self, statement: str, parameters: Sequence[Any]) -> list[Any]:

@@ -16,6 +16,7 @@ from eventsourcing.persistence import (
     Subscription,
 )
 
+from ...domain import UnknownPosition
 from ...domain.condition import Condition, Unchanged
 from .commits import Bell, Commits, Listener
 
@@ -250,7 +251,11 @@ class PositionedRecorder(ApplicationRecorder):
         return found
 
     def names(self, positions: Collection[int]) -> dict[int, tuple[str, str]]:
-        """The id, ``<stream>@<version>``, and the type of the events at these positions, without decoding any."""
+        """The id, ``<stream>@<version>``, and the type of the events at these positions, without decoding any.
+
+        Raises:
+            UnknownPosition: at one of them there is none; somebody deleted it, or changed the row that names it.
+        """
         found: dict[int, tuple[str, str]] = {}
         wanted = sorted(positions)
         for begin in range(0, len(wanted), _LIMIT):
@@ -261,6 +266,9 @@ class PositionedRecorder(ApplicationRecorder):
             )
             for position, originator_id, version, topic in self.fetch(statement, batch):
                 found[position] = f"{originator_id}@{version}", topic
+        for position in wanted:
+            if position not in found:
+                raise UnknownPosition(position, self.head())
         return found
 
     def usage(self, through: int) -> tuple[int, int]:
