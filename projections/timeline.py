@@ -14,8 +14,8 @@ from .audit import Events
 from .projection import CurrentRow, Projection, Projector
 from .stamps import STEP_MS, Stamp, Stamps
 from .store import TemporalStore
-from .temporal import FOREVER, Change, Set, TemporalTable
-from .views import TableReader
+from .temporal import FOREVER, Change, Row, Set, TemporalTable
+from .views import TableReader, readable
 
 _KEY = ("latest",)
 
@@ -120,7 +120,7 @@ class TimelineView(TableReader):
         position = max(0, min(position, FOREVER - 1))
         with self._in_doubt(head) as doubts:
             row = self._store.get(TIMELINE, position if doubts is None else min(position, doubts.after), _KEY)
-            latest = None if row is None else int(row[1])
+            latest = None if row is None else _time_of(row)
             if doubts is None or position <= doubts.after:
                 return latest
             return doubts.latest_at(position, -1 if latest is None else latest)
@@ -128,7 +128,7 @@ class TimelineView(TableReader):
     def greatest(self) -> int:
         """The greatest stamp of all, in ms, set aside or not; -1 before the first event."""
         row = self._store.get(TIMELINE, self._catch_up(), _KEY)
-        return -1 if row is None else int(row[1])
+        return -1 if row is None else _time_of(row)
 
     def set_aside(self) -> tuple[Stamp, ...]:
         """The stamps that are set aside, by position; those that repeat one of them count with it."""
@@ -214,6 +214,16 @@ class _Doubts:
             for earlier in self._events.read_stream(record.stream, newest_first=True, limit=1, through=self.after):
                 return earlier.metadata.recorded_at
         return self._last.get(record.stream)
+
+
+def _time_of(row: Row) -> int:
+    """The time that a row of the timeline tells.
+
+    Raises:
+        ProjectionStopped: somebody put there what is no time.
+    """
+    with readable(TimelineProjection.name, TIMELINE, row):
+        return int(row[1])
 
 
 def _integer(argument: str, value: object) -> int:

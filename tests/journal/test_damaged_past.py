@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from muniment.domain import DamagedRecord, UnknownPosition
+from muniment.domain import DamagedRecord, ProjectionStopped, UnknownPosition
 from muniment.journal import Journal
 
 from .damage import edit
@@ -49,6 +49,14 @@ def test_a_row_that_names_no_event_is_not_told(file: Path) -> None:
     edit(file, "UPDATE projection_owners_v1_2 SET since=-1 WHERE since=1")
     with Journal.open(f"sqlite:///{file}") as journal, pytest.raises(UnknownPosition, match="position -1"):
         journal.history("owners", "s")
+
+
+def test_a_time_that_is_none_is_not_told(file: Path) -> None:
+    edit(file, "UPDATE projection_timeline_v1_2 SET recorded_at='never'")
+    with Journal.open(f"sqlite:///{file}") as journal:
+        for ask in (lambda: journal.at(2).time, lambda: journal.at(time=10**15)):
+            with pytest.raises(ProjectionStopped, match="a stored row cannot be read"):
+                ask()
 
 
 @pytest.mark.parametrize("content", ["5", "1.5", "'text'", "x''"])
