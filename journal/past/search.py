@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any, Final, TypeAlias
 
 from ...domain import EndIsBad, EndIsGood, InvalidArgument, JournalError, PredicateFailed, SearchStopped
+from ...domain.shown import kind_of
 from ...projections import Progress
 
 Predicate: TypeAlias = Callable[[Any], object]
@@ -146,7 +147,7 @@ def asked(holds: Callable[[int], object], position: int) -> object:
 
     Raises:
         PredicateFailed: it raised.
-        InvalidArgument: it has to be awaited.
+        InvalidArgument: it has to be awaited, or to be gone through.
         SearchStopped: it says that there is no point in going on.
         JournalError: the journal itself cannot be read.
     """
@@ -154,8 +155,19 @@ def asked(holds: Callable[[int], object], position: int) -> object:
         answer = holds(position)
         if isawaitable(answer):
             raise InvalidArgument("predicate", "must answer at once, and is awaited nowhere")
+        if isinstance(answer, Iterator):
+            # It is true whatever it comes to.
+            raise InvalidArgument("predicate", f"must answer at once, not with a {kind_of(answer)}")
         return answer if answer is SKIP else bool(answer)
     except (InvalidArgument, JournalError, SearchStopped):
         raise
     except Exception as error:
-        raise PredicateFailed(position, f"{type(error).__name__}: {error}") from error
+        raise PredicateFailed(position, f"{kind_of(error)}: {_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    """What an error says, even one that cannot say it."""
+    try:
+        return str(error)
+    except Exception:
+        return "it does not say what"

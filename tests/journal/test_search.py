@@ -243,6 +243,34 @@ def test_what_makes_no_sense(journal: Journal) -> None:
     assert journal.head() == head
 
 
+class UnsaidError(Exception):
+    """An error that cannot be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def raises(moment: Moment) -> bool:
+    raise UnsaidError
+
+
+def yields(moment: Moment) -> Any:
+    yield False
+
+
+def test_a_generator_is_not_an_answer(journal: Journal) -> None:
+    journal.sessions.open("s-1")
+    for predicate in (yields, lambda moment: (name != "s-1" for name in moment.owners)):
+        for ask in (lambda: journal.first(predicate), lambda: journal.bisect(predicate, 0)):
+            with pytest.raises(InvalidArgument, match="answer at once, not with a generator"):
+                ask()
+
+
+def test_an_error_that_cannot_be_shown_is_told_by_its_type(journal: Journal) -> None:
+    with pytest.raises(PredicateFailed, match="position 0: UnsaidError: it does not say what"):
+        journal.first(raises)
+
+
 def test_an_interrupt_is_not_an_answer(journal: Journal) -> None:
     def interrupted(moment: Moment) -> bool:
         raise KeyboardInterrupt
