@@ -43,9 +43,17 @@ def is_fitted() -> bool:
     return sys.stdout.isatty()
 
 
+class _Stdout(Console):
+    """Where tables are printed."""
+
+    def on_broken_pipe(self) -> None:
+        """Have a reader who has had enough end a table as it ends all else, not as if something had been found."""
+        raise  # it is called while the error is handled
+
+
 def screen() -> Console:
     """Where data is printed. Outside of a terminal there is neither colour nor a width."""
-    return Console(file=sys.stdout, highlight=False, width=None if is_fitted() else _UNFOLDED_WIDTH)
+    return _Stdout(file=sys.stdout, highlight=False, width=None if is_fitted() else _UNFOLDED_WIDTH)
 
 
 def show(shown: Tabular | str) -> None:

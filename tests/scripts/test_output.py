@@ -71,9 +71,10 @@ def test_a_full_disk_is_one_line(command: str, address: str) -> None:
     assert done.stderr.count(b"\n") == 1
 
 
-def test_a_reader_who_has_had_enough_gets_no_message(address: str) -> None:
-    command = [sys.executable, "-m", "muniment.scripts.main", "export", "--journal", address]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+@pytest.mark.parametrize("command", ["export", "owners", "owners --json", "log", "audit", "diff .."])
+def test_a_reader_who_has_had_enough_gets_no_message(command: str, address: str) -> None:
+    arguments = [sys.executable, "-m", "muniment.scripts.main", *command.split(), "--journal", address]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.close()
         assert process.stderr is not None
