@@ -113,6 +113,15 @@ def test_a_relative_time_works_as_typed(muniment: Run, tmp_path: Path) -> None:
         found = muniment("diff", *said, "--table", "owners", "--json", "--journal", url)
         assert len(json.loads(found.stdout)["data"]["changes"]) == 1
     assert "is before the first event" in muniment("at", "-10m", "--journal", url).stderr
+    assert data(muniment("show", "-0s", "--json", "--journal", url))["id"] == "session-s-1@1"
+
+
+def test_the_value_of_an_option_is_no_moment(muniment: Run, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/now.db"
+    with Journal.open(url) as journal:
+        journal.sessions.open("-10m")
+    found = muniment("diff", "-10m..", "--table", "owners", "--key", "-10m", "--json", "--journal", url)
+    assert [each["key"] for each in json.loads(found.stdout)["data"]["changes"]] == ["-10m"]
 
 
 def test_what_a_row_ever_was(muniment: Run) -> None:
