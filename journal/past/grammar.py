@@ -24,6 +24,7 @@ _UNITS: Final = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000,
 _AGO: Final = re.compile(r"[-−]((?:\d{1,9}[wdhms])+)", re.ASCII)  # noqa: RUF001  # a minus sign, as it is printed
 _OF_DAY: Final = re.compile(r"(?:(today|yesterday)(?:\s+|$))?(\d{1,2}:\d{2}.*)?", re.ASCII | re.IGNORECASE)
 _MARK: Final = ".."
+_OUTSIDE: Final = "lies outside the calendar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +138,11 @@ def _of_day(said: str, now_ms: int) -> AtTime | None:
     at = time() if of_day is None else _time_of_day(of_day)
     if at is None:
         return None
-    today = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(at.tzinfo).date()
-    on = today - timedelta(days=1) if day is not None and day.lower() == "yesterday" else today
+    try:
+        today = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(at.tzinfo).date()
+        on = today - timedelta(days=1) if day is not None and day.lower() == "yesterday" else today
+    except (OverflowError, ValueError, OSError):
+        raise InvalidMoment(said, _OUTSIDE) from None
     read = _placed(said, datetime.combine(on, at))
     if day is None and read.time_ms > now_ms:
         raise InvalidMoment(said, f"is still to come today; 'yesterday {said}' is the last time that it was")
@@ -184,4 +188,4 @@ def _ms(said: str, at: datetime) -> int:
     try:
         return (at.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
     except (OverflowError, ValueError, OSError):
-        raise InvalidMoment(said, "lies outside the calendar") from None
+        raise InvalidMoment(said, _OUTSIDE) from None

@@ -307,3 +307,16 @@ def test_what_no_database_can_hold_is_no_event(journal: Journal, said: str) -> N
     for ask in (lambda: journal.at(event=said), lambda: journal.explain(said)):
         with pytest.raises(UnknownEvent):
             ask()
+
+
+@pytest.mark.parametrize("said", ["today", "yesterday", "00:00+14:00"])
+def test_a_day_outside_the_calendar_is_no_moment(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    time.tzset()
+    try:
+        with Journal.open("memory://", clock=lambda: 253_402_300_799_999) as journal:
+            with pytest.raises(InvalidMoment, match="lies outside the calendar"):
+                journal.at(said)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
