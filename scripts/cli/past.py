@@ -77,7 +77,10 @@ def _rows(journal: Journal, then: Moment, name: str) -> list[dict[str, Any]]:
 @click.argument("end", required=False)
 @click.option("--table", "tables", multiple=True, metavar="TABLE", help="Only this table; may be given again.")
 @click.option(
-    "--key", multiple=True, metavar="KEY", help="Only rows whose key begins with this; given again, its next column."
+    "--key",
+    multiple=True,
+    metavar="KEY",
+    help="Only rows whose key begins with this; given again, with one --table, its next column.",
 )
 @click.option("--every", is_flag=True, help="Each change on the way, instead of what is left of them all.")
 @journal_options
@@ -96,6 +99,9 @@ def diff(
     Either end of A..B may be left out, and a single moment is compared with now. The timeline, which every event
     changes, is only shown where it is named. Exits with 1 if anything changed.
     """
+    if len(key) > 1 and len(tables) != 1:
+        # Only a table tells which of its columns are numbers.
+        raise InvalidArgument("--key", "goes with one --table where it is given again")
     with open_caught_up(url, lock_timeout) as journal:
         moments = journal.between(start, end)
         for note in (note for each in moments for note in each.notes):

@@ -282,3 +282,11 @@ def test_a_key_may_begin_with_a_minus(muniment: Run, tmp_path: Path) -> None:
         journal.sessions.open("-1x")
     assert len(data(muniment("history", "owners", "-1x", "--json", "--journal", url))) == 1
     assert data(muniment("history", "deadlines", "team", "inactivity", "-1", "--json", "--journal", url)) == []
+
+
+def test_a_key_of_several_columns_goes_with_the_table_that_has_them(muniment: Run) -> None:
+    keys = ("--key", "s-1", "--key", "1")
+    changes = data(muniment("diff", "..", "--table", "witnesses", *keys, "--json"), 1)["changes"]
+    assert {(each["table"], *each["key"]) for each in changes} == {("witnesses", "s-1", 1)}
+    for tables in ((), ("--table", "witnesses", "--table", "inbox")):
+        assert error(muniment("diff", "..", *tables, *keys, "--json")) == "invalid_argument"
