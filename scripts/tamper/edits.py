@@ -402,7 +402,7 @@ EDITS: Final = (
             "FROM projection_owners_v1_2 WHERE session_id='s-2' LIMIT 1"
         ),
     ),
-    Edit("an index of a table is missing", sql("DROP INDEX projection_owners_v1_now")),
+    Edit("an index of a table is missing", sql("DROP INDEX projection_owners_v1_2_now")),
     Edit("a table claims more events than there are", sql("UPDATE tracking SET notification_id=99")),
     Edit("a table is missing", sql("DROP TABLE projection_owners_v1_2")),
     overwritten("bytes lie behind the last page", -1, b"hidden" * 100),
