@@ -34,11 +34,11 @@ pythons:
 
 # How much of the library those tests run; below the floor it fails.
 coverage: dev
-	$(VENV)/bin/python -m pytest -n auto -m "$(QUICK)" --cov --cov-fail-under=90
+	MUNIMENT_TEST_DRAWN=0.2 $(VENV)/bin/python -m pytest -n auto -m "$(QUICK)" --cov --cov-fail-under=90
 
 # What does not fit into a run of CI: a minute of interrupts, and more of what is drawn at random.
 long: dev
-	MUNIMENT_TEST_INTERRUPTS_S=60 MUNIMENT_TEST_FORKS=100 MUNIMENT_TEST_UNDO_SEQUENCES=400 \
+	MUNIMENT_TEST_DRAWN=4 MUNIMENT_TEST_INTERRUPTS_S=60 MUNIMENT_TEST_FORKS=100 MUNIMENT_TEST_UNDO_SEQUENCES=400 \
 	MUNIMENT_TEST_MODEL_SEQUENCES=600 MUNIMENT_TEST_KILLS=40 MUNIMENT_TEST_FAILOVERS=20 $(VENV)/bin/python -m pytest -n auto --timeout 3600
 
 # Conditions of the domain that no test would miss.

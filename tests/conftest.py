@@ -12,9 +12,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 from muniment.journal import Journal
 
+from .drawing import drawn
 from .postgres_server import Server
 
-settings.register_profile("muniment", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "muniment", deadline=None, max_examples=drawn(50), suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("muniment")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

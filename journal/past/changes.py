@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...domain import RecordedEvent, UnknownPosition
+from ...domain import RecordedEvent
 from ...domain.shown import utc, visible
 from ...projections import FOREVER, TableChange, TemporalStore, TemporalTable, Value, changes, history
 from ..storage.application import JournalApplication
@@ -214,11 +214,7 @@ class Changes:
 
     def _named(self, positions: set[int]) -> dict[int, tuple[str, str]]:
         """The id and type of the events at these positions."""
-        found = self._application.recorder.names(positions)
-        if missing := positions - found.keys():
-            # Somebody deleted it; the row is there still.
-            raise UnknownPosition(min(missing), self._application.recorder.head())
-        return found
+        return self._application.recorder.names(positions)
 
 
 def net(found: Iterable[TableChange]) -> Iterator[TableChange]:

@@ -47,7 +47,7 @@ def _answers(journal: Journal, head: int) -> Iterator[tuple[str, Any]]:
         yield f"the last from {start}", recorder.select_notifications(start, 4, desc=True)
         yield f"the last up to {start}", recorder.select_notifications(None, 4, start, desc=True)
         yield f"usage {start}", recorder.usage(start)
-    yield "names", recorder.names(range(head + 2))
+    yield "names", recorder.names(range(1, head + 1))
     yield "streams", [recorder.streams_from(name, most) for name in ("", "session-s-0", "t") for most in (1, 2, 100)]
     for stream in sorted({record.stream for record in journal.read()}):
         yield from ((f"{stream} {bounds}", recorder.select_recorded(stream, **bounds)) for bounds in _bounds(head))

@@ -36,6 +36,7 @@ from muniment.journal import (
     Sites,
 )
 
+from ..drawing import drawn
 from .awaiting import run
 
 
@@ -206,7 +207,7 @@ def test_following(url: str) -> None:
     run(url, story)
 
 
-@settings(max_examples=25)
+@settings(max_examples=drawn(25))
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12)), min_size=4, max_size=12))
 def test_cancelled_tasks_leave_appends_whole_and_others_at_work(cancellations: list[tuple[int, int]]) -> None:
     async def story(journal: AsyncJournal) -> None:

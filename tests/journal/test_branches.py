@@ -37,6 +37,7 @@ from muniment.projections import TemporalStore
 from ..command_sequences import OPS, Command
 from ..conftest import Clock
 from ..conversation_sequences import COMMANDS as CONVERSATION_COMMANDS, begin, give
+from ..drawing import drawn
 from ..undo_sequences import MORE_OPS, UNDO_COMMANDS, UndoGiver
 from .branching import records_of, require_same_answers, tables_of, twin_of
 from .damage import edit
@@ -60,7 +61,7 @@ from .stories import EDGE, OFFER, PLAN, live
     ),
     share=st.floats(0, 1),
 )
-@settings(max_examples=15)
+@settings(max_examples=drawn(15))
 def test_a_branch_is_the_journal_that_its_commands_would_have_made(
     before: list[Command], after: list[Command], share: float
 ) -> None:
@@ -106,7 +107,7 @@ def compare_with_twin(journal: Journal, position: int, clock: Clock, giver: Undo
 
 
 @given(before=CONVERSATION_COMMANDS, after=CONVERSATION_COMMANDS, share=st.floats(0, 1), switches=st.integers(0, 15))
-@settings(max_examples=8)
+@settings(max_examples=drawn(8))
 def test_a_conversation_goes_on_in_a_branch_as_it_would(
     before: list[Any], after: list[Any], share: float, switches: int
 ) -> None:
@@ -588,7 +589,7 @@ def test_a_branch_in_which_the_same_was_done_differs_in_nothing(story: Journal, 
 
 
 @given(before=UNDO_COMMANDS, after=UNDO_COMMANDS, share=st.floats(0, 1))
-@settings(max_examples=10)
+@settings(max_examples=drawn(10))
 def test_what_it_tells_is_what_differs_between_the_whole_tables(
     before: list[Command], after: list[Command], share: float
 ) -> None:

@@ -48,6 +48,7 @@ from ..domain.conversation_facts import (
     resolved,
     voted,
 )
+from ..drawing import drawn
 from .conversation_stories import member, reelecting
 from .test_conversation_laws import SWITCHES, timed
 from .test_conversation_undo import STREAM
@@ -91,7 +92,7 @@ def agree(state: ConversationState, now: int) -> None:
 
 
 @given(COMMANDS, SWITCHES)
-@settings(max_examples=40)
+@settings(max_examples=drawn(40))
 def test_check_says_what_the_command_says(commands: list[Command], switches: int) -> None:
     with Journal.open("memory://", clock=Clock(0)) as journal:
         begin(journal, switches)

@@ -13,6 +13,7 @@ from muniment.journal import Journal
 from ..conftest import Clock
 from ..conversation_sequences import COMMANDS, Command, begin, give
 from ..domain.conversation_facts import ADD
+from ..drawing import drawn
 from .conversation_stories import approved, member, ticked
 from .test_conversation_laws import SWITCHES, timed
 
@@ -52,7 +53,7 @@ def check(journal: Journal, now: int) -> None:
 
 
 @given(COMMANDS, SWITCHES, st.data())
-@settings(max_examples=60)
+@settings(max_examples=drawn(60))
 def test_every_question_says_the_same_of_every_time(
     commands: list[Command], switches: int, data: st.DataObject
 ) -> None:
@@ -110,7 +111,7 @@ def test_a_peer_that_leaves_without_its_vote_is_not_waited_for_for_ever(journal:
 
 
 @given(COMMANDS, SWITCHES)
-@settings(max_examples=50)
+@settings(max_examples=drawn(50))
 def test_where_peers_time_out_nothing_of_theirs_stays_open(commands: list[Command], switches: int) -> None:
     with Journal.open("memory://", clock=Clock(0)) as journal:
         begin(journal, switches | 1)

@@ -61,6 +61,7 @@ from muniment.journal import Journal
 
 from ..conftest import Clock
 from ..conversation_sequences import COMMANDS, Command, begin, give
+from ..drawing import drawn
 from .test_conversation_undo import STREAM, standing
 
 SWITCHES = st.integers(0, 15)
@@ -189,7 +190,7 @@ def check_wake_up(state: ConversationState) -> None:
 
 
 @given(COMMANDS, SWITCHES)
-@settings(max_examples=80)
+@settings(max_examples=drawn(80))
 def test_every_conversation_keeps_to_the_rules(commands: list[Command], switches: int) -> None:
     with Journal.open("memory://", clock=Clock(0)) as journal:
         begin(journal, switches)
@@ -223,7 +224,7 @@ def test_every_conversation_keeps_to_the_rules(commands: list[Command], switches
 
 
 @given(COMMANDS, SWITCHES)
-@settings(max_examples=50)
+@settings(max_examples=drawn(50))
 def test_the_same_commands_at_the_same_times_make_the_same_journal(commands: list[Command], switches: int) -> None:
     exports = []
     for _ in range(2):
@@ -237,7 +238,7 @@ def test_the_same_commands_at_the_same_times_make_the_same_journal(commands: lis
 
 
 @given(COMMANDS, SWITCHES)
-@settings(max_examples=50)
+@settings(max_examples=drawn(50))
 def test_folding_in_parts_or_twice_comes_to_the_same(commands: list[Command], switches: int) -> None:
     with Journal.open("memory://", clock=Clock(0)) as journal:
         begin(journal, switches)
@@ -262,7 +263,7 @@ def test_folding_in_parts_or_twice_comes_to_the_same(commands: list[Command], sw
 
 
 @given(COMMANDS, SWITCHES, st.integers(1, 12))
-@settings(max_examples=80)
+@settings(max_examples=drawn(80))
 def test_undoing_from_the_end_gives_back_what_stood_before(commands: list[Command], switches: int, count: int) -> None:
     with Journal.open("memory://", clock=Clock(0)) as journal:
         begin(journal, switches)
@@ -296,7 +297,7 @@ def test_undoing_from_the_end_gives_back_what_stood_before(commands: list[Comman
 
 
 @given(COMMANDS, SWITCHES, st.data())
-@settings(max_examples=60)
+@settings(max_examples=drawn(60))
 def test_undoing_anything_leaves_everything_sound(commands: list[Command], switches: int, data: st.DataObject) -> None:
     with Journal.open("memory://", clock=Clock(0)) as journal:
         begin(journal, switches)

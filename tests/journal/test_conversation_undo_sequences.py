@@ -14,7 +14,7 @@ from muniment.journal import Journal
 
 from ..conversation_sequences import OPS, Command, begin, give
 
-SEQUENCES: Final = int(os.environ.get("MUNIMENT_TEST_UNDO_SEQUENCES", "16"))
+SEQUENCES: Final = int(os.environ.get("MUNIMENT_TEST_UNDO_SEQUENCES", "10"))
 """How many sequences are drawn; set the variable for more."""
 
 COMMANDS: Final = 50

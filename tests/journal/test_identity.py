@@ -17,6 +17,7 @@ from muniment.domain import InvalidArgument, JournalNotEmpty, JournalReadOnly, M
 from muniment.journal import AsyncJournal, Journal, restore
 from muniment.journal.storage.identity_table import FORMAT
 
+from ..drawing import drawn
 from .processes import finish, start_at_once
 
 Put = Callable[[Journal], Journal]
@@ -350,7 +351,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(["append", "append", "copy"]), st.int
 """What is done to which of the copies that there are."""
 
 
-@settings(max_examples=60)
+@settings(max_examples=drawn(60))
 @given(STEPS)
 def test_a_cursor_is_good_where_the_past_up_to_it_is_the_same(steps: list[tuple[str, int]]) -> None:
     with ExitStack() as opened:

@@ -29,6 +29,7 @@ from muniment.journal.sqlite.tables import SQLiteTemporalStore
 from muniment.projections import Projector, Row, TemporalStore, all_projections
 
 from ..command_sequences import COMMANDS, SESSIONS, Command, Giver
+from ..drawing import drawn
 from ..undo_sequences import UNDO_COMMANDS, UndoGiver
 from .standing import parts
 
@@ -294,7 +295,7 @@ def state_of(journal: Journal, session_id: str) -> dict[str, Any]:
     return journal.read_state(f"session-{session_id}", copy)
 
 
-@settings(max_examples=40)
+@settings(max_examples=drawn(40))
 @given(COMMANDS, POLICIES)
 def test_law_9_reopening_the_file_gives_the_same_states(commands: list[Command], policy: Policy) -> None:
     with TemporaryDirectory() as folder:

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from muniment.domain import FULL_SESSION, CommandRefused, Envelope, OwnershipCapability
 from muniment.journal import Journal
 
+from ..drawing import drawn
 from .living_model import Living, Refused
 
 SESSIONS = ("s-1", "s-2")
@@ -240,4 +241,4 @@ def capability(name: str, shown: tuple[str, int]) -> OwnershipCapability:
 
 
 TestLivingMachine = LivingMachine.TestCase
-TestLivingMachine.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+TestLivingMachine.settings = settings(max_examples=drawn(100), stateful_step_count=50, deadline=None)

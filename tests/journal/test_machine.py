@@ -13,6 +13,8 @@ from muniment.domain import Policy
 from muniment.journal import Journal
 from muniment.journal.testing import LawsMachine
 
+from ..drawing import drawn
+
 
 class FileMachine(LawsMachine):
     def new_url(self) -> str:
@@ -27,9 +29,9 @@ class FileMachine(LawsMachine):
 
 
 TestInMemory = LawsMachine.TestCase
-TestInMemory.settings = settings(max_examples=60, stateful_step_count=30)
+TestInMemory.settings = settings(max_examples=drawn(60), stateful_step_count=30)
 TestInFiles = FileMachine.TestCase
-TestInFiles.settings = settings(max_examples=15, stateful_step_count=30)
+TestInFiles.settings = settings(max_examples=drawn(15), stateful_step_count=30)
 
 
 class PermissiveMachine(LawsMachine):
@@ -39,6 +41,6 @@ class PermissiveMachine(LawsMachine):
 
 def test_it_fails_where_more_is_permitted_than_the_laws_permit() -> None:
     # The first failure is enough; it need not be made short.
-    found = settings(max_examples=200, phases=[Phase.generate], database=None)
+    found = settings(max_examples=drawn(200), phases=[Phase.generate], database=None)
     with pytest.raises((AssertionError, pytest.fail.Exception)):
         run_state_machine_as_test(PermissiveMachine, settings=found)

@@ -47,6 +47,7 @@ from muniment.domain.protocol import (
 )
 from muniment.journal import Journal
 
+from ..drawing import drawn
 from ..protocols import plans
 from .stories import EDGE, OFFER, PLAN
 
@@ -443,7 +444,7 @@ def test_what_was_queued_is_proven(url: str) -> None:
 # Any protocol
 
 
-@settings(max_examples=40)
+@settings(max_examples=drawn(40))
 @given(plan=plans(), data=st.data())
 def test_any_path_of_a_type_is_walked_and_no_other(plan: SessionPlan, data: st.DataObject) -> None:
     with Journal.open("memory://") as journal:

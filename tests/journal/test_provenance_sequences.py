@@ -25,6 +25,7 @@ from muniment.domain.session.provenance import Chain, chain_of
 from muniment.journal import Journal
 
 from ..command_sequences import COMMANDS, SESSIONS, Command, Giver
+from ..drawing import drawn
 from ..undo_sequences import UNDO_COMMANDS, UndoGiver
 from .provenance_checker import Five, Story, not_minimal
 
@@ -35,7 +36,7 @@ FIRST: Final = int(os.environ.get("MUNIMENT_TEST_PROVENANCE_FIRST", "0"))
 """The first seed of the long lives."""
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=drawn(EXAMPLES), deadline=None)
 @given(commands=UNDO_COMMANDS, data=st.data())
 def test_after_undoing_the_chain_is_enough_and_minimal(commands: list[Command], data: st.DataObject) -> None:
     with Journal.open("memory://") as journal:
@@ -45,7 +46,7 @@ def test_after_undoing_the_chain_is_enough_and_minimal(commands: list[Command], 
         check_somewhere(list(journal.read()), data)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=drawn(EXAMPLES), deadline=None)
 @given(commands=COMMANDS, data=st.data())
 def test_after_commands_the_chain_is_enough_and_minimal(commands: list[Command], data: st.DataObject) -> None:
     with Journal.open("memory://") as journal:

@@ -30,6 +30,7 @@ from muniment.domain import (
 from muniment.journal import REFUSAL_TYPES, SKIP, Journal, Moment
 from muniment.journal.tables import READ_BY
 
+from ..drawing import drawn
 from ..random_journals import FILLINGS, fill
 from .damage import edit
 from .test_redecision import forge
@@ -78,7 +79,7 @@ NAIVE: dict[str, Callable[[Journal, Moment], bool]] = {
 }
 
 
-@settings(max_examples=15)
+@settings(max_examples=drawn(15))
 @given(filling=FILLINGS, forged=st.sampled_from([None, *FORGED]), start=st.integers(0, 1_000))
 def test_a_check_fails_first_where_its_definition_does(filling: Any, forged: str | None, start: int) -> None:
     with Journal.open("memory://", clock=lambda: 1_000) as journal:
@@ -97,7 +98,7 @@ def test_a_check_fails_first_where_its_definition_does(filling: Any, forged: str
             assert by_hand == held, name
 
 
-@settings(max_examples=25)
+@settings(max_examples=drawn(25))
 @given(filling=FILLINGS)
 def test_an_honest_journal_breaks_no_law(filling: Any) -> None:
     with Journal.open("memory://", clock=lambda: 1_000) as journal:
@@ -121,7 +122,7 @@ def test_a_broken_law_is_found_where_it_is_broken(law: str, journal: Journal) ->
     assert (bisected.good, bisected.bad) == (found.position - 1, found.position)
 
 
-@settings(max_examples=20)
+@settings(max_examples=drawn(20))
 @given(filling=FILLINGS, table=st.sampled_from(sorted(READ_BY)))
 def test_first_asks_wherever_a_table_changed_and_nowhere_else(filling: Any, table: str) -> None:
     with Journal.open("memory://") as journal:
@@ -142,7 +143,7 @@ def test_first_asks_wherever_a_table_changed_and_nowhere_else(filling: Any, tabl
         assert shown == [every[each] for each in asked]
 
 
-@settings(max_examples=20)
+@settings(max_examples=drawn(20))
 @given(filling=FILLINGS, modulus=st.integers(2, 7))
 def test_first_equals_a_brute_force_scan(filling: Any, modulus: int) -> None:
     with Journal.open("memory://") as journal:

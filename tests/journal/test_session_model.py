@@ -23,7 +23,7 @@ from muniment.journal import Journal
 from ..session_model import FINAL, FRAGMENTS, Capability, Receipt, Refused, Scope, SessionModel, Witness
 from .stories import MANIFEST
 
-SEQUENCES: Final = int(os.environ.get("MUNIMENT_TEST_MODEL_SEQUENCES", "36"))
+SEQUENCES: Final = int(os.environ.get("MUNIMENT_TEST_MODEL_SEQUENCES", "20"))
 """How many sequences are drawn; set the variable for more."""
 
 COMMANDS: Final = 85

@@ -20,7 +20,7 @@ from muniment.journal import Journal, UndoPlan
 
 from .stories import MANIFEST
 
-SEQUENCES: Final = int(os.environ.get("MUNIMENT_TEST_UNDO_SEQUENCES", "24"))
+SEQUENCES: Final = int(os.environ.get("MUNIMENT_TEST_UNDO_SEQUENCES", "14"))
 """How many sequences are drawn; set the variable for more."""
 
 COMMANDS: Final = 80

@@ -26,6 +26,7 @@ from muniment.domain import (
 from muniment.journal import Finding, Journal
 
 from ..command_sequences import COMMANDS, Command, Giver
+from ..drawing import drawn
 from .damage import edit
 
 
@@ -50,7 +51,7 @@ def reopened(path: Path) -> Journal:
     return Journal.open(f"sqlite:///{path}")
 
 
-@settings(max_examples=40)
+@settings(max_examples=drawn(40))
 @given(COMMANDS, st.sampled_from([Policy(), Policy.reference()]))
 def test_importing_an_export_gives_the_same_journal(commands: list[Command], policy: Policy) -> None:
     with Journal.open("memory://", policy=policy) as journal, Journal.open("memory://") as copy:
@@ -286,7 +287,7 @@ def places(findings: tuple[Finding, ...]) -> list[tuple[str, int | None]]:
     return [(finding.layer, finding.position) for finding in findings]
 
 
-@settings(max_examples=40)
+@settings(max_examples=drawn(40))
 @given(COMMANDS)
 def test_an_honest_journal_verifies(commands: list[Command]) -> None:
     with Journal.open("memory://") as journal:
