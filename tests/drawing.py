@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-SHARE: Final = float(os.environ.get("MUNIMENT_TEST_DRAWN", "0.5"))
+SHARE: Final = float(os.environ.get("MUNIMENT_TEST_DRAWN", "0.3"))
 """How many are drawn for each that a test asks for; a run of CI has no time for all."""
 
 
