@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from itertools import chain, islice
 from weakref import WeakSet
 
-from ..domain import JournalClosed, RecordedEvent, UnknownPosition
+from ..domain import JournalClosed, RecordedEvent
 from ..domain.identifiers import natural_number, text
 from ..domain.value import exact
 from ..projections import Projector, TemporalStore, Usage, measure
@@ -44,11 +44,7 @@ class Reading(Upkeep, Searches):
             InvalidArgument: it is no integer.
             UnknownEventType, DamagedRecord: it cannot be decoded.
         """
-        position = self._known_position(position, least=1)
-        for record in self.read(position - 1, 1):
-            if record.position == position:
-                return record
-        raise UnknownPosition(position, self.head())
+        return self.application.record_at(self._known_position(position, least=1))
 
     def usage(self) -> Usage:
         """Measure what the journal holds: sessions, types, envelopes, handlers, proofs, events (telltale 5).

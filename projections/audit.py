@@ -191,6 +191,9 @@ class Events(Protocol):
     def head(self) -> int:
         """The last position; 0 when there is none."""
 
+    def record(self, position: int) -> RecordedEvent:
+        """Decode the record at a position."""
+
     def read(self, after: int = 0, limit: int | None = None) -> Iterator[RecordedEvent]:
         """Decode records of all streams, from the one behind a position."""
 

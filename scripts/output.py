@@ -201,6 +201,13 @@ def to_plain(value: Any) -> Any:
     return stored_content(value) if isinstance(value, bytes) else value
 
 
+def with_times(value: Any) -> Any:
+    """A plain value with its times as all commands print them."""
+    if isinstance(value, dict):
+        return {name: utc(each) if name == "time" else with_times(each) for name, each in value.items()}
+    return [with_times(each) for each in value] if isinstance(value, list) else value
+
+
 def flattened(name: str, value: Any) -> list[tuple[str, str]]:
     """A plain value as rows of a table, a part of a part under a dotted name; what is absent is left out."""
     if isinstance(value, dict):

@@ -66,7 +66,7 @@ class AsyncQuestions:
         """The events that make the owner and the holder of a session what they are; see ``Journal.why``."""
         return await self._ask(lambda journal: journal.why(session_id, at))
 
-    async def explain(self, event: str | int) -> Explanation:
+    async def explain(self, event: MomentLike) -> Explanation:
         """What one event did, and why something was refused; see ``Journal.explain``."""
         return await self._ask(lambda journal: journal.explain(event))
 

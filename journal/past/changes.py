@@ -12,6 +12,16 @@ from ...projections import FOREVER, TableChange, TemporalStore, TemporalTable, V
 from ..storage.application import JournalApplication
 
 
+def key_parts(key: Any) -> tuple[Any, ...]:
+    """The columns of a key as callers know it: of several, a tuple."""
+    return key if isinstance(key, tuple) else (key,)
+
+
+def key_to_json(key: Any) -> Any:
+    """A key as what JSON knows: of several columns, a list."""
+    return list(key) if isinstance(key, tuple) else key
+
+
 @dataclass(frozen=True, slots=True)
 class RowChange:
     """A row that is not what it was.
@@ -40,10 +50,14 @@ class RowChange:
         return f"{self.position}  {self.what}  ({visible(self.event_id)} {self.type})"
 
     @property
+    def parts(self) -> tuple[Value, ...]:
+        """The columns of the row's key, however many there are."""
+        return key_parts(self.key)
+
+    @property
     def what(self) -> str:
         """What changed, in a line, without the event that made it so."""
-        key = ", ".join(map(visible, self.key if isinstance(self.key, tuple) else (self.key,)))
-        return f"{self.table} {key}: {self.how}"
+        return f"{self.table} {', '.join(map(visible, self.parts))}: {self.how}"
 
     @property
     def how(self) -> str:
@@ -57,10 +71,9 @@ class RowChange:
 
     def to_json(self) -> dict[str, Any]:
         """The change as what JSON knows."""
-        key = list(self.key) if isinstance(self.key, tuple) else self.key
         return {
             "table": self.table,
-            "key": key,
+            "key": key_to_json(self.key),
             "was": self.was,
             "now": self.now,
             "columns": list(self.columns),
@@ -175,13 +188,13 @@ class Changes:
         for table in tables:
             each = changes(self._store, table, start, end, key)
             found += each if every else net(each)
-        named = self._named({change.position for change in found})
+        named = self._application.recorder.names({change.position for change in found})
         return Diff(start, end, (to_row_change(change, *named[change.position]) for change in found))
 
     def history(self, table: TemporalTable, key: Sequence[Value]) -> tuple[RowVersion, ...]:
         """Every row that a key ever had, oldest first."""
         rows = list(history(self._store, table, key))[::-1]
-        named = self._named({table.row_position(row) for row in rows})
+        named = self._application.recorder.names({table.row_position(row) for row in rows})
         return tuple(
             RowVersion(
                 table.values_of(row),
@@ -212,10 +225,6 @@ class Changes:
         records = {each: self._application.record_at(each) for each in set(since.values())}
         return {name: _blamed(value, records[since[name]]) for name, value in values.items()}
 
-    def _named(self, positions: set[int]) -> dict[int, tuple[str, str]]:
-        """The id and type of the events at these positions."""
-        return self._application.recorder.names(positions)
-
 
 def net(found: Iterable[TableChange]) -> Iterator[TableChange]:
     """Of a table's changes, what is left of those of each row, by the position of the last of them."""
@@ -229,9 +238,10 @@ def net(found: Iterable[TableChange]) -> Iterator[TableChange]:
 def to_row_change(change: TableChange, event_id: str, type_name: str) -> RowChange:
     """A change as callers see it."""
     table = change.table
-    key = change.key[0] if len(change.key) == 1 else change.key
     was, now = (None if row is None else table.values_of(row) for row in (change.was, change.now))
-    return RowChange(table.name, key, was, now, change.columns, change.position, event_id, type_name)
+    return RowChange(
+        table.name, table.key_of(change.key), was, now, change.columns, change.position, event_id, type_name
+    )
 
 
 def _blamed(value: Value, record: RecordedEvent) -> Blame:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ...domain.shown import visible
 from ...projections import TableChange, TemporalStore, TemporalTable, Value, changes
 from ..storage.recording import PositionedRecorder
-from .changes import net
+from .changes import key_parts, key_to_json, net
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Difference:
     journal_event: str | None
 
     def __str__(self) -> str:
-        key = ", ".join(map(visible, self.key if isinstance(self.key, tuple) else (self.key,)))
+        key = ", ".join(map(visible, key_parts(self.key)))
         there, here = self._told(self.in_journal, self.journal_event), self._told(self.in_branch, self.branch_event)
         return f"{self.table} {key}: in the journal {there}; in the branch {here}"
 
@@ -43,7 +43,7 @@ class Difference:
         """The difference as what JSON knows."""
         return {
             "table": self.table,
-            "key": list(self.key) if isinstance(self.key, tuple) else self.key,
+            "key": key_to_json(self.key),
             "in_branch": self.in_branch,
             "in_journal": self.in_journal,
             "columns": list(self.columns),

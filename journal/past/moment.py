@@ -32,12 +32,7 @@ class Moment(Projections):
             UnknownPosition: somebody deleted it.
             UnknownEventType, DamagedRecord: it cannot be decoded.
         """
-        if not self.position:
-            return None
-        for record in self._events.read(self.position - 1, 1):
-            if record.position == self.position:
-                return record
-        raise UnknownPosition(self.position, self._events.head())
+        return self._events.record(self.position) if self.position else None
 
     @property
     def time(self) -> int | None:

@@ -278,7 +278,7 @@ class Questions(Projections):
         """A moment of this journal, or of a copy that has the same event there."""
         position = self._known_position(moment.position, least=0)
         if moment._events is not self._events and position:
-            own = self.application.recorder.names([position]).get(position, ("no event",))[0]
+            own = self.application.recorder.names([position])[position][0]
             if (event := moment.event) is None or event.id != own:
                 raise InvalidMoment(moment, f"is of another journal, in which another event than {own} stands there")
         return self._at(position, moment.notes)

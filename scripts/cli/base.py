@@ -150,7 +150,11 @@ def tables_at(journal: Journal, at: str | None) -> Moment:
 
 def moment_of(journal: Journal, said: str) -> Moment:
     """A moment as it was typed; what had to be assumed is told on stderr."""
-    moment = journal.at(said)
+    return noted(journal.at(said))
+
+
+def noted(moment: Moment) -> Moment:
+    """The moment, once what had to be assumed of it is told on stderr."""
     for note in moment.notes:
         say(note)
     return moment

@@ -7,8 +7,8 @@ import sys
 import click
 from muniment.domain import CommandRefused, MunimentError
 from muniment.journal import Diff
-from muniment.scripts.cli.base import Command, cli, journal_options, open_caught_up, without_timeline
-from muniment.scripts.output import envelope, say, show, table
+from muniment.scripts.cli.base import Command, cli, journal_options, noted, open_caught_up, without_timeline
+from muniment.scripts.output import envelope, show, table
 
 _NOTHING = "-"
 
@@ -40,8 +40,7 @@ def what_if(at: str | None, without: str, url: str, lock_timeout: float, as_json
             facts = {"base": base.position, "notes": list(base.notes), "without": without, **found.to_json()}
             envelope("what-if", facts, journal=journal.url, position=base.position)
         else:
-            for note in base.notes:
-                say(note)
+            noted(base)
             _show(found, base.position)
     sys.exit(1 if len(found) else 0)
 
@@ -51,7 +50,7 @@ def _show(found: Diff, base: int) -> None:
         show(f"Nothing would be otherwise than at position {base}.")
         return
     rows = [
-        (each.table, ", ".join(map(str, each.key if isinstance(each.key, tuple) else (each.key,))), column, was, now)
+        (each.table, ", ".join(map(str, each.parts)), column, was, now)
         for each in found
         for column in each.columns
         for was, now in [(_told(each.was, column), _told(each.now, column))]

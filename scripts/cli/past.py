@@ -18,12 +18,13 @@ from muniment.scripts.cli.base import (
     cli,
     journal_options,
     moment_of,
+    noted,
     open_caught_up,
     tables_at,
     without_timeline,
 )
 from muniment.scripts.describe import what_happened
-from muniment.scripts.output import envelope, record_to_plain, say, show, table, to_plain, utc_or_none
+from muniment.scripts.output import envelope, record_to_plain, show, table, to_plain, utc_or_none, with_times
 
 _NUMBER: Final = re.compile(r"-?\d{1,19}", re.ASCII)
 
@@ -39,7 +40,7 @@ def show_moment(moment: str, name: str | None, url: str, lock_timeout: float, as
     """
     with open_caught_up(url, lock_timeout) as journal:
         then = moment_of(journal, moment)
-        event, rows = then.event, None if name is None else _rows(journal, then, name)
+        event, rows = then.event, None if name is None else _rows(then, name)
         counts = {each: len(found) for each, found in then.tables.items()} if rows is None else {}
         time = then.time
     if as_json:
@@ -63,11 +64,15 @@ def show_moment(moment: str, name: str | None, url: str, lock_timeout: float, as
     show(table(title, columns, [[each.get(column) for column in columns] for each in rows]))
 
 
-def _rows(journal: Journal, then: Moment, name: str) -> list[dict[str, Any]]:
+def _rows(then: Moment, name: str) -> list[dict[str, Any]]:
     """A table's rows, as columns by name."""
     stored = then.stored(name)
     return [
-        {**dict(zip(stored.key_columns, _parts(key), strict=True)), **row.values, "since": row.since}
+        {
+            **dict(zip(stored.key_columns, key if isinstance(key, tuple) else (key,), strict=True)),
+            **row.values,
+            "since": row.since,
+        }
         for key, row in stored.items()
     ]
 
@@ -103,10 +108,7 @@ def diff(
         # Only a table tells which of its columns are numbers.
         raise InvalidArgument("--key", "goes with one --table where it is given again")
     with open_caught_up(url, lock_timeout) as journal:
-        moments = journal.between(start, end)
-        for note in (note for each in moments for note in each.notes):
-            say(note)
-        first, last = moments
+        first, last = map(noted, journal.between(start, end))
         columns = _key_columns(journal, tables, key)
         found = without_timeline(journal.diff(first, last, tables=tables, key=columns or None, every=every), tables)
     if as_json:
@@ -121,7 +123,7 @@ def diff(
 
 def _changed(found: Iterable[RowChange]) -> Iterable[tuple[object, ...]]:
     for each in found:
-        yield each.position, each.table, ", ".join(map(str, _parts(each.key))), each.how, each.event_id
+        yield each.position, each.table, ", ".join(map(str, each.parts)), each.how, each.event_id
 
 
 @cli.command(cls=MomentCommand)
@@ -153,8 +155,7 @@ def blame(name: str, key: tuple[str, ...], at: str | None, url: str, lock_timeou
         then = tables_at(journal, at)
         found = journal.blame(name, _key(journal, name, key), then)
     if as_json:
-        data = {column: {**to_plain(each), "time": utc(each.time)} for column, each in found.items()}
-        envelope("blame", data, journal=journal.url, position=then.position)
+        envelope("blame", with_times(to_plain(found)), journal=journal.url, position=then.position)
         return
     rows = [
         (column, each.value, each.position, utc(each.time), each.actor, each.event_id, each.type)
@@ -182,7 +183,3 @@ def _key_columns(journal: Journal, tables: tuple[str, ...], typed: tuple[str, ..
             raise InvalidArgument(list(kinds)[place], f"must be a number, not {each!r}")
         columns.append(int(each) if kind is int else each)
     return tuple(columns)
-
-
-def _parts(key: Any) -> tuple[Any, ...]:
-    return key if isinstance(key, tuple) else (key,)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
-from muniment.domain.shown import utc
-from muniment.scripts.cli.base import MomentCommand, at_option, cli, journal_options, open_caught_up, open_journal
-from muniment.scripts.output import envelope, say, show
+from muniment.scripts.cli.base import (
+    MomentCommand,
+    at_option,
+    cli,
+    journal_options,
+    open_caught_up,
+    open_journal,
+    position_of,
+)
+from muniment.scripts.output import envelope, show, with_times
 
 
 @cli.command()
@@ -25,15 +30,12 @@ def why(session: str, at: str | None, mermaid: bool, url: str, lock_timeout: flo
     # Only the session's own events are read, but a time is looked up in a table.
     opened = open_journal(url, lock_timeout, read_only=True) if at is None else open_caught_up(url, lock_timeout)
     with opened as journal:
-        moment = None if at is None else journal.at(at)
-        answer = journal.why(session, moment)
-    for note in () if moment is None else moment.notes:
-        say(note)
+        answer = journal.why(session, position_of(journal, at))
     if mermaid:
         # A picture is copied, and is not folded.
         click.echo(answer.to_mermaid())
     elif as_json:
-        envelope("why", _with_times(answer.to_json()), journal=journal.url, position=answer.position)
+        envelope("why", with_times(answer.to_json()), journal=journal.url, position=answer.position)
     else:
         show(str(answer))
 
@@ -50,13 +52,6 @@ def explain(event: str, url: str, lock_timeout: float, as_json: bool) -> None:
     with open_caught_up(url, lock_timeout) as journal:
         answer = journal.explain(event)
     if as_json:
-        envelope("explain", _with_times(answer.to_json()), journal=journal.url, position=answer.event.position)
+        envelope("explain", with_times(answer.to_json()), journal=journal.url, position=answer.event.position)
     else:
         show(str(answer))
-
-
-def _with_times(value: Any) -> Any:
-    """A plain value with its times as all commands print them."""
-    if isinstance(value, dict):
-        return {name: utc(each) if name == "time" else _with_times(each) for name, each in value.items()}
-    return [_with_times(each) for each in value] if isinstance(value, list) else value

@@ -53,7 +53,7 @@ def first(check: str, start: str, end: str, url: str, lock_timeout: float, as_js
     sys.exit(0 if found is None else 1)
 
 
-@cli.command(cls=UnpagedCommand, context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False})
+@cli.command(cls=UnpagedCommand, context_settings={"allow_interspersed_args": False})
 @click.option("--check", metavar="NAME", help=_CHECK_HELP)
 @click.option("--good", metavar="MOMENT", default="0", help="A moment at which all is well; by default the first.")
 @click.option("--bad", metavar="MOMENT", default="HEAD", help="A later one at which it is not; by default now.")

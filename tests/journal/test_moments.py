@@ -15,6 +15,7 @@ from muniment.domain import (
     BundleNotFound,
     ConversationNotFound,
     InvalidArgument,
+    InvalidInput,
     InvalidMoment,
     MembersNotSeeded,
     MomentInFuture,
@@ -226,9 +227,8 @@ def test_any_text_is_a_moment_or_refused(said: str) -> None:
 
 def test_at_takes_one_moment(told: Journal) -> None:
     for wrong in ({}, {"position": 1, "event": "session-s-1@1"}, {"event": 1}):
-        with pytest.raises((InvalidArgument, UnknownEvent, InvalidMoment, Exception)) as caught:
+        with pytest.raises(InvalidInput):
             told.at(**cast(Any, wrong))
-        assert type(caught.value).__module__.startswith("muniment")
     assert told.at(event="session-s-2@1").position == 3
     assert told.at(told.at(2)).position == 2
 
