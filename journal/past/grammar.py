@@ -1,8 +1,8 @@
 """How a moment is said, in Python strings and on the command line (see ``docs/time-travel.md``).
 
 Times are read by the standard library: ISO 8601 is all that is taken, and nothing is guessed. Parsers such as
-``dateutil`` and ``dateparser`` take ``10`` for the tenth of this month, and ``arrow`` and ``pendulum`` know no
-relative times as short as ``-10m``.
+``dateutil`` take ``10`` for the tenth of this month, and ``dateparser`` for October; ``arrow`` and ``pendulum`` do not
+read ``-10m``.
 """
 
 from __future__ import annotations
